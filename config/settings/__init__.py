@@ -1,0 +1,1 @@
+"""Settings: `base` is what holds everywhere; `development`, `test` and `production` complete it."""

@@ -1,0 +1,15 @@
+"""Settings for work on one's own machine. `manage.py` and `make` provide the servers (see `config.servers`)."""
+
+from config.settings.base import *  # noqa: F403
+from config.settings.base import env
+
+DEBUG = env.bool("DEBUG", default=True)
+SECRET_KEY = "not-a-secret-this-is-the-development-key"  # noqa: S105
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+# The defaults serve tools that only look at the code (mypy, an editor); nothing listens there.
+DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://nobody@127.0.0.1:1/relode")}
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CELERY_BROKER_URL = REDIS_URL
