@@ -8,9 +8,12 @@ import sys
 def main() -> None:
     """Run the command given on the command line."""
     if os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development") == "config.settings.development":
-        from config import servers
+        from config import embedded, servers
 
-        servers.ensure()
+        try:
+            servers.ensure()
+        except embedded.ServerError as problem:
+            sys.exit(f"{problem}")
 
     from django.core.management import execute_from_command_line
 

