@@ -1,0 +1,48 @@
+import hashlib
+import json
+from collections.abc import Callable
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.errors import Invalid, Refused
+from accounts.models import Command
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+
+
+def once(request: Request, act: Callable[[], Response]) -> Response:
+    """Run `act`, or give the answer of the first time if this user sent the same `Idempotency-Key` before.
+
+    The key is stored in the transaction of the command, so a failed command leaves its key free. The same key with
+    another request is refused.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return act()
+    if not 1 <= len(key) <= 200:
+        raise Invalid(_("The header Idempotency-Key must have 1 to 200 characters."), field=HEADER)
+    with transaction.atomic():
+        command, is_new = Command.objects.get_or_create(
+            user=request.user, key=key, defaults={"fingerprint": _fingerprint(request)}
+        )
+        if not is_new:
+            if command.fingerprint != _fingerprint(request):
+                raise Refused(
+                    _("This Idempotency-Key was already used for another request."), field=HEADER, code="key_reused"
+                )
+            return Response(command.response, status=command.status, headers={REPLAYED: "true"})
+        response = act()
+        command.status = response.status_code
+        command.response = json.loads(json.dumps(response.data, cls=DjangoJSONEncoder, default=str))
+        command.save(update_fields=["status", "response"])
+        return response
+
+
+def _fingerprint(request: Request) -> str:
+    body = json.dumps(request.data, cls=DjangoJSONEncoder, default=str, sort_keys=True)
+    return hashlib.sha256(f"{request.method} {request.path} {body}".encode()).hexdigest()

@@ -1,0 +1,26 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import pagination
+from rest_framework.filters import OrderingFilter
+from rest_framework.request import Request
+
+
+class CursorPagination(pagination.CursorPagination):
+    """Pages by cursor, newest first, with `?page_size=` up to 500. A page stays right while rows are added."""
+
+    page_size = 50
+    max_page_size = 500
+    page_size_query_param = "page_size"
+    ordering = "-pk"
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
+        """The order that was asked for, made total by the primary key so that no row is met twice or never."""
+        asked = None
+        for backend in getattr(view, "filter_backends", ()):
+            if issubclass(backend, OrderingFilter):
+                asked = backend().get_ordering(request, queryset, view)
+        fields = tuple(asked or (self.ordering,))
+        if not any(field.lstrip("-") in ("pk", "id") for field in fields):
+            fields = (*fields, "-pk" if fields[0].startswith("-") else "pk")
+        return fields

@@ -1,0 +1,104 @@
+"""Every error of the API is an `application/problem+json` document (RFC 9457) that names field and cause."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as ModelInvalid
+from django.db import DataError, IntegrityError, OperationalError
+from django.db.models import ProtectedError
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from accounts import errors
+from accounts.constraints import violated_constraint
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS_OF = {errors.Invalid: 400, errors.Forbidden: 403, errors.Refused: 409}
+
+log = structlog.get_logger(__name__)
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view raised into a problem; `None`, so a 500, only for what nobody foresaw."""
+    answer = _problem(exc)
+    if answer is None:
+        return None
+    status, code, faults, headers = answer
+    set_rollback()
+    detail = " ".join(str(fault["message"]) for fault in faults) if len(faults) == 1 else _("Several fields are wrong.")
+    body = {
+        "type": f"urn:relode:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail if faults else HTTPStatus(status).phrase,
+        "instance": context["request"].path if context.get("request") else "",
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+        "errors": faults,
+    }
+    return Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
+
+
+type Answer = tuple[int, str, list[dict[str, str]], dict[str, str]]
+
+
+def _problem(exc: Exception) -> Answer | None:
+    match exc:
+        case errors.DomainError():
+            status = next(status for kind, status in _STATUS_OF.items() if isinstance(exc, kind))
+            faults = [_fault(field, exc.code, message) for field, message in exc.errors.items()]
+            return status, exc.code, faults, {}
+        case exceptions.ValidationError():
+            return 400, "invalid", list(_flatten(exc.detail)), {}
+        case ModelInvalid():
+            by_field = exc.message_dict if hasattr(exc, "error_dict") else {"": exc.messages}
+            faults = [_fault(field, "invalid", text) for field, texts in by_field.items() for text in texts]
+            return 400, "invalid", [{**f, "field": "" if f["field"] == "__all__" else f["field"]} for f in faults], {}
+        case IntegrityError():
+            message = violated_constraint(exc)
+            return 409, "constraint", [_fault("", "constraint", message)], {}
+        case ProtectedError():
+            return 409, "in_use", [_fault("", "in_use", _("Other records refer to this one."))], {}
+        case DataError():
+            return 400, "invalid", [_fault("", "invalid", _("A value is outside of what can be stored."))], {}
+        case OperationalError() if "lock" in str(exc) or "deadlock" in str(exc):
+            fault = _fault("", "busy", _("Somebody else is changing the same records; try again."))
+            return 503, "busy", [fault], {"Retry-After": "1"}
+        case Http404():
+            return 404, "not_found", [_fault("", "not_found", _("There is no such record."))], {}
+        case PermissionDenied():
+            return 403, "forbidden", [_fault("", "forbidden", _("You may not do this."))], {}
+        case exceptions.APIException():
+            headers = {}
+            if getattr(exc, "auth_header", None):
+                headers["WWW-Authenticate"] = exc.auth_header
+            if getattr(exc, "wait", None):
+                headers["Retry-After"] = str(int(exc.wait))
+            code = exc.get_codes() if isinstance(exc.get_codes(), str) else "error"
+            return exc.status_code, str(code), list(_flatten(exc.detail)), headers
+    return None
+
+
+def _fault(field: str, code: str, message: object) -> dict[str, str]:
+    return {"field": field, "code": code, "message": str(message)}
+
+
+def _flatten(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
+    """DRF's nested error detail as a flat list; the field of a row in a list is written `rows.3.mass`."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            own = "" if key == "non_field_errors" else str(key)
+            yield from _flatten(value, ".".join(part for part in (path, own) if part))
+    elif isinstance(detail, list):
+        for index, value in enumerate(detail):
+            nested = isinstance(value, dict | list)
+            if value or not nested:
+                yield from _flatten(value, f"{path}.{index}".lstrip(".") if nested else path)
+    else:
+        yield _fault(path, getattr(detail, "code", "invalid"), detail)

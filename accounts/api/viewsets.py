@@ -1,0 +1,73 @@
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db import models
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.actors import Actor
+from accounts.api.idempotency import once
+
+
+class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
+    """Reads what is visible to the caller; whatever changes goes through `command` to a service.
+
+    A record that the caller may not see is not there: 404.
+    """
+
+    lookup_value_regex = "[^/.]{1,80}"
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    request: Request
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        return rows.visible_to(self.request.user)
+
+    def get_object(self) -> Any:
+        try:
+            return super().get_object()
+        except (ValueError, OverflowError) as error:  # an id that is no number, or larger than any
+            from django.http import Http404
+
+            raise Http404 from error
+
+    def command(
+        self,
+        service: Callable[..., models.Model],
+        reads: type[serializers.BaseSerializer[Any]] | None = None,
+        *,
+        status: int = 200,
+        **target: Any,
+    ) -> Response:
+        """Validate the body by `reads`, call `service(actor=…, **target, **body)`, answer with the record it returns.
+
+        With an `Idempotency-Key` the command acts once however often it is sent.
+        """
+        body: dict[str, Any] = {}
+        if reads is not None:
+            incoming = reads(data=self.request.data, context=self.get_serializer_context())
+            incoming.is_valid(raise_exception=True)
+            body = dict(incoming.validated_data)
+
+        def act() -> Response:
+            record = service(actor=Actor.of(self.request.user), **target, **body)  # type: ignore[arg-type]
+            fresh = self.queryset.get(pk=record.pk)  # type: ignore[union-attr]
+            return Response(self.get_serializer(fresh).data, status=status)
+
+        return once(self.request, act)
+
+
+class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
+    """A reference by id to a record that the caller can see; others do not exist for it."""
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        return super().get_queryset().visible_to(self.context["request"].user)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except (OverflowError, ValueError):
+            self.fail("does_not_exist", pk_value=data)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pghistory
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models.users import User
+
+
+class Function(models.TextChoices):
+    """What an organization does in the chain; one organization may have several."""
+
+    PRODUCER = "producer", _("producer")
+    COLLECTOR = "collector", _("collector")
+    CARRIER = "carrier", _("carrier")
+    RECYCLER = "recycler", _("recycler")
+    REGULATOR = "regulator", _("regulator")
+
+
+class Role(models.TextChoices):
+    """What a member may do: a viewer reads, an operator works, a manager also signs and files."""
+
+    VIEWER = "viewer", _("viewer")
+    OPERATOR = "operator", _("operator")
+    MANAGER = "manager", _("manager")
+
+    @property
+    def rank(self) -> int:
+        return list(Role).index(self)
+
+
+def organizations_of(
+    user: User | AnonymousUser, *, function: Function | None = None
+) -> models.QuerySet[Membership, dict[str, int]]:
+    """The organizations that `user` is a member of, as a subquery for `…__in` filters (no query of its own)."""
+    memberships = Membership.objects.filter(user_id=user.pk)
+    if function is not None:
+        memberships = memberships.filter(organization__functions__contains=[function])
+    return memberships.values("organization")
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def visible_to(self, user: User | AnonymousUser) -> OrganizationQuerySet:
+        """Names of organizations are public among logged-in users: a pickup needs a carrier to be named."""
+        return self if user.is_authenticated else self.none()
+
+    def with_function(self, function: Function) -> OrganizationQuerySet:
+        return self.filter(functions__contains=[function])
+
+
+@pghistory.track()
+class Organization(models.Model):
+    """A legal person that takes part in the chain."""
+
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    functions = ArrayField(
+        models.CharField(max_length=12, choices=Function.choices), verbose_name=_("functions"), default=list, blank=True
+    )
+    is_simulated = models.BooleanField(
+        _("simulated"), default=False, help_text=_("A fictional organization of the demonstration scenario.")
+    )
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("organization")
+        verbose_name_plural = _("organizations")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(functions__contained_by=Function.values), name="organization_functions_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def has_function(self, function: Function) -> bool:
+        return function in self.functions
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def visible_to(self, user: User | AnonymousUser) -> MembershipQuerySet:
+        """Members see who else belongs to their organizations."""
+        if user.is_superuser:
+            return self
+        return self.filter(organization__in=organizations_of(user))
+
+
+@pghistory.track()
+class Membership(models.Model):
+    """That a user works for an organization, and in which role."""
+
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.CASCADE, related_name="memberships", verbose_name=_("user")
+    )
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("organization")
+    )
+    role = models.CharField(_("role"), max_length=8, choices=Role.choices, default=Role.VIEWER)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = (
+            models.UniqueConstraint(fields=["user", "organization"], name="membership_once_per_organization"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} – {self.organization} ({self.get_role_display()})"

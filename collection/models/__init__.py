@@ -1,0 +1,70 @@
+from collection.models.batteries import (
+    BATTERY_MOVES,
+    Battery,
+    BatteryModel,
+    BatteryStatus,
+    Condition,
+    Identifier,
+)
+from collection.models.chemistries import Chemistry, Composition, CompositionElement, Element
+from collection.models.custody import CustodyEvent, CustodyKind
+from collection.models.facilities import CollectionPoint, Facility, Permit
+from collection.models.imports import IMPORT_MOVES, ImportRowError, ImportRun, ImportStatus
+from collection.models.jurisdictions import Jurisdiction, Mandate
+from collection.models.lots import DISPOSITIONS, LOT_MOVES, Assay, Lot, LotStatus
+from collection.models.materials import Material, MaterialElement
+from collection.models.pickups import OPEN_PICKUPS, PICKUP_MOVES, Pickup, PickupBattery, PickupStatus
+from collection.models.shipments import (
+    SHIPMENT_MOVES,
+    Consent,
+    Package,
+    Shipment,
+    ShipmentLine,
+    ShipmentStatus,
+    TransportDocument,
+)
+from collection.models.sources import Confidence
+
+__all__ = [
+    "BATTERY_MOVES",
+    "DISPOSITIONS",
+    "IMPORT_MOVES",
+    "LOT_MOVES",
+    "OPEN_PICKUPS",
+    "PICKUP_MOVES",
+    "SHIPMENT_MOVES",
+    "Assay",
+    "Battery",
+    "BatteryModel",
+    "BatteryStatus",
+    "Chemistry",
+    "CollectionPoint",
+    "Composition",
+    "CompositionElement",
+    "Condition",
+    "Confidence",
+    "Consent",
+    "CustodyEvent",
+    "CustodyKind",
+    "Element",
+    "Facility",
+    "Identifier",
+    "ImportRowError",
+    "ImportRun",
+    "ImportStatus",
+    "Jurisdiction",
+    "Lot",
+    "LotStatus",
+    "Mandate",
+    "Material",
+    "MaterialElement",
+    "Package",
+    "Permit",
+    "Pickup",
+    "PickupBattery",
+    "PickupStatus",
+    "Shipment",
+    "ShipmentLine",
+    "ShipmentStatus",
+    "TransportDocument",
+]

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pghistory
+import pgtrigger
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organization, organizations_of
+from collection.models.chemistries import Chemistry, Composition, ReferenceQuerySet
+from collection.models.facilities import Facility
+from collection.models.jurisdictions import Jurisdiction
+from collection.models.sources import Confidence
+from collection.units import entered_field, kg_field, unit_field
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+
+class Condition(models.TextChoices):
+    """The safety state of a battery. All but `intact` travel as damaged, defective or recalled (49 CFR 173.185(f))."""
+
+    INTACT = "intact", _("intact")
+    DAMAGED = "damaged", _("damaged")
+    DEFECTIVE = "defective", _("defective")
+    RECALLED = "recalled", _("recalled")
+
+
+class BatteryStatus(models.TextChoices):
+    IN_USE = "in_use", _("in use")
+    AT_FACILITY = "at_facility", _("at a facility")
+    IN_TRANSIT = "in_transit", _("in transit")
+    CONSUMED = "consumed", _("charged into a batch")
+    SECOND_LIFE = "second_life", _("released to a further use")
+    LOST = "lost", _("lost or destroyed")
+
+
+#: Every legal move of a battery's status; the database trigger is made from this list.
+BATTERY_MOVES = [
+    (BatteryStatus.IN_USE, BatteryStatus.AT_FACILITY),
+    (BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT),
+    (BatteryStatus.IN_TRANSIT, BatteryStatus.AT_FACILITY),
+    (BatteryStatus.AT_FACILITY, BatteryStatus.CONSUMED),
+    (BatteryStatus.CONSUMED, BatteryStatus.AT_FACILITY),
+    (BatteryStatus.AT_FACILITY, BatteryStatus.SECOND_LIFE),
+    (BatteryStatus.SECOND_LIFE, BatteryStatus.AT_FACILITY),
+    (BatteryStatus.AT_FACILITY, BatteryStatus.LOST),
+    (BatteryStatus.IN_TRANSIT, BatteryStatus.LOST),
+    (BatteryStatus.LOST, BatteryStatus.AT_FACILITY),
+]
+
+
+class BatteryModel(models.Model):
+    """A battery as a producer puts it on the market: its chemistry, rated energy and mass. Reference data."""
+
+    class Form(models.TextChoices):
+        PACK = "pack", _("pack")
+        MODULE = "module", _("module")
+        CELL = "cell", _("cell")
+
+    class Drive(models.TextChoices):
+        BEV = "BEV", _("battery electric")
+        PHEV = "PHEV", _("plug-in hybrid")
+        HEV = "HEV", _("hybrid")
+        FCEV = "FCEV", _("fuel cell")
+
+    code = models.CharField(_("code"), max_length=80, unique=True)
+    name = models.CharField(_("name"), max_length=150)
+    producer = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="battery_models", verbose_name=_("producer")
+    )
+    chemistry = models.ForeignKey(
+        Chemistry, on_delete=models.PROTECT, related_name="battery_models", verbose_name=_("chemistry")
+    )
+    composition = models.ForeignKey(
+        Composition, on_delete=models.PROTECT, null=True, blank=True, related_name="battery_models",
+        verbose_name=_("own composition"), help_text=_("Overrides the default composition of the chemistry."),
+    )
+    rated_kwh = models.DecimalField(_("rated energy (kWh)"), max_digits=8, decimal_places=3, null=True, blank=True)
+    mass_kg = models.DecimalField(_("mass (kg)"), max_digits=9, decimal_places=3, null=True, blank=True)
+    form = models.CharField(_("form"), max_length=6, choices=Form.choices, default=Form.PACK)
+    drive = models.CharField(_("drive"), max_length=4, choices=Drive.choices, default=Drive.BEV)
+    year_from = models.PositiveSmallIntegerField(_("model year from"), null=True, blank=True)
+    year_to = models.PositiveSmallIntegerField(_("model year to"), null=True, blank=True)
+    source = models.CharField(_("source"), max_length=300, blank=True)
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence.choices)
+
+    objects = ReferenceQuerySet["BatteryModel"].as_manager()
+
+    class Meta:
+        ordering = ("name", "pk")
+        verbose_name = _("battery model")
+        verbose_name_plural = _("battery models")
+        constraints = (
+            models.CheckConstraint(condition=Q(rated_kwh__gt=0), name="battery_model_energy_positive"),
+            models.CheckConstraint(condition=Q(mass_kg__gt=0), name="battery_model_mass_positive"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BatteryQuerySet(models.QuerySet["Battery"]):
+    def visible_to(self, user: User | AnonymousUser) -> BatteryQuerySet:
+        """Its producer, who registered it, every organization that ever had it in custody or is about to, and the
+        regulators of where it was placed on the market or has been."""
+        if user.is_superuser:
+            return self
+        mine = organizations_of(user)
+        overseen = Jurisdiction.objects.overseen_by(user).values("pk")
+        from collection.models.custody import CustodyEvent
+        from collection.models.pickups import PickupBattery
+        from collection.models.shipments import ShipmentLine
+
+        return self.filter(
+            Q(producer__in=mine)
+            | Q(registered_by__in=mine)
+            | Q(placed_in__in=overseen)
+            | Q(facility__operator__in=mine)
+            | Q(facility__jurisdiction__in=overseen)
+            | Q(pk__in=CustodyEvent.objects.touching(mine, overseen).values("battery"))
+            | Q(pk__in=ShipmentLine.objects.filter(shipment__in=_shipments_of(user)).values("battery"))
+            | Q(pk__in=PickupBattery.objects.filter(pickup__in=_pickups_of(user)).values("battery"))
+        )
+
+    def held_at(self, facility: Facility) -> BatteryQuerySet:
+        return self.filter(status=BatteryStatus.AT_FACILITY, facility=facility)
+
+
+def _shipments_of(user: User | AnonymousUser) -> models.QuerySet[models.Model]:
+    from collection.models.shipments import Shipment
+
+    return Shipment.objects.visible_to(user).values("pk")  # type: ignore[return-value]
+
+
+def _pickups_of(user: User | AnonymousUser) -> models.QuerySet[models.Model]:
+    from collection.models.pickups import Pickup
+
+    return Pickup.objects.visible_to(user).values("pk")  # type: ignore[return-value]
+
+
+@pghistory.track(
+    pghistory.UpdateEvent(
+        "corrected",
+        condition=pghistory.AnyChange(
+            "model", "producer", "chemistry", "composition", "placed_in", "placed_on", "rated_kwh", "content_kwh",
+            "mass_value", "mass_unit",
+        ),
+    ),
+    model_name="BatteryHistory",
+    fields=[
+        "model", "producer", "chemistry", "composition", "placed_in", "placed_on", "rated_kwh", "content_kwh",
+        "mass_value", "mass_unit",
+    ],
+)
+class Battery(models.Model):
+    """One physical battery. `status`, `facility` and `shipment` are written by `services.custody` alone.
+
+    Its content of an element is `content_kwh` times the intensity of its composition; `content_kwh` is its rated energy,
+    or mass / pack kg per kWh without one, and never so much that contents would exceed its mass.
+    """
+
+    model = models.ForeignKey(
+        BatteryModel, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries",
+        verbose_name=_("battery model"),
+    )
+    producer = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="produced_batteries",
+        verbose_name=_("producer"), help_text=_("Empty: an orphan, whose producer is not known."),
+    )
+    chemistry = models.ForeignKey(
+        Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries",
+        verbose_name=_("chemistry"),
+    )
+    composition = models.ForeignKey(
+        Composition, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries", editable=False,
+        verbose_name=_("composition"),
+    )
+    rated_kwh = models.DecimalField(_("rated energy (kWh)"), max_digits=8, decimal_places=3, null=True, blank=True)
+    content_kwh = models.DecimalField(
+        _("energy that contents are computed from (kWh)"), max_digits=12, decimal_places=6, null=True, blank=True,
+        editable=False,
+    )
+    mass_value = entered_field(_("mass"), null=True, blank=True)
+    mass_unit = unit_field()
+    mass_kg = kg_field("mass_value", "mass_unit", _("mass (kg)"))
+    form = models.CharField(
+        _("form"), max_length=6, choices=BatteryModel.Form.choices, default=BatteryModel.Form.PACK
+    )
+    placed_in = models.ForeignKey(
+        Jurisdiction, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries",
+        verbose_name=_("placed on the market in"),
+    )
+    placed_on = models.DateField(_("placed on the market on"), null=True, blank=True)
+    condition = models.CharField(_("condition"), max_length=9, choices=Condition.choices, default=Condition.INTACT)
+    state_of_health = models.DecimalField(
+        _("state of health"), max_digits=4, decimal_places=3, null=True, blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text=_("Share of the rated capacity that is left, 0 to 1."),
+    )
+    status = models.CharField(
+        _("status"), max_length=11, choices=BatteryStatus.choices, default=BatteryStatus.IN_USE, editable=False
+    )
+    facility = models.ForeignKey(
+        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries", editable=False,
+        verbose_name=_("at"),
+    )
+    shipment = models.ForeignKey(
+        "collection.Shipment", on_delete=models.PROTECT, null=True, blank=True, related_name="batteries",
+        editable=False, verbose_name=_("on shipment"),
+    )
+    registered_by = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="registered_batteries", verbose_name=_("registered by")
+    )
+    registered_at = models.DateTimeField(_("registered at"), auto_now_add=True)
+    is_simulated = models.BooleanField(_("simulated"), default=False)
+
+    objects = BatteryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("battery")
+        verbose_name_plural = _("batteries")
+        indexes = (
+            models.Index(fields=["facility", "status"], name="battery_at"),
+            models.Index(fields=["producer", "placed_in"], name="battery_placed"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=(
+                    Q(status="at_facility", facility__isnull=False, shipment__isnull=True)
+                    | Q(status="in_transit", facility__isnull=True, shipment__isnull=False)
+                    | (
+                        Q(status__in=["in_use", "consumed", "second_life", "lost"])
+                        & Q(facility__isnull=True, shipment__isnull=True)
+                    )
+                ),
+                name="battery_in_one_place",
+            ),
+            models.CheckConstraint(condition=Q(mass_value__gt=0), name="battery_mass_positive"),
+            models.CheckConstraint(condition=Q(rated_kwh__gt=0), name="battery_energy_positive"),
+            models.CheckConstraint(
+                condition=Q(content_kwh__isnull=True) | Q(content_kwh__gt=0, composition__isnull=False),
+                name="battery_content_has_composition",
+            ),
+            models.CheckConstraint(
+                condition=Q(state_of_health__gte=0, state_of_health__lte=1), name="battery_state_of_health_share"
+            ),
+            models.CheckConstraint(condition=Q(condition__in=Condition.values), name="battery_condition_known"),
+        )
+        triggers = (pgtrigger.FSM(name="status_moves", field="status", transitions=BATTERY_MOVES),)
+
+    def __str__(self) -> str:
+        return _("Battery %(id)s") % {"id": self.pk}
+
+    @property
+    def travels_as_damaged(self) -> bool:
+        return self.condition != Condition.INTACT
+
+
+class IdentifierQuerySet(models.QuerySet["Identifier"]):
+    def visible_to(self, user: User | AnonymousUser) -> IdentifierQuerySet:
+        """As the battery."""
+        if user.is_superuser:
+            return self
+        return self.filter(battery__in=Battery.objects.visible_to(user).values("pk"))
+
+
+class Identifier(models.Model):
+    """A name that a battery goes by in some scheme; unique per scheme and issuer."""
+
+    class Scheme(models.TextChoices):
+        VIN = "vin", _("vehicle identification number")
+        OEM_SERIAL = "oem_serial", _("manufacturer's serial number")
+        SGTIN = "sgtin", _("GS1 SGTIN")
+        GIAI = "giai", _("GS1 GIAI")
+        GBT34014 = "gbt34014", _("GB/T 34014 code")
+        CARB = "carb", _("CARB digital identifier")
+        INTERNAL = "internal", _("internal number")
+
+    battery = models.ForeignKey(
+        Battery, on_delete=models.CASCADE, related_name="identifiers", verbose_name=_("battery")
+    )
+    scheme = models.CharField(_("scheme"), max_length=10, choices=Scheme.choices)
+    issuer = models.CharField(
+        _("issuer"), max_length=100, blank=True, help_text=_("Who gave the number; empty for a VIN.")
+    )
+    value = models.CharField(_("value"), max_length=100)
+
+    objects = IdentifierQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("pk",)
+        verbose_name = _("identifier")
+        verbose_name_plural = _("identifiers")
+        constraints = (
+            models.UniqueConstraint(fields=["scheme", "issuer", "value"], name="identifier_once"),
+            models.CheckConstraint(condition=~Q(value=""), name="identifier_not_empty"),
+            models.CheckConstraint(
+                condition=~Q(scheme="vin") | Q(issuer="", value__regex=r"^[A-HJ-NPR-Z0-9]{17}$"),
+                name="identifier_vin_form",
+            ),
+        )
+        indexes = (models.Index(fields=["value"], name="identifier_value"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_scheme_display()} {self.value}"

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organization
+from collection.models.batteries import Battery
+from collection.models.facilities import Facility
+from collection.models.jurisdictions import Jurisdiction
+from collection.models.lots import Lot
+from collection.models.shipments import Shipment
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+
+class CustodyKind(models.TextChoices):
+    """What happened to a battery or a lot."""
+
+    RECEIVED_FROM_USE = "given_up", _("given up at a facility")
+    PRODUCED = "produced", _("came into being")
+    DISPATCHED = "dispatched", _("loaded and dispatched")
+    RECEIVED = "received", _("received")
+    REJECTED = "rejected", _("rejected and sent back")
+    INSPECTED = "inspected", _("inspected")
+    CHARGED = "charged", _("charged into a batch")
+    UNCHARGED = "uncharged", _("taken out of a batch again")
+    RELEASED = "released", _("released to a further use")
+    SPLIT = "split", _("split")
+    DISPOSED = "disposed", _("left the trace")
+    LOST = "lost", _("lost or destroyed")
+    FOUND = "found", _("found again")
+    CORRECTED = "corrected", _("corrected")
+
+
+class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
+    def visible_to(self, user: User | AnonymousUser) -> CustodyEventQuerySet:
+        """As the battery or the lot: whoever may see a thing may see its life."""
+        if user.is_superuser:
+            return self
+        return self.filter(
+            Q(battery__in=Battery.objects.visible_to(user).values("pk"))
+            | Q(lot__in=Lot.objects.visible_to(user).values("pk"))
+        )
+
+    def touching(self, organizations: Any, jurisdictions: Any) -> CustodyEventQuerySet:
+        """Entries in which one of the organizations took part, or at a place in one of the jurisdictions."""
+        places = Facility.objects.filter(Q(operator__in=organizations) | Q(jurisdiction__in=jurisdictions)).values("pk")
+        return self.filter(
+            Q(from_organization__in=organizations)
+            | Q(to_organization__in=organizations)
+            | Q(to_facility__in=places)
+            | Q(from_facility__in=places)
+        )
+
+
+class CustodyEvent(models.Model):
+    """One entry of the custody ledger. Entries are only ever appended; a mistake is corrected by a further entry.
+
+    `sequence` counts the entries of one battery or lot from 1, and each entry starts where the one before ended: a
+    trigger refuses anything else.
+    """
+
+    battery = models.ForeignKey(
+        Battery, on_delete=models.PROTECT, null=True, blank=True, related_name="events", verbose_name=_("battery")
+    )
+    lot = models.ForeignKey(
+        Lot, on_delete=models.PROTECT, null=True, blank=True, related_name="events", verbose_name=_("lot")
+    )
+    sequence = models.PositiveIntegerField(_("sequence"))
+    kind = models.CharField(_("kind"), max_length=10, choices=CustodyKind.choices)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now(), editable=False)
+    from_facility = models.ForeignKey(
+        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("from facility")
+    )
+    from_shipment = models.ForeignKey(
+        Shipment, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("from shipment")
+    )
+    to_facility = models.ForeignKey(
+        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="arrivals", verbose_name=_("to facility")
+    )
+    to_shipment = models.ForeignKey(
+        Shipment, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("to shipment")
+    )
+    to_status = models.CharField(
+        _("status afterwards"), max_length=16, help_text=_("The status of the battery or lot after this entry.")
+    )
+    from_organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("from")
+    )
+    to_organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("to")
+    )
+    mass_kg = models.DecimalField(_("mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True)
+    reference = models.CharField(
+        _("reference"), max_length=60, blank=True, help_text=_("The record behind it, such as “batch 12”.")
+    )
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="custody_events", verbose_name=_("by")
+    )
+    corrects = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections", verbose_name=_("corrects")
+    )
+
+    objects = CustodyEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-occurred_at", "-pk")
+        verbose_name = _("custody entry")
+        verbose_name_plural = _("custody ledger")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(battery__isnull=False, lot__isnull=True) | Q(battery__isnull=True, lot__isnull=False),
+                name="custody_event_of_one_thing",
+            ),
+            models.CheckConstraint(condition=Q(sequence__gte=1), name="custody_event_sequence_from_one"),
+            models.CheckConstraint(
+                condition=Q(to_facility__isnull=True) | Q(to_shipment__isnull=True), name="custody_event_to_one_place"
+            ),
+            models.CheckConstraint(
+                condition=Q(from_facility__isnull=True) | Q(from_shipment__isnull=True),
+                name="custody_event_from_one_place",
+            ),
+            models.CheckConstraint(condition=Q(mass_kg__gt=0), name="custody_event_mass_positive"),
+            models.CheckConstraint(
+                condition=Q(kind="corrected") | Q(corrects__isnull=True), name="custody_event_only_corrections_correct"
+            ),
+            models.UniqueConstraint(fields=["battery", "sequence"], name="custody_event_battery_sequence"),
+            models.UniqueConstraint(fields=["lot", "sequence"], name="custody_event_lot_sequence"),
+        )
+        triggers = (
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="starts_where_the_last_ended",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="entries"),
+                func="""
+                    IF EXISTS (
+                        SELECT 1 FROM entries e
+                        LEFT JOIN collection_custodyevent p
+                            ON p.battery_id = e.battery_id AND p.sequence = e.sequence - 1
+                        WHERE e.battery_id IS NOT NULL AND (
+                            (e.sequence > 1 AND p.id IS NULL)
+                            OR e.from_facility_id IS DISTINCT FROM p.to_facility_id
+                            OR e.from_shipment_id IS DISTINCT FROM p.to_shipment_id)
+                    ) OR EXISTS (
+                        SELECT 1 FROM entries e
+                        LEFT JOIN collection_custodyevent p
+                            ON p.lot_id = e.lot_id AND p.sequence = e.sequence - 1
+                        WHERE e.lot_id IS NOT NULL AND (
+                            (e.sequence > 1 AND p.id IS NULL)
+                            OR e.from_facility_id IS DISTINCT FROM p.to_facility_id
+                            OR e.from_shipment_id IS DISTINCT FROM p.to_shipment_id)
+                    ) THEN
+                        RAISE EXCEPTION 'custody ledger: an entry must start where the one before it ended'
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'custody_event_starts_where_last_ended';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
+        )
+        indexes = (
+            models.Index(fields=["to_facility", "battery"], name="custody_event_to"),
+            models.Index(fields=["from_organization"], name="custody_event_from_org"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.sequence})"

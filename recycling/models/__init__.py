@@ -1,0 +1,62 @@
+from recycling.models.batches import BATCH_MOVES, Batch, BatchStatus, Charge, Factor, Output, Reagent
+from recycling.models.intakes import (
+    DISCREPANCY_MOVES,
+    Decision,
+    Discrepancy,
+    DiscrepancyStatus,
+    Inspection,
+    Intake,
+    IntakeBattery,
+)
+from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
+from recycling.models.reports import (
+    FILED_REPORTS,
+    OPEN_REPORTS,
+    REPORT_MOVES,
+    EprEvidence,
+    EprFactor,
+    EprReport,
+    EprReportLine,
+    ReportStatus,
+)
+from recycling.models.schemes import EprScheme, EprTarget, LegalStatus, MarketPlacement, Metric
+from recycling.models.utilization import BacklogSnapshot, UtilizationRun, UtilizationSnapshot
+
+__all__ = [
+    "BATCH_MOVES",
+    "DISCREPANCY_MOVES",
+    "FILED_REPORTS",
+    "OPEN_REPORTS",
+    "REPORT_MOVES",
+    "BacklogSnapshot",
+    "Basis",
+    "Batch",
+    "BatchStatus",
+    "Charge",
+    "Decision",
+    "Discrepancy",
+    "DiscrepancyStatus",
+    "EprEvidence",
+    "EprFactor",
+    "EprReport",
+    "EprReportLine",
+    "EprScheme",
+    "EprTarget",
+    "Factor",
+    "Inspection",
+    "Intake",
+    "IntakeBattery",
+    "LegalStatus",
+    "MarketPlacement",
+    "Metric",
+    "Nameplate",
+    "Outage",
+    "Output",
+    "Plant",
+    "ProcessLine",
+    "Reagent",
+    "ReportStatus",
+    "Stage",
+    "UtilizationRun",
+    "UtilizationSnapshot",
+]

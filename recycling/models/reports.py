@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pghistory
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organization, organizations_of
+from collection.models import Battery, Chemistry, Composition, Element, Facility, Jurisdiction
+from recycling.models.batches import Batch
+from recycling.models.plants import Stage
+from recycling.models.schemes import EprScheme, LegalStatus, Metric
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+
+class ReportStatus(models.TextChoices):
+    QUEUED = "queued", _("queued")
+    COMPUTING = "computing", _("computing")
+    FAILED = "failed", _("failed")
+    DRAFT = "draft", _("draft")
+    SUBMITTED = "submitted", _("submitted")
+    ACCEPTED = "accepted", _("accepted")
+    RETURNED = "returned", _("returned")
+    SUPERSEDED = "superseded", _("superseded")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+#: Every legal move of a report's status; the database trigger is made from this list.
+REPORT_MOVES = [
+    (ReportStatus.QUEUED, ReportStatus.COMPUTING),
+    (ReportStatus.COMPUTING, ReportStatus.QUEUED),
+    (ReportStatus.COMPUTING, ReportStatus.DRAFT),
+    (ReportStatus.COMPUTING, ReportStatus.FAILED),
+    (ReportStatus.FAILED, ReportStatus.QUEUED),
+    (ReportStatus.DRAFT, ReportStatus.QUEUED),
+    (ReportStatus.DRAFT, ReportStatus.SUBMITTED),
+    (ReportStatus.DRAFT, ReportStatus.WITHDRAWN),
+    (ReportStatus.FAILED, ReportStatus.WITHDRAWN),
+    (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED),
+    (ReportStatus.SUBMITTED, ReportStatus.RETURNED),
+    (ReportStatus.RETURNED, ReportStatus.SUPERSEDED),
+    (ReportStatus.ACCEPTED, ReportStatus.SUPERSEDED),
+]
+
+#: A report that is being worked on; one per scheme, producer and period at most.
+OPEN_REPORTS = (ReportStatus.QUEUED, ReportStatus.COMPUTING, ReportStatus.FAILED, ReportStatus.DRAFT)
+
+#: A report whose figures no longer change.
+FILED_REPORTS = (
+    ReportStatus.SUBMITTED,
+    ReportStatus.ACCEPTED,
+    ReportStatus.RETURNED,
+    ReportStatus.SUPERSEDED,
+)
+
+
+class EprReportQuerySet(models.QuerySet["EprReport"]):
+    def visible_to(self, user: User | AnonymousUser) -> EprReportQuerySet:
+        """The producer's own; regulators of the place see what was filed, not what is being drafted."""
+        if user.is_superuser:
+            return self
+        return self.filter(
+            Q(producer__in=organizations_of(user))
+            | Q(jurisdiction__in=Jurisdiction.objects.overseen_by(user), status__in=FILED_REPORTS)
+        )
+
+
+#: What may change on a report that was filed: its status and what the regulator said, nothing else.
+FILED_REPORT_FROZEN = """
+    IF OLD.status IN ('submitted', 'accepted', 'returned', 'superseded') AND (
+        to_jsonb(NEW) - '{status,decided_at,decided_by_id,decision_note}'::text[]
+        IS DISTINCT FROM to_jsonb(OLD) - '{status,decided_at,decided_by_id,decision_note}'::text[]
+    ) THEN
+        RAISE EXCEPTION 'a filed report never changes'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'epr_report_frozen';
+    END IF;
+    RETURN NEW;
+"""
+
+#: Lines and evidence of a filed report never change, and none is added.
+FILED_PART_FROZEN = """
+    IF EXISTS (
+        SELECT 1 FROM recycling_eprreport r
+        WHERE r.id = COALESCE(NEW.report_id, OLD.report_id)
+            AND r.status IN ('submitted', 'accepted', 'returned', 'superseded')
+    ) THEN
+        RAISE EXCEPTION 'a filed report never changes'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'epr_report_frozen';
+    END IF;
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+    RETURN NEW;
+"""
+
+
+def frozen_with_report() -> pgtrigger.Trigger:
+    """A trigger that refuses any change to a part of a filed report."""
+    return pgtrigger.Trigger(
+        name="frozen_when_filed",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+        func=FILED_PART_FROZEN,
+    )
+
+
+@pghistory.track(pghistory.UpdateEvent(), model_name="EprReportHistory", fields=["status", "content_hash", "decision_note"])
+class EprReport(models.Model):
+    """What a producer did with its batteries in a jurisdiction and a period, by the rules of a scheme.
+
+    The row is the pending work of the Celery job too: a lost message is taken up again from `queued`, a dead worker is
+    seen from `heartbeat_at`.
+    """
+
+    scheme = models.ForeignKey(EprScheme, on_delete=models.PROTECT, related_name="reports", verbose_name=_("scheme"))
+    producer = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="epr_reports", verbose_name=_("producer")
+    )
+    jurisdiction = models.ForeignKey(
+        Jurisdiction, on_delete=models.PROTECT, related_name="epr_reports", verbose_name=_("jurisdiction"),
+        help_text=_("Whose market and whose batteries; the scheme's own, or chosen for a reference scheme."),
+    )
+    period_start = models.DateField(_("from"))
+    period_end = models.DateField(_("until"), help_text=_("Last day of the period."))
+    status = models.CharField(
+        _("status"), max_length=10, choices=ReportStatus.choices, default=ReportStatus.QUEUED, editable=False
+    )
+    progress = models.PositiveSmallIntegerField(_("progress (%)"), default=0, editable=False)
+    step = models.CharField(_("step"), max_length=60, blank=True, editable=False)
+    message = models.TextField(_("message"), blank=True, editable=False)
+    method_version = models.CharField(_("method version"), max_length=60, blank=True, editable=False)
+    supersedes = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrections", editable=False,
+        verbose_name=_("corrects"),
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requested_reports",
+        verbose_name=_("requested by"),
+    )
+    requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True, editable=False)
+    computed_at = models.DateTimeField(_("computed at"), null=True, blank=True, editable=False)
+    content_hash = models.CharField(_("content hash (SHA-256)"), max_length=64, blank=True, editable=False)
+    submitted_at = models.DateTimeField(_("submitted at"), null=True, blank=True, editable=False)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="submitted_reports",
+        editable=False, verbose_name=_("submitted by"),
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True, editable=False)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="decided_reports",
+        editable=False, verbose_name=_("decided by"),
+    )
+    decision_note = models.TextField(_("note of the regulator"), blank=True, editable=False)
+    is_simulated = models.BooleanField(_("contains simulated data"), default=False, editable=False)
+
+    objects = EprReportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("EPR report")
+        verbose_name_plural = _("EPR reports")
+        indexes = (models.Index(fields=["status", "heartbeat_at"], name="epr_report_work"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(period_end__gte=F("period_start")), name="epr_report_is_a_period"),
+            models.UniqueConstraint(
+                fields=["scheme", "producer", "jurisdiction", "period_start", "period_end"],
+                condition=Q(status__in=["queued", "computing", "failed", "draft"]),
+                name="epr_report_one_open",
+            ),
+            models.UniqueConstraint(
+                fields=["scheme", "producer", "jurisdiction", "period_start", "period_end"],
+                condition=Q(status__in=["submitted", "accepted"]),
+                name="epr_report_one_in_force",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["submitted", "accepted", "returned", "superseded"])
+                | (Q(submitted_at__isnull=False, submitted_by__isnull=False) & ~Q(content_hash="")),
+                name="epr_report_filed_is_signed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["accepted", "returned"])
+                | Q(decided_at__isnull=False, decided_by__isnull=False),
+                name="epr_report_decision_is_signed",
+            ),
+            models.CheckConstraint(condition=Q(progress__lte=100), name="epr_report_progress_is_percent"),
+        )
+        triggers = (
+            pgtrigger.FSM(name="status_moves", field="status", transitions=REPORT_MOVES),
+            pgtrigger.Trigger(
+                name="frozen_when_filed", when=pgtrigger.Before, operation=pgtrigger.Update, func=FILED_REPORT_FROZEN
+            ),
+            pgtrigger.Trigger(
+                name="filed_is_kept",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__status__in=["submitted", "accepted", "returned", "superseded"]),
+                func="RAISE EXCEPTION 'a filed report is kept' USING ERRCODE = 'check_violation', "
+                "CONSTRAINT = 'epr_report_kept';",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.scheme.code} {self.producer} {self.jurisdiction_id} {self.period_start}–{self.period_end}"
+
+
+class ReportPartQuerySet[M: models.Model](models.QuerySet[M]):
+    def visible_to(self, user: User | AnonymousUser) -> ReportPartQuerySet[M]:
+        """As the report."""
+        if user.is_superuser:
+            return self
+        return self.filter(report__in=EprReport.objects.visible_to(user).values("pk"))
+
+
+class EprReportLine(models.Model):
+    """One figure of a report. The dimensions that do not apply are empty."""
+
+    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="lines", verbose_name=_("report"))
+    position = models.PositiveIntegerField(_("position"))
+    metric = models.CharField(_("metric"), max_length=20, choices=Metric.choices)
+    family = models.CharField(_("chemistry family"), max_length=7, choices=Chemistry.Family.choices, blank=True)
+    chemistry = models.ForeignKey(
+        Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("chemistry")
+    )
+    method = models.CharField(_("method"), max_length=10, choices=Stage.choices, blank=True)
+    facility = models.ForeignKey(
+        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("facility")
+    )
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    element = models.CharField(_("element"), max_length=8, choices=Element.choices, blank=True)
+    value = models.DecimalField(_("value"), max_digits=30, decimal_places=9, null=True, blank=True)
+    unit = models.CharField(_("unit"), max_length=10)
+    numerator = models.DecimalField(_("numerator"), max_digits=30, decimal_places=9, null=True, blank=True)
+    denominator = models.DecimalField(_("denominator"), max_digits=30, decimal_places=9, null=True, blank=True)
+    rows = models.PositiveIntegerField(_("rows behind it"), default=0)
+    without_mass = models.PositiveIntegerField(_("rows without a mass"), default=0)
+    target_percent = models.DecimalField(_("target (%)"), max_digits=6, decimal_places=3, null=True, blank=True)
+    target_status = models.CharField(
+        _("legal status of the target"), max_length=10, choices=LegalStatus.choices, blank=True
+    )
+    target_source = models.CharField(_("source of the target"), max_length=300, blank=True)
+    note = models.CharField(_("note"), max_length=300, blank=True)
+
+    objects = ReportPartQuerySet["EprReportLine"].as_manager()
+
+    class Meta:
+        ordering = ("report", "position")
+        verbose_name = _("report line")
+        verbose_name_plural = _("report lines")
+        constraints = (
+            models.UniqueConstraint(fields=["report", "position"], name="epr_report_line_position"),
+            models.CheckConstraint(
+                condition=Q(target_percent__isnull=True) | (~Q(target_status="") & ~Q(target_source="")),
+                name="epr_report_line_target_has_source",
+            ),
+        )
+        triggers = (frozen_with_report(),)
+
+    def __str__(self) -> str:
+        return f"{self.report_id}/{self.position}"
+
+
+class EprEvidence(models.Model):
+    """One battery behind the figures of a report, with all that they were computed from, as known then."""
+
+    class Fate(models.TextChoices):
+        COLLECTED = "collected", _("collected")
+        SECOND_LIFE = "second_life", _("reused, repurposed or remanufactured")
+        RECYCLED = "recycled", _("recycled")
+
+    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="evidence", verbose_name=_("report"))
+    battery = models.ForeignKey(Battery, on_delete=models.PROTECT, related_name="+", verbose_name=_("battery"))
+    fate = models.CharField(_("fate"), max_length=11, choices=Fate.choices)
+    occurred_on = models.DateField(_("on"), help_text=_("Day in the time zone of the facility."))
+    facility = models.ForeignKey(
+        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("facility")
+    )
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("batch")
+    )
+    chemistry = models.ForeignKey(
+        Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("chemistry")
+    )
+    composition = models.ForeignKey(
+        Composition, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("composition")
+    )
+    content_kwh = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    mass_kg = models.DecimalField(_("mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True)
+
+    objects = ReportPartQuerySet["EprEvidence"].as_manager()
+
+    class Meta:
+        ordering = ("report", "fate", "battery")
+        verbose_name = _("evidence")
+        verbose_name_plural = _("evidence")
+        constraints = (
+            models.UniqueConstraint(fields=["report", "fate", "battery"], name="epr_evidence_once_per_fate"),
+        )
+        triggers = (frozen_with_report(),)
+
+    def __str__(self) -> str:
+        return f"{self.report_id} {self.fate} {self.battery_id}"
+
+
+class EprFactor(models.Model):
+    """The recovery factors that a report was computed with, as they were then."""
+
+    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="factors", verbose_name=_("report"))
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", verbose_name=_("batch"))
+    element = models.CharField(_("element"), max_length=8, choices=Element.choices)
+    recovered = models.DecimalField(_("recovered share"), max_digits=30, decimal_places=18)
+    pending = models.DecimalField(_("pending share"), max_digits=30, decimal_places=18)
+    residue = models.DecimalField(_("share in residue"), max_digits=30, decimal_places=18)
+    counted_output = models.DecimalField(
+        _("counted output per input mass"), max_digits=30, decimal_places=18, null=True, blank=True,
+        help_text=_("For the recycling efficiency; on the row of the batch without an element."),
+    )
+
+    objects = ReportPartQuerySet["EprFactor"].as_manager()
+
+    class Meta:
+        ordering = ("report", "batch", "element")
+        verbose_name = _("factor of a report")
+        verbose_name_plural = _("factors of a report")
+        constraints = (models.UniqueConstraint(fields=["report", "batch", "element"], name="epr_factor_once"),)
+        triggers = (frozen_with_report(),)
+
+    def __str__(self) -> str:
+        return f"{self.report_id} {self.batch_id} {self.element}"

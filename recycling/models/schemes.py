@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pghistory
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeOperators
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organization, organizations_of
+from collection.models import BatteryModel, Chemistry, Confidence, Element, Jurisdiction
+from collection.models.chemistries import ReferenceQuerySet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+
+class LegalStatus(models.TextChoices):
+    """Whether a number binds. A reference is shown beside the figures and never as law of the place."""
+
+    BINDING = "binding", _("binding")
+    REFERENCE = "reference", _("reference only")
+    UNVERIFIED = "unverified", _("unverified")
+
+
+class Metric(models.TextChoices):
+    """What a line of a report measures."""
+
+    UNITS_PLACED = "units_placed", _("units placed on the market")
+    MASS_PLACED = "mass_placed", _("mass placed on the market")
+    UNITS_COLLECTED = "units_collected", _("units collected")
+    MASS_COLLECTED = "mass_collected", _("mass collected")
+    UNITS_SECOND_LIFE = "units_second_life", _("units reused, repurposed or remanufactured")
+    MASS_SECOND_LIFE = "mass_second_life", _("mass reused, repurposed or remanufactured")
+    UNITS_RECYCLED = "units_recycled", _("units recycled")
+    MASS_RECYCLED = "mass_recycled", _("mass recycled")
+    MASS_EXPORTED = "mass_exported", _("mass sent to another country for recycling")
+    ELEMENT_CONTENT = "element_content", _("element mass in recycled batteries")
+    ELEMENT_RECOVERED = "element_recovered", _("element mass recovered")
+    ELEMENT_PENDING = "element_pending", _("element mass pending in intermediates")
+    ELEMENT_RESIDUE = "element_residue", _("element mass in residue")
+    ELEMENT_LOST = "element_lost", _("element mass lost")
+    RECYCLING_EFFICIENCY = "recycling_efficiency", _("recycling efficiency (%)")
+    MATERIAL_RECOVERY = "material_recovery", _("material recovery (%)")
+    FACILITY = "facility", _("facility used")
+
+
+class SchemeQuerySet(ReferenceQuerySet["EprScheme"]):
+    def valid_on(self, day: object) -> SchemeQuerySet:
+        return self.filter(valid__contains=day)
+
+
+@pghistory.track()
+class EprScheme(models.Model):
+    """A version of an extended-producer-responsibility scheme, as data: where and when it holds, and the shape of its
+    report."""
+
+    class Shape(models.TextChoices):
+        UNITS = "units", _("units placed on the market (New Jersey)")
+        MASS = "mass", _("mass, method, efficiency, facilities (Colorado)")
+        EU_REFERENCE = "eu_reference", _("EU reference method")
+
+    code = models.CharField(_("code"), max_length=40)
+    version = models.CharField(_("version"), max_length=40)
+    name = models.CharField(_("name"), max_length=200)
+    jurisdiction = models.ForeignKey(
+        Jurisdiction, on_delete=models.PROTECT, null=True, blank=True, related_name="epr_schemes",
+        verbose_name=_("jurisdiction"), help_text=_("Empty: a reference method that holds nowhere here."),
+    )
+    shape = models.CharField(_("shape of the report"), max_length=12, choices=Shape.choices)
+    valid = DateRangeField(_("valid"))
+    legal_status = models.CharField(_("legal status"), max_length=10, choices=LegalStatus.choices)
+    citation = models.CharField(_("citation"), max_length=300)
+    source = models.CharField(_("source"), max_length=300)
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence.choices)
+    note = models.TextField(_("note"), blank=True)
+
+    objects = SchemeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("code", "version")
+        verbose_name = _("EPR scheme")
+        verbose_name_plural = _("EPR schemes")
+        constraints = (
+            models.UniqueConstraint(fields=["code", "version"], name="epr_scheme_once_per_version"),
+            ExclusionConstraint(
+                name="epr_scheme_versions_apart",
+                expressions=[("code", RangeOperators.EQUAL), ("valid", RangeOperators.OVERLAPS)],
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.version})"
+
+
+@pghistory.track()
+class EprTarget(models.Model):
+    """A number that a scheme asks for, from a day on, with its source and whether it binds."""
+
+    scheme = models.ForeignKey(EprScheme, on_delete=models.CASCADE, related_name="targets", verbose_name=_("scheme"))
+    metric = models.CharField(_("metric"), max_length=20, choices=Metric.choices)
+    family = models.CharField(
+        _("chemistry family"), max_length=7, choices=Chemistry.Family.choices, blank=True
+    )
+    element = models.CharField(_("element"), max_length=8, choices=Element.choices, blank=True)
+    percent = models.DecimalField(_("target (%)"), max_digits=6, decimal_places=3)
+    applies_from = models.DateField(_("applies from"))
+    legal_status = models.CharField(_("legal status"), max_length=10, choices=LegalStatus.choices)
+    source = models.CharField(_("source"), max_length=300)
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence.choices)
+
+    objects = ReferenceQuerySet["EprTarget"].as_manager()
+
+    class Meta:
+        ordering = ("scheme", "metric", "element", "applies_from")
+        verbose_name = _("EPR target")
+        verbose_name_plural = _("EPR targets")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["scheme", "metric", "family", "element", "applies_from"], name="epr_target_once"
+            ),
+            models.CheckConstraint(condition=Q(percent__gte=0, percent__lte=100), name="epr_target_is_percent"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_metric_display()} {self.percent} %"
+
+
+class MarketPlacementQuerySet(models.QuerySet["MarketPlacement"]):
+    def visible_to(self, user: User | AnonymousUser) -> MarketPlacementQuerySet:
+        """The producer's own, and the regulators of the place."""
+        if user.is_superuser:
+            return self
+        return self.filter(
+            Q(producer__in=organizations_of(user)) | Q(jurisdiction__in=Jurisdiction.objects.overseen_by(user))
+        )
+
+
+@pghistory.track()
+class MarketPlacement(models.Model):
+    """How many batteries a producer put on the market of a jurisdiction in a period."""
+
+    producer = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="placements", verbose_name=_("producer")
+    )
+    jurisdiction = models.ForeignKey(
+        Jurisdiction, on_delete=models.PROTECT, related_name="placements", verbose_name=_("jurisdiction")
+    )
+    period_start = models.DateField(_("from"))
+    period_end = models.DateField(_("until"), help_text=_("Last day of the period."))
+    model = models.ForeignKey(
+        BatteryModel, on_delete=models.PROTECT, null=True, blank=True, related_name="placements",
+        verbose_name=_("battery model"),
+    )
+    chemistry = models.ForeignKey(
+        Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="placements",
+        verbose_name=_("chemistry"),
+    )
+    units = models.PositiveIntegerField(_("units"))
+    mass_kg = models.DecimalField(
+        _("mass (kg)"), max_digits=16, decimal_places=3, null=True, blank=True, help_text=_("Empty: not known.")
+    )
+    description = models.CharField(_("as named in the source"), max_length=200, blank=True)
+    source = models.CharField(_("source"), max_length=300, blank=True)
+    source_key = models.CharField(
+        _("key in the source"), max_length=200, help_text=_("Recognizes the row when it is sent again.")
+    )
+    is_simulated = models.BooleanField(_("simulated"), default=False)
+
+    objects = MarketPlacementQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-period_start", "-pk")
+        verbose_name = _("market placement")
+        verbose_name_plural = _("market placements")
+        indexes = (models.Index(fields=["producer", "jurisdiction", "period_start"], name="placement_of_producer"),)
+        constraints = (
+            models.UniqueConstraint(fields=["producer", "source_key"], name="placement_source_key_once"),
+            models.CheckConstraint(
+                condition=Q(period_end__gte=models.F("period_start")), name="placement_is_a_period"
+            ),
+            models.CheckConstraint(condition=Q(mass_kg__gte=0), name="placement_mass_not_negative"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.producer} {self.jurisdiction_id} {self.period_start}: {self.units}"
