@@ -35,7 +35,7 @@ def main():
     uv = find_uv() or install_uv()
     python = find_python(uv)
     say("installing what uv.lock lists, for " + python)
-    if subprocess.call([uv, "sync", "--frozen", "--quiet", "--python", python], cwd=PROJECT) != 0:
+    if subprocess.call([uv, "sync", "--frozen", "--quiet", "--compile-bytecode", "--python", python], cwd=PROJECT) != 0:
         fail(
             "uv could not make .venv (its message is above). It needs Python 3.12 or later, which it looked for on the PATH\n"
             "and in ~/.pyenv and then tried to download, and the packages that uv.lock lists, from pypi.org."

@@ -1,5 +1,6 @@
 """Settings for work on one's own machine. `manage.py` and `make` provide the servers (see `config.servers`)."""
 
+from config import logs
 from config.settings.base import *  # noqa: F403
 from config.settings.base import env
 
@@ -13,3 +14,6 @@ REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 CELERY_BROKER_URL = REDIS_URL
+
+WHITENOISE_USE_FINDERS = True  # no collectstatic
+LOGGING = logs.configure(as_json=False, level=env.str("LOG_LEVEL", default="INFO"))

@@ -4,7 +4,9 @@ The first process to load these settings starts the servers; processes it starts
 their environment. So any number of test runs go on side by side.
 """
 
-from config import servers
+import os
+
+from config import logs, servers
 from config.settings.base import *  # noqa: F403
 from config.settings.base import REST_FRAMEWORK, env
 
@@ -12,10 +14,17 @@ servers.ensure_throwaway()
 
 SECRET_KEY = "not-a-secret-this-is-the-key-of-the-tests"  # noqa: S105
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
+
 DATABASES = {"default": env.db_url("DATABASE_URL")}
-REDIS_URL = env.str("REDIS_URL")
+
+# Each of pytest-xdist's workers has a database of its own in PostgreSQL, and so it has in Valkey.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
+REDIS_URL = f"{env.str('REDIS_URL').rsplit('/', 1)[0]}/{_worker}"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 CELERY_BROKER_URL = REDIS_URL
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # safe ones are slow on purpose
 REST_FRAMEWORK = REST_FRAMEWORK | {"DEFAULT_THROTTLE_CLASSES": []}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True  # else every process walks all static files at its start
+LOGGING = logs.configure(as_json=True, level=env.str("LOG_LEVEL", default="INFO"))

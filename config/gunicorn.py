@@ -1,0 +1,19 @@
+"""How gunicorn serves Relode. Its settings are read from here by their names."""
+
+import os
+
+from config import logs
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 4
+timeout = 60
+graceful_timeout = 20
+keepalive = 65  # longer than a proxy in front keeps its idle connections
+max_requests, max_requests_jitter = 20_000, 2_000
+control_socket_disable = True  # it would be made in the home directory, which a container's user may not have
+logconfig_dict = logs.configure(
+    as_json=os.environ.get("DJANGO_SETTINGS_MODULE") == "config.settings.production", level=os.environ.get("LOG_LEVEL", "INFO")
+)
+logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": [], "propagate": True, "level": "INFO"}
