@@ -21,7 +21,9 @@ class Actor:
         """The actor for a logged-in user, with its memberships as they are now (one query)."""
         return cls(user, tuple(Membership.objects.filter(user=user).select_related("organization")))
 
-    def may(self, *organizations: Organization | None, role: Role = Role.OPERATOR, function: Function | None = None) -> bool:
+    def may(
+        self, *organizations: Organization | None, role: Role = Role.OPERATOR, function: Function | None = None
+    ) -> bool:
         """Whether the actor holds at least `role` in one of `organizations` (that has `function`)."""
         if not self.user.is_active:
             return False
@@ -42,9 +44,7 @@ class Actor:
         if not self.may(*organizations, role=role, function=function):
             names = ", ".join(sorted({o.name for o in organizations if o is not None})) or _("nobody")
             if function is None:
-                raise Forbidden(
-                    _("This needs the role %(role)s in: %(names)s.") % {"role": role.label, "names": names}
-                )
+                raise Forbidden(_("This needs the role %(role)s in: %(names)s.") % {"role": role.label, "names": names})
             raise Forbidden(
                 _("This needs the role %(role)s in a %(function)s organization: %(names)s.")
                 % {"role": role.label, "function": function.label, "names": names}

@@ -4,11 +4,11 @@
 """
 
 from decimal import Decimal
-
-from django.db.models import Case, CharField, DecimalField, F, GeneratedField, Value, When
-from django.utils.translation import gettext_lazy as _
+from typing import Any
 
 from django.db import models
+from django.db.models import Case, CharField, DecimalField, F, GeneratedField, Value, When
+from django.utils.translation import gettext_lazy as _
 
 
 class Unit(models.TextChoices):
@@ -23,8 +23,8 @@ class Unit(models.TextChoices):
 
 KG_PER_UNIT: dict[str, Decimal] = {
     Unit.G: Decimal("0.001"),
-    Unit.KG: Decimal("1"),
-    Unit.T: Decimal("1000"),
+    Unit.KG: Decimal(1),
+    Unit.T: Decimal(1000),
     Unit.LB: Decimal("0.45359237"),
     Unit.SHORT_TON: Decimal("907.18474"),
 }
@@ -39,17 +39,17 @@ def to_kg(value: Decimal, unit: str) -> Decimal:
     return value * KG_PER_UNIT[unit]
 
 
-def entered_field(label: object, **options: object) -> DecimalField:  # type: ignore[type-arg]
+def entered_field(label: Any, **options: Any) -> DecimalField:  # type: ignore[type-arg]
     """A mass as entered, up to 999,999,999.999 of its unit."""
-    return DecimalField(label, max_digits=12, decimal_places=ENTERED_PLACES, **options)  # type: ignore[arg-type]
+    return DecimalField(label, max_digits=12, decimal_places=ENTERED_PLACES, **options)
 
 
-def unit_field(**options: object) -> CharField:  # type: ignore[type-arg]
+def unit_field(**options: Any) -> CharField:  # type: ignore[type-arg]
     """The unit that one or several entered masses of a row share."""
-    return CharField(_("unit"), max_length=9, choices=Unit.choices, default=Unit.KG, **options)  # type: ignore[arg-type]
+    return CharField(_("unit"), max_length=9, choices=Unit.choices, default=Unit.KG, **options)
 
 
-def kg_field(value: str, unit: str, label: object) -> GeneratedField:
+def kg_field(value: str, unit: str, label: Any) -> GeneratedField:
     """Kilograms derived by the database from the entered fields named `value` and `unit`."""
     whens = [When(**{unit: name}, then=F(value) * Value(factor)) for name, factor in KG_PER_UNIT.items()]
     return GeneratedField(

@@ -59,21 +59,21 @@ def _problem(exc: Exception) -> Answer | None:
         case ModelInvalid():
             by_field = exc.message_dict if hasattr(exc, "error_dict") else {"": exc.messages}
             faults = [_fault(field, "invalid", text) for field, texts in by_field.items() for text in texts]
-            return 400, "invalid", [{**f, "field": "" if f["field"] == "__all__" else f["field"]} for f in faults], {}
+            return (400, "invalid", [{**f, "field": "" if f["field"] == "__all__" else f["field"]} for f in faults], {})
         case IntegrityError():
             message = violated_constraint(exc)
             return 409, "constraint", [_fault("", "constraint", message)], {}
         case ProtectedError():
-            return 409, "in_use", [_fault("", "in_use", _("Other records refer to this one."))], {}
+            return (409, "in_use", [_fault("", "in_use", _("Other records refer to this one."))], {})
         case DataError():
-            return 400, "invalid", [_fault("", "invalid", _("A value is outside of what can be stored."))], {}
+            return (400, "invalid", [_fault("", "invalid", _("A value is outside of what can be stored."))], {})
         case OperationalError() if "lock" in str(exc) or "deadlock" in str(exc):
             fault = _fault("", "busy", _("Somebody else is changing the same records; try again."))
             return 503, "busy", [fault], {"Retry-After": "1"}
         case Http404():
-            return 404, "not_found", [_fault("", "not_found", _("There is no such record."))], {}
+            return (404, "not_found", [_fault("", "not_found", _("There is no such record."))], {})
         case PermissionDenied():
-            return 403, "forbidden", [_fault("", "forbidden", _("You may not do this."))], {}
+            return (403, "forbidden", [_fault("", "forbidden", _("You may not do this."))], {})
         case exceptions.APIException():
             headers = {}
             if getattr(exc, "auth_header", None):

@@ -23,9 +23,7 @@ class Command(models.Model):
     runs, a second request with the key waits on the unique constraint.
     """
 
-    user = models.ForeignKey(
-        "accounts.User", on_delete=models.CASCADE, related_name="commands", verbose_name=_("user")
-    )
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="commands", verbose_name=_("user"))
     key = models.CharField(_("idempotency key"), max_length=200)
     fingerprint = models.CharField(_("fingerprint"), max_length=64, help_text=_("SHA-256 of method, path and body."))
     status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pghistory
 from django.contrib.postgres.fields import ArrayField
@@ -38,9 +38,9 @@ class Role(models.TextChoices):
 
 def organizations_of(
     user: User | AnonymousUser, *, function: Function | None = None
-) -> models.QuerySet[Membership, dict[str, int]]:
+) -> models.QuerySet[Membership, Any]:
     """The organizations that `user` is a member of, as a subquery for `…__in` filters (no query of its own)."""
-    memberships = Membership.objects.filter(user_id=user.pk)
+    memberships = Membership.objects.filter(user__pk=user.pk)
     if function is not None:
         memberships = memberships.filter(organization__functions__contains=[function])
     return memberships.values("organization")

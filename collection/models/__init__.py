@@ -1,11 +1,4 @@
-from collection.models.batteries import (
-    BATTERY_MOVES,
-    Battery,
-    BatteryModel,
-    BatteryStatus,
-    Condition,
-    Identifier,
-)
+from collection.models.batteries import BATTERY_MOVES, Battery, BatteryModel, BatteryStatus, Condition, Identifier
 from collection.models.chemistries import Chemistry, Composition, CompositionElement, Element
 from collection.models.custody import CustodyEvent, CustodyKind
 from collection.models.facilities import CollectionPoint, Facility, Permit

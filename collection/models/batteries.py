@@ -41,7 +41,7 @@ class BatteryStatus(models.TextChoices):
 
 
 #: Every legal move of a battery's status; the database trigger is made from this list.
-BATTERY_MOVES = [
+BATTERY_MOVES: list[tuple[str, str]] = [
     (BatteryStatus.IN_USE, BatteryStatus.AT_FACILITY),
     (BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT),
     (BatteryStatus.IN_TRANSIT, BatteryStatus.AT_FACILITY),
@@ -78,8 +78,13 @@ class BatteryModel(models.Model):
         Chemistry, on_delete=models.PROTECT, related_name="battery_models", verbose_name=_("chemistry")
     )
     composition = models.ForeignKey(
-        Composition, on_delete=models.PROTECT, null=True, blank=True, related_name="battery_models",
-        verbose_name=_("own composition"), help_text=_("Overrides the default composition of the chemistry."),
+        Composition,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="battery_models",
+        verbose_name=_("own composition"),
+        help_text=_("Overrides the default composition of the chemistry."),
     )
     rated_kwh = models.DecimalField(_("rated energy (kWh)"), max_digits=8, decimal_places=3, null=True, blank=True)
     mass_kg = models.DecimalField(_("mass (kg)"), max_digits=9, decimal_places=3, null=True, blank=True)
@@ -148,14 +153,30 @@ def _pickups_of(user: User | AnonymousUser) -> models.QuerySet[models.Model]:
     pghistory.UpdateEvent(
         "corrected",
         condition=pghistory.AnyChange(
-            "model", "producer", "chemistry", "composition", "placed_in", "placed_on", "rated_kwh", "content_kwh",
-            "mass_value", "mass_unit",
+            "model",
+            "producer",
+            "chemistry",
+            "composition",
+            "placed_in",
+            "placed_on",
+            "rated_kwh",
+            "content_kwh",
+            "mass_value",
+            "mass_unit",
         ),
     ),
     model_name="BatteryHistory",
     fields=[
-        "model", "producer", "chemistry", "composition", "placed_in", "placed_on", "rated_kwh", "content_kwh",
-        "mass_value", "mass_unit",
+        "model",
+        "producer",
+        "chemistry",
+        "composition",
+        "placed_in",
+        "placed_on",
+        "rated_kwh",
+        "content_kwh",
+        "mass_value",
+        "mass_unit",
     ],
 )
 class Battery(models.Model):
@@ -166,40 +187,68 @@ class Battery(models.Model):
     """
 
     model = models.ForeignKey(
-        BatteryModel, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries",
+        BatteryModel,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="batteries",
         verbose_name=_("battery model"),
     )
     producer = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="produced_batteries",
-        verbose_name=_("producer"), help_text=_("Empty: an orphan, whose producer is not known."),
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="produced_batteries",
+        verbose_name=_("producer"),
+        help_text=_("Empty: an orphan, whose producer is not known."),
     )
     chemistry = models.ForeignKey(
-        Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries",
+        Chemistry,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="batteries",
         verbose_name=_("chemistry"),
     )
     composition = models.ForeignKey(
-        Composition, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries", editable=False,
+        Composition,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="batteries",
+        editable=False,
         verbose_name=_("composition"),
     )
     rated_kwh = models.DecimalField(_("rated energy (kWh)"), max_digits=8, decimal_places=3, null=True, blank=True)
     content_kwh = models.DecimalField(
-        _("energy that contents are computed from (kWh)"), max_digits=12, decimal_places=6, null=True, blank=True,
+        _("energy that contents are computed from (kWh)"),
+        max_digits=12,
+        decimal_places=6,
+        null=True,
+        blank=True,
         editable=False,
     )
     mass_value = entered_field(_("mass"), null=True, blank=True)
     mass_unit = unit_field()
     mass_kg = kg_field("mass_value", "mass_unit", _("mass (kg)"))
-    form = models.CharField(
-        _("form"), max_length=6, choices=BatteryModel.Form.choices, default=BatteryModel.Form.PACK
-    )
+    form = models.CharField(_("form"), max_length=6, choices=BatteryModel.Form.choices, default=BatteryModel.Form.PACK)
     placed_in = models.ForeignKey(
-        Jurisdiction, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries",
+        Jurisdiction,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="batteries",
         verbose_name=_("placed on the market in"),
     )
     placed_on = models.DateField(_("placed on the market on"), null=True, blank=True)
     condition = models.CharField(_("condition"), max_length=9, choices=Condition.choices, default=Condition.INTACT)
     state_of_health = models.DecimalField(
-        _("state of health"), max_digits=4, decimal_places=3, null=True, blank=True,
+        _("state of health"),
+        max_digits=4,
+        decimal_places=3,
+        null=True,
+        blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("Share of the rated capacity that is left, 0 to 1."),
     )
@@ -207,12 +256,22 @@ class Battery(models.Model):
         _("status"), max_length=11, choices=BatteryStatus.choices, default=BatteryStatus.IN_USE, editable=False
     )
     facility = models.ForeignKey(
-        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="batteries", editable=False,
+        Facility,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="batteries",
+        editable=False,
         verbose_name=_("at"),
     )
     shipment = models.ForeignKey(
-        "collection.Shipment", on_delete=models.PROTECT, null=True, blank=True, related_name="batteries",
-        editable=False, verbose_name=_("on shipment"),
+        "collection.Shipment",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="batteries",
+        editable=False,
+        verbose_name=_("on shipment"),
     )
     registered_by = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="registered_batteries", verbose_name=_("registered by")

@@ -70,11 +70,16 @@ class Composition(models.Model):
         Chemistry, on_delete=models.PROTECT, related_name="compositions", verbose_name=_("chemistry")
     )
     version = models.CharField(
-        _("version"), max_length=60,
+        _("version"),
+        max_length=60,
         help_text=_("Such as “BatPaC 5.2”, or the producer's data sheet for one battery model."),
     )
     pack_kg_per_kwh = models.DecimalField(
-        _("pack mass (kg per kWh)"), max_digits=8, decimal_places=4, null=True, blank=True,
+        _("pack mass (kg per kWh)"),
+        max_digits=8,
+        decimal_places=4,
+        null=True,
+        blank=True,
         help_text=_("Empty where no source gives it; then contents need the rated energy."),
     )
     is_default = models.BooleanField(_("default of its chemistry"), default=False)

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Organization
 from collection.models.batteries import Battery
 from collection.models.facilities import Facility
-from collection.models.jurisdictions import Jurisdiction
 from collection.models.lots import Lot
 from collection.models.shipments import Shipment
 
@@ -86,7 +85,12 @@ class CustodyEvent(models.Model):
         Shipment, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("from shipment")
     )
     to_facility = models.ForeignKey(
-        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="arrivals", verbose_name=_("to facility")
+        Facility,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="arrivals",
+        verbose_name=_("to facility"),
     )
     to_shipment = models.ForeignKey(
         Shipment, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("to shipment")

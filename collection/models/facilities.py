@@ -50,16 +50,28 @@ class Facility(models.Model):
     locality = models.CharField(_("locality"), max_length=100, blank=True)
     postal_code = models.CharField(_("postal code"), max_length=10, blank=True)
     latitude = models.DecimalField(
-        _("latitude"), max_digits=8, decimal_places=5, null=True, blank=True,
+        _("latitude"),
+        max_digits=8,
+        decimal_places=5,
+        null=True,
+        blank=True,
         validators=[MinValueValidator(-90), MaxValueValidator(90)],
     )
     longitude = models.DecimalField(
-        _("longitude"), max_digits=8, decimal_places=5, null=True, blank=True,
+        _("longitude"),
+        max_digits=8,
+        decimal_places=5,
+        null=True,
+        blank=True,
         validators=[MinValueValidator(-180), MaxValueValidator(180)],
     )
     time_zone = models.CharField(_("time zone"), max_length=40, validators=[validate_time_zone])
     storage_limit_kg = models.DecimalField(
-        _("storage limit (kg)"), max_digits=12, decimal_places=3, null=True, blank=True,
+        _("storage limit (kg)"),
+        max_digits=12,
+        decimal_places=3,
+        null=True,
+        blank=True,
         help_text=_("Most that may be on site by permit. Empty: no limit is known."),
     )
     source = models.CharField(_("source"), max_length=300, blank=True)
@@ -112,9 +124,7 @@ class Permit(models.Model):
         STORAGE = "storage", _("storage")
         TRANSPORT = "transport", _("transport")
 
-    facility = models.ForeignKey(
-        Facility, on_delete=models.CASCADE, related_name="permits", verbose_name=_("facility")
-    )
+    facility = models.ForeignKey(Facility, on_delete=models.CASCADE, related_name="permits", verbose_name=_("facility"))
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
     number = models.CharField(_("number"), max_length=60)
     valid = DateRangeField(_("valid"))
@@ -175,7 +185,11 @@ class CollectionPoint(models.Model):
     notes = models.TextField(_("access notes"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     source_key = models.CharField(
-        _("key in the source"), max_length=200, null=True, blank=True, unique=True,  # noqa: DJ001 - NULL: entered by hand
+        _("key in the source"),
+        max_length=200,
+        null=True,
+        blank=True,
+        unique=True,
         help_text=_("Recognizes the row of an imported list when it is sent again."),
     )
 

@@ -25,7 +25,7 @@ class ImportStatus(models.TextChoices):
 
 
 #: Every legal move of an import's status; the database trigger is made from this list.
-IMPORT_MOVES = [
+IMPORT_MOVES: list[tuple[str, str]] = [
     (ImportStatus.QUEUED, ImportStatus.RUNNING),
     (ImportStatus.RUNNING, ImportStatus.QUEUED),
     (ImportStatus.RUNNING, ImportStatus.DONE),

@@ -62,7 +62,11 @@ class Jurisdiction(models.Model):
                     Q(kind="country", parent__isnull=True, code__regex=r"^[A-Z]{2}$")
                     | (
                         ~Q(kind="country")
-                        & Q(parent__isnull=False, code__regex=r"^[A-Z]{2}-[A-Z0-9]{1,3}$", code__startswith=models.F("parent"))
+                        & Q(
+                            parent__isnull=False,
+                            code__regex=r"^[A-Z]{2}-[A-Z0-9]{1,3}$",
+                            code__startswith=models.F("parent"),
+                        )
                     )
                 ),
                 name="jurisdiction_code_fits_kind",

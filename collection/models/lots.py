@@ -38,16 +38,10 @@ class LotStatus(models.TextChoices):
 
 
 #: What became of a lot that left the trace.
-DISPOSITIONS = (
-    LotStatus.SOLD,
-    LotStatus.LANDFILLED,
-    LotStatus.MINERALIZED,
-    LotStatus.ENERGY_RECOVERED,
-    LotStatus.LOST,
-)
+DISPOSITIONS = (LotStatus.SOLD, LotStatus.LANDFILLED, LotStatus.MINERALIZED, LotStatus.ENERGY_RECOVERED, LotStatus.LOST)
 
 #: Every legal move of a lot's status; the database trigger is made from this list.
-LOT_MOVES = [
+LOT_MOVES: list[tuple[str, str]] = [
     (LotStatus.IN_STOCK, LotStatus.IN_TRANSIT),
     (LotStatus.IN_TRANSIT, LotStatus.IN_STOCK),
     (LotStatus.IN_STOCK, LotStatus.CONSUMED),
@@ -82,7 +76,9 @@ class LotQuerySet(models.QuerySet["Lot"]):
         return self.filter(status=LotStatus.IN_STOCK, facility=facility)
 
 
-@pghistory.track(pghistory.UpdateEvent(), model_name="LotHistory", fields=["status", "mass_value", "mass_unit", "moisture"])
+@pghistory.track(
+    pghistory.UpdateEvent(), model_name="LotHistory", fields=["status", "mass_value", "mass_unit", "moisture"]
+)
 class Lot(models.Model):
     """A mass of one material with one assay, always whole in one place: who needs a part of it splits it.
 
@@ -90,15 +86,16 @@ class Lot(models.Model):
     """
 
     number = models.CharField(_("lot number"), max_length=60)
-    owner = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, related_name="lots", verbose_name=_("owner")
-    )
+    owner = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="lots", verbose_name=_("owner"))
     material = models.ForeignKey(Material, on_delete=models.PROTECT, related_name="lots", verbose_name=_("material"))
     mass_value = entered_field(_("mass"))
     mass_unit = unit_field()
     mass_kg = kg_field("mass_value", "mass_unit", _("mass (kg)"))
     moisture = models.DecimalField(
-        _("moisture"), max_digits=5, decimal_places=4, default=0,
+        _("moisture"),
+        max_digits=5,
+        decimal_places=4,
+        default=0,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("Mass fraction of water, 0 to 1. Assays are of the dry mass."),
     )
@@ -106,19 +103,36 @@ class Lot(models.Model):
         _("status"), max_length=16, choices=LotStatus.choices, default=LotStatus.IN_STOCK, editable=False
     )
     facility = models.ForeignKey(
-        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="lots", editable=False,
+        Facility,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="lots",
+        editable=False,
         verbose_name=_("at"),
     )
     shipment = models.ForeignKey(
-        "collection.Shipment", on_delete=models.PROTECT, null=True, blank=True, related_name="lots", editable=False,
+        "collection.Shipment",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="lots",
+        editable=False,
         verbose_name=_("on shipment"),
     )
     split_from = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="parts", editable=False,
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="parts",
+        editable=False,
         verbose_name=_("split from"),
     )
     origin = models.CharField(
-        _("origin"), max_length=200, blank=True,
+        _("origin"),
+        max_length=200,
+        blank=True,
         help_text=_("Where it came from, if not from a batch: a supplier of scrap or black mass from outside."),
     )
     made_at = models.DateTimeField(_("made at"))
@@ -138,10 +152,7 @@ class Lot(models.Model):
                 condition=(
                     Q(status="in_stock", facility__isnull=False, shipment__isnull=True)
                     | Q(status="in_transit", facility__isnull=True, shipment__isnull=False)
-                    | (
-                        ~Q(status__in=["in_stock", "in_transit"])
-                        & Q(facility__isnull=True, shipment__isnull=True)
-                    )
+                    | (~Q(status__in=["in_stock", "in_transit"]) & Q(facility__isnull=True, shipment__isnull=True))
                 ),
                 name="lot_in_one_place",
             ),
@@ -166,8 +177,7 @@ class Assay(models.Model):
     lot = models.ForeignKey(Lot, on_delete=models.CASCADE, related_name="assays", verbose_name=_("lot"))
     element = models.CharField(_("element"), max_length=8, choices=Element.choices)
     fraction = models.DecimalField(
-        _("mass fraction"), max_digits=9, decimal_places=8,
-        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        _("mass fraction"), max_digits=9, decimal_places=8, validators=[MinValueValidator(0), MaxValueValidator(1)]
     )
 
     objects = AssayQuerySet.as_manager()

@@ -29,7 +29,7 @@ class PickupStatus(models.TextChoices):
 
 
 #: Every legal move of a pickup's status; the database trigger is made from this list.
-PICKUP_MOVES = [
+PICKUP_MOVES: list[tuple[str, str]] = [
     (PickupStatus.REQUESTED, PickupStatus.SCHEDULED),
     (PickupStatus.REQUESTED, PickupStatus.CANCELLED),
     (PickupStatus.SCHEDULED, PickupStatus.COLLECTED),
@@ -61,7 +61,16 @@ class PickupQuerySet(models.QuerySet["Pickup"]):
 @pghistory.track(
     pghistory.UpdateEvent(),
     model_name="PickupHistory",
-    fields=["status", "reason", "collector", "carrier", "vehicle", "destination", "window_start", "window_end"],
+    fields=[
+        "status",
+        "reason",
+        "collector",
+        "carrier",
+        "vehicle",
+        "destination",
+        "window_start",
+        "window_end",
+    ],
 )
 class Pickup(models.Model):
     """That a collector fetches batteries from a collection point."""
@@ -81,12 +90,20 @@ class Pickup(models.Model):
     notes = models.TextField(_("notes"), blank=True)
 
     carrier = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="pickups_carried",
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pickups_carried",
         verbose_name=_("carrier"),
     )
     vehicle = models.CharField(_("vehicle"), max_length=60, blank=True)
     destination = models.ForeignKey(
-        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="pickups_in",
+        Facility,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pickups_in",
         verbose_name=_("destination"),
     )
     window_start = models.DateTimeField(_("window from"), null=True, blank=True)
@@ -98,7 +115,12 @@ class Pickup(models.Model):
     reason = models.CharField(_("reason"), max_length=500, blank=True, editable=False)
     collected_at = models.DateTimeField(_("collected at"), null=True, blank=True, editable=False)
     shipment = models.OneToOneField(
-        Shipment, on_delete=models.PROTECT, null=True, blank=True, related_name="pickup", editable=False,
+        Shipment,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pickup",
+        editable=False,
         verbose_name=_("shipment"),
     )
     requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
@@ -117,8 +139,7 @@ class Pickup(models.Model):
                 condition=Q(convenient_until__gt=F("convenient_from")), name="pickup_convenience_is_a_period"
             ),
             models.CheckConstraint(
-                condition=Q(window_start__isnull=True, window_end__isnull=True)
-                | Q(window_end__gt=F("window_start")),
+                condition=Q(window_start__isnull=True, window_end__isnull=True) | Q(window_end__gt=F("window_start")),
                 name="pickup_window_is_a_period",
             ),
             models.CheckConstraint(

@@ -35,7 +35,7 @@ class ShipmentStatus(models.TextChoices):
 
 
 #: Every legal move of a shipment's status; the database trigger is made from this list.
-SHIPMENT_MOVES = [
+SHIPMENT_MOVES: list[tuple[str, str]] = [
     (ShipmentStatus.DRAFT, ShipmentStatus.READY),
     (ShipmentStatus.READY, ShipmentStatus.DRAFT),
     (ShipmentStatus.READY, ShipmentStatus.IN_TRANSIT),
@@ -87,7 +87,11 @@ class Consent(models.Model):
     authority = models.CharField(_("authority"), max_length=100)
     valid = DateRangeField(_("valid"))
     limit_kg = models.DecimalField(
-        _("limit (kg)"), max_digits=14, decimal_places=3, null=True, blank=True,
+        _("limit (kg)"),
+        max_digits=14,
+        decimal_places=3,
+        null=True,
+        blank=True,
         help_text=_("Total mass that may move under it. Empty: none is stated."),
     )
     is_simulated = models.BooleanField(_("simulated"), default=False)
@@ -125,16 +129,16 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
         )
 
 
-@pghistory.track(pghistory.UpdateEvent(), model_name="ShipmentHistory", fields=["status", "reason", "carrier", "consent"])
+@pghistory.track(
+    pghistory.UpdateEvent(), model_name="ShipmentHistory", fields=["status", "reason", "carrier", "consent"]
+)
 class Shipment(models.Model):
     """Batteries or lots on their way from one facility to another."""
 
     shipper = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="shipments_sent", verbose_name=_("shipper")
     )
-    origin = models.ForeignKey(
-        Facility, on_delete=models.PROTECT, related_name="shipments_out", verbose_name=_("from")
-    )
+    origin = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="shipments_out", verbose_name=_("from"))
     destination = models.ForeignKey(
         Facility, on_delete=models.PROTECT, related_name="shipments_in", verbose_name=_("to")
     )
@@ -154,7 +158,12 @@ class Shipment(models.Model):
         Consent, on_delete=models.PROTECT, null=True, blank=True, related_name="shipments", verbose_name=_("consent")
     )
     return_of = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="returned_as", editable=False,
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="returned_as",
+        editable=False,
         verbose_name=_("returns what was rejected of"),
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -270,7 +279,11 @@ class ShipmentLine(models.Model):
 
     shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="lines", verbose_name=_("shipment"))
     battery = models.ForeignKey(
-        Battery, on_delete=models.PROTECT, null=True, blank=True, related_name="shipment_lines",
+        Battery,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="shipment_lines",
         verbose_name=_("battery"),
     )
     lot = models.ForeignKey(
@@ -356,9 +369,7 @@ class TransportDocument(models.Model):
         ordering = ("shipment", "kind", "number")
         verbose_name = _("transport document")
         verbose_name_plural = _("transport documents")
-        constraints = (
-            models.UniqueConstraint(fields=["shipment", "kind", "number"], name="transport_document_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=["shipment", "kind", "number"], name="transport_document_once"),)
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.number}"

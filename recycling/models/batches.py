@@ -23,7 +23,7 @@ class BatchStatus(models.TextChoices):
 
 
 #: Every legal move of a batch's status; the database trigger is made from this list.
-BATCH_MOVES = [
+BATCH_MOVES: list[tuple[str, str]] = [
     (BatchStatus.OPEN, BatchStatus.CLOSED),
     (BatchStatus.CLOSED, BatchStatus.OPEN),
     (BatchStatus.OPEN, BatchStatus.VOID),

@@ -118,7 +118,7 @@ class DiscrepancyStatus(models.TextChoices):
     SETTLED = "settled", _("settled")
 
 
-DISCREPANCY_MOVES = [(DiscrepancyStatus.OPEN, DiscrepancyStatus.SETTLED)]
+DISCREPANCY_MOVES: list[tuple[str, str]] = [(DiscrepancyStatus.OPEN, DiscrepancyStatus.SETTLED)]
 
 
 @pghistory.track(pghistory.UpdateEvent(), model_name="DiscrepancyHistory", fields=["status", "settlement"])

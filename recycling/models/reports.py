@@ -34,7 +34,7 @@ class ReportStatus(models.TextChoices):
 
 
 #: Every legal move of a report's status; the database trigger is made from this list.
-REPORT_MOVES = [
+REPORT_MOVES: list[tuple[str, str]] = [
     (ReportStatus.QUEUED, ReportStatus.COMPUTING),
     (ReportStatus.COMPUTING, ReportStatus.QUEUED),
     (ReportStatus.COMPUTING, ReportStatus.DRAFT),

@@ -1,0 +1,336 @@
+"""A pickup from the request of a collection point to the truck that drives away with the batteries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.errors import Invalid, Refused
+from accounts.models import Function, Organization
+from collection.models import (
+    OPEN_PICKUPS,
+    PICKUP_MOVES,
+    Battery,
+    BatteryModel,
+    BatteryStatus,
+    CollectionPoint,
+    Condition,
+    CustodyKind,
+    Facility,
+    Pickup,
+    PickupBattery,
+    PickupStatus,
+)
+from collection.services import batteries as battery_services
+from collection.services import custody, shipments
+from collection.services.batteries import NewBattery, NewIdentifier
+from collection.services.custody import Place
+from collection.units import Unit, to_kg
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A battery as scanned at the collection point: a known one by its id or an identifier, or a new one.
+
+    `model` and `condition` describe a battery that is not known yet; the condition of a known one is updated.
+    """
+
+    battery: int | None = None
+    identifier: NewIdentifier | None = None
+    mass_value: Decimal | None = None
+    unit: str = Unit.KG
+    condition: str | None = None
+    model: BatteryModel | None = None
+
+
+def lock(pickup: Pickup, *, to: PickupStatus | None = None) -> Pickup:
+    """The pickup as it is now, locked; refused if it may not move to the status `to`."""
+    locked = (
+        Pickup.objects.select_for_update(of=("self",))
+        .select_related("collection_point__facility__operator", "collector", "carrier", "destination__operator")
+        .get(pk=pickup.pk)
+    )
+    if to is not None and (locked.status, to) not in PICKUP_MOVES:
+        raise Refused(
+            _("The pickup is %(status)s, so it cannot become %(wanted)s.")
+            % {"status": locked.get_status_display(), "wanted": to.label},
+            code="wrong_status",
+        )
+    return locked
+
+
+@transaction.atomic
+def request(
+    *,
+    actor: Actor,
+    collection_point: CollectionPoint,
+    collector: Organization,
+    packs_expected: int,
+    convenient_from: datetime,
+    convenient_until: datetime,
+    condition: str = Condition.INTACT,
+    notes: str = "",
+    batteries: Sequence[int] = (),
+    is_simulated: bool = False,
+) -> Pickup:
+    """A collection point, or the collector for it, asks for a pickup; batteries may be announced by id."""
+    actor.require(collection_point.facility.operator, collector)
+    if not collection_point.is_active:
+        raise Refused(_("The collection point is not active."), field="collection_point", code="inactive")
+    if not collector.has_function(Function.COLLECTOR):
+        raise Invalid(_("%(name)s is not a collector.") % {"name": collector.name}, field="collector")
+    if packs_expected < 1:
+        raise Invalid(_("Say how many packs there are: at least one."), field="packs_expected")
+    _check_period(convenient_from, convenient_until, field="convenient_until")
+    pickup = Pickup.objects.create(
+        collection_point=collection_point,
+        collector=collector,
+        packs_expected=packs_expected,
+        condition=condition,
+        convenient_from=convenient_from,
+        convenient_until=convenient_until,
+        notes=notes,
+        is_simulated=is_simulated,
+    )
+    _announce(pickup, batteries)
+    return pickup
+
+
+@transaction.atomic
+def schedule(
+    *,
+    actor: Actor,
+    pickup: Pickup,
+    carrier: Organization,
+    destination: Facility,
+    window_start: datetime,
+    window_end: datetime,
+    vehicle: str = "",
+) -> Pickup:
+    """The collector sends a carrier, a vehicle and a time window, and says where the batteries go."""
+    pickup = lock(pickup, to=PickupStatus.SCHEDULED)
+    actor.require(pickup.collector, function=Function.COLLECTOR)
+    _check_schedule(pickup, carrier, destination, window_start, window_end)
+    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
+    pickup.window_start, pickup.window_end = window_start, window_end
+    pickup.status, pickup.reason = PickupStatus.SCHEDULED, ""
+    pickup.save(
+        update_fields=[
+            "carrier",
+            "destination",
+            "vehicle",
+            "window_start",
+            "window_end",
+            "status",
+            "reason",
+        ]
+    )
+    return pickup
+
+
+@transaction.atomic
+def reschedule(
+    *,
+    actor: Actor,
+    pickup: Pickup,
+    carrier: Organization,
+    destination: Facility,
+    window_start: datetime,
+    window_end: datetime,
+    vehicle: str = "",
+) -> Pickup:
+    """Change carrier, vehicle, destination or window of a scheduled pickup."""
+    pickup = lock(pickup)
+    actor.require(pickup.collector, function=Function.COLLECTOR)
+    if pickup.status != PickupStatus.SCHEDULED:
+        raise Refused(
+            _("The pickup is %(status)s; only a scheduled one is rescheduled.")
+            % {"status": pickup.get_status_display()},
+            code="wrong_status",
+        )
+    _check_schedule(pickup, carrier, destination, window_start, window_end)
+    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
+    pickup.window_start, pickup.window_end = window_start, window_end
+    pickup.save(
+        update_fields=[
+            "carrier",
+            "destination",
+            "vehicle",
+            "window_start",
+            "window_end",
+        ]
+    )
+    return pickup
+
+
+@transaction.atomic
+def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: Sequence[Scan]) -> Pickup:
+    """The batteries are scanned and loaded: they leave the collection point on a shipment to the destination.
+
+    Batteries that are not known yet are registered as given up here. Damaged, defective and recalled ones go into a
+    package of their own. The number of statements does not grow with the batteries.
+    """
+    pickup = lock(pickup, to=PickupStatus.COLLECTED)
+    assert pickup.carrier is not None and pickup.destination is not None  # pickup_schedule_complete
+    actor.require(pickup.collector, pickup.carrier)
+    custody.check_time(collected_at, field="collected_at")
+    if not batteries:
+        raise Invalid(_("Scan at least one battery; if there was none, the pickup failed."), field="batteries")
+    yard = pickup.collection_point.facility
+    loaded, masses = _recognize(actor, pickup, batteries, collected_at)
+    arriving = [b for b in loaded if b.status in (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)]
+    custody.move_batteries(
+        arriving,
+        actor=actor,
+        kind=CustodyKind.RECEIVED_FROM_USE,
+        status=BatteryStatus.AT_FACILITY,
+        to=Place(facility=yard),
+        occurred_at=collected_at,
+        masses=masses,
+        time_field="collected_at",
+        reference=f"pickup {pickup.pk}",
+    )
+    PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
+    shipment = shipments.load_from_pickup(
+        actor=actor,
+        shipper=yard.operator,
+        origin=yard,
+        destination=pickup.destination,
+        carrier=pickup.carrier,
+        vehicle=pickup.vehicle,
+        batteries=loaded,
+        dispatched_at=collected_at,
+        is_simulated=pickup.is_simulated,
+    )
+    pickup.status, pickup.collected_at, pickup.shipment = (PickupStatus.COLLECTED, collected_at, shipment)
+    pickup.save(update_fields=["status", "collected_at", "shipment"])
+    return pickup
+
+
+@transaction.atomic
+def fail(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
+    """The truck came in vain; the pickup can be scheduled again."""
+    pickup = lock(pickup, to=PickupStatus.FAILED)
+    actor.require(pickup.collector, pickup.carrier)
+    return _end(pickup, PickupStatus.FAILED, reason)
+
+
+@transaction.atomic
+def cancel(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
+    """The pickup is given up; announced batteries are free for another."""
+    pickup = lock(pickup, to=PickupStatus.CANCELLED)
+    actor.require(pickup.collector, pickup.collection_point.facility.operator)
+    _end(pickup, PickupStatus.CANCELLED, reason)
+    PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
+    return pickup
+
+
+def _end(pickup: Pickup, status: PickupStatus, reason: str) -> Pickup:
+    if not reason.strip():
+        raise Invalid(_("Give a reason."), field="reason", code="required")
+    pickup.status, pickup.reason = status, reason.strip()
+    pickup.save(update_fields=["status", "reason"])
+    return pickup
+
+
+def _check_period(start: datetime, end: datetime, *, field: str) -> None:
+    if end <= start:
+        raise Invalid(_("The end must be after the start."), field=field, code="period")
+
+
+def _check_schedule(
+    pickup: Pickup, carrier: Organization, destination: Facility, window_start: datetime, window_end: datetime
+) -> None:
+    if not carrier.has_function(Function.CARRIER):
+        raise Invalid(_("%(name)s is not a carrier.") % {"name": carrier.name}, field="carrier")
+    if destination == pickup.collection_point.facility:
+        raise Invalid(_("The batteries go to another facility."), field="destination")
+    _check_period(window_start, window_end, field="window_end")
+
+
+def _announce(pickup: Pickup, ids: Sequence[int]) -> None:
+    found = {battery.pk: battery for battery in custody.lock_batteries(ids)}
+    facility = pickup.collection_point.facility_id
+    busy = set(
+        PickupBattery.objects.filter(battery__in=ids, pickup__status__in=OPEN_PICKUPS, is_open=True).values_list(
+            "battery", flat=True
+        )
+    )
+    for index, pk in enumerate(ids):
+        field = f"batteries.{index}"
+        if pk not in found or found[pk].facility_id != facility:
+            raise Invalid(_("There is no such battery at the collection point."), field=field, code="not_here")
+        if pk in busy or ids.index(pk) != index:
+            raise Refused(_("Battery %(id)s is already in an open pickup.") % {"id": pk}, field=field, code="duplicate")
+    PickupBattery.objects.bulk_create(PickupBattery(pickup=pickup, battery=found[pk]) for pk in ids)
+
+
+def _recognize(
+    actor: Actor, pickup: Pickup, scans: Sequence[Scan], collected_at: datetime
+) -> tuple[list[Battery], dict[int, Decimal | None]]:
+    """The scanned batteries, locked, weighed and with their condition noted; new ones registered."""
+    yard = pickup.collection_point.facility
+    known = battery_services.find_to_collect(actor, yard, [s.identifier for s in scans if s.identifier])
+    chosen: list[int | NewBattery] = []
+    for index, scan in enumerate(scans):
+        if scan.mass_value is not None and scan.mass_value <= 0:
+            raise Invalid(_("A mass is more than nothing."), field=f"batteries.{index}.mass_value")
+        if scan.battery is not None:
+            chosen.append(scan.battery)
+        elif scan.identifier is not None and scan.identifier.key in known:
+            chosen.append(known[scan.identifier.key].pk)
+        elif scan.identifier is not None:
+            chosen.append(NewBattery([scan.identifier], model=scan.model))
+        else:
+            raise Invalid(_("Name the battery by its id or by an identifier."), field=f"batteries.{index}")
+    new = [c for c in chosen if isinstance(c, NewBattery)]
+    positions = [i for i, c in enumerate(chosen) if isinstance(c, NewBattery)]
+    made = battery_services.register_scanned(
+        actor=actor, organization=yard.operator, batteries=new, positions=positions, is_simulated=pickup.is_simulated
+    )
+    made_at = dict(zip(positions, made, strict=True))
+    ids = [made_at[i].pk if i in made_at else c for i, c in enumerate(chosen)]
+    locked = {battery.pk: battery for battery in custody.lock_batteries(i for i in ids if isinstance(i, int))}
+    rows: dict[int, Scan] = {}
+    for index, (pk, scan) in enumerate(zip(ids, scans, strict=True)):
+        assert isinstance(pk, int)
+        field = f"batteries.{index}"
+        battery = locked.get(pk)
+        allowed = battery is not None and (
+            battery.facility_id == yard.pk
+            or index in made_at
+            or (scan.identifier is not None and battery.status in (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE))
+        )
+        if battery is None or not allowed:
+            raise Invalid(_("There is no such battery at the collection point."), field=field, code="not_here")
+        if pk in rows:
+            raise Invalid(_("Battery %(id)s stands here twice.") % {"id": pk}, field=field, code="duplicate")
+        rows[pk] = scan
+        if scan.condition is not None:
+            battery.condition = scan.condition
+    elsewhere = (
+        PickupBattery.objects.filter(battery__in=rows, is_open=True)
+        .exclude(pickup=pickup)
+        .values_list("battery", flat=True)
+    )
+    if taken := list(elsewhere[:1]):
+        raise Refused(
+            _("Battery %(id)s is already in an open pickup.") % {"id": taken[0]}, field="batteries", code="duplicate"
+        )
+    ordered = list(locked.values())
+    battery_services.weigh(
+        ordered, {pk: (scan.mass_value, scan.unit) for pk, scan in rows.items() if scan.mass_value is not None}
+    )
+    changed = [locked[pk] for pk, scan in rows.items() if scan.condition is not None]
+    Battery.objects.bulk_update(changed, ["condition"])
+    masses = {
+        pk: to_kg(scan.mass_value, scan.unit) if scan.mass_value is not None else locked[pk].mass_kg
+        for pk, scan in rows.items()
+    }
+    return ordered, masses
