@@ -9,14 +9,14 @@ from recycling.models.intakes import (
     IntakeBattery,
 )
 from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
+from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
 from recycling.models.reports import (
     FILED_REPORTS,
     OPEN_REPORTS,
     REPORT_MOVES,
-    EprEvidence,
-    EprFactor,
     EprReport,
     EprReportLine,
+    EprReportProgress,
     ReportStatus,
 )
 from recycling.models.schemes import EprScheme, EprTarget, LegalStatus, MarketPlacement, Metric
@@ -38,9 +38,13 @@ __all__ = [
     "DiscrepancyStatus",
     "EprEvidence",
     "EprFactor",
+    "EprIntensity",
+    "EprPlacement",
     "EprReport",
     "EprReportLine",
+    "EprReportProgress",
     "EprScheme",
+    "EprSite",
     "EprTarget",
     "Factor",
     "Inspection",

@@ -10,8 +10,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, organizations_of
-from collection.models import Battery, Chemistry, Composition, Element, Facility, Jurisdiction
-from recycling.models.batches import Batch
+from collection.models import Chemistry, Element, Facility, Jurisdiction
+from recycling.models.intakes import Decision
 from recycling.models.plants import Stage
 from recycling.models.schemes import EprScheme, LegalStatus, Metric
 
@@ -46,6 +46,7 @@ REPORT_MOVES: list[tuple[str, str]] = [
     (ReportStatus.FAILED, ReportStatus.WITHDRAWN),
     (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED),
     (ReportStatus.SUBMITTED, ReportStatus.RETURNED),
+    (ReportStatus.SUBMITTED, ReportStatus.SUPERSEDED),
     (ReportStatus.RETURNED, ReportStatus.SUPERSEDED),
     (ReportStatus.ACCEPTED, ReportStatus.SUPERSEDED),
 ]
@@ -115,7 +116,7 @@ class EprReport(models.Model):
     """What a producer did with its batteries in a jurisdiction and a period, by the rules of a scheme.
 
     The row is the pending work of the Celery job too: a lost message is taken up again from `queued`, a dead worker is
-    seen from `heartbeat_at`.
+    seen from the heartbeat in `EprReportProgress`.
     """
 
     scheme = models.ForeignKey(EprScheme, on_delete=models.PROTECT, related_name="reports", verbose_name=_("scheme"))
@@ -131,8 +132,6 @@ class EprReport(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=ReportStatus.choices, default=ReportStatus.QUEUED, editable=False
     )
-    progress = models.PositiveSmallIntegerField(_("progress (%)"), default=0, editable=False)
-    step = models.CharField(_("step"), max_length=60, blank=True, editable=False)
     message = models.TextField(_("message"), blank=True, editable=False)
     method_version = models.CharField(_("method version"), max_length=60, blank=True, editable=False)
     supersedes = models.ForeignKey(
@@ -144,7 +143,9 @@ class EprReport(models.Model):
         verbose_name=_("requested by"),
     )
     requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
-    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True, editable=False)
+    claimed_at = models.DateTimeField(
+        _("taken up at"), null=True, blank=True, editable=False, help_text=_("When a worker began to compute it.")
+    )
     computed_at = models.DateTimeField(_("computed at"), null=True, blank=True, editable=False)
     content_hash = models.CharField(_("content hash (SHA-256)"), max_length=64, blank=True, editable=False)
     submitted_at = models.DateTimeField(_("submitted at"), null=True, blank=True, editable=False)
@@ -166,7 +167,7 @@ class EprReport(models.Model):
         ordering = ("-pk",)
         verbose_name = _("EPR report")
         verbose_name_plural = _("EPR reports")
-        indexes = (models.Index(fields=["status", "heartbeat_at"], name="epr_report_work"),)
+        indexes = (models.Index(fields=["status"], name="epr_report_work"),)
         constraints = (
             models.CheckConstraint(condition=Q(period_end__gte=F("period_start")), name="epr_report_is_a_period"),
             models.UniqueConstraint(
@@ -189,7 +190,6 @@ class EprReport(models.Model):
                 | Q(decided_at__isnull=False, decided_by__isnull=False),
                 name="epr_report_decision_is_signed",
             ),
-            models.CheckConstraint(condition=Q(progress__lte=100), name="epr_report_progress_is_percent"),
         )
         triggers = (
             pgtrigger.FSM(name="status_moves", field="status", transitions=REPORT_MOVES),
@@ -218,6 +218,31 @@ class ReportPartQuerySet[M: models.Model](models.QuerySet[M]):
         return self.filter(report__in=EprReport.objects.visible_to(user).values("pk"))
 
 
+class EprReportProgress(models.Model):
+    """How far the computation of a report is, and when its worker last gave a sign of life.
+
+    It is a row of its own since a report is computed in one snapshot of the database, which would end as soon as
+    anybody, its own worker too, changed the report beside it.
+    """
+
+    report = models.OneToOneField(
+        EprReport, on_delete=models.CASCADE, primary_key=True, related_name="progress", verbose_name=_("report")
+    )
+    percent = models.PositiveSmallIntegerField(_("progress (%)"), default=0)
+    step = models.CharField(_("step"), max_length=60, blank=True)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+
+    objects = ReportPartQuerySet["EprReportProgress"].as_manager()
+
+    class Meta:
+        verbose_name = _("progress of a report")
+        verbose_name_plural = _("progress of reports")
+        constraints = (models.CheckConstraint(condition=Q(percent__lte=100), name="epr_report_progress_is_percent"),)
+
+    def __str__(self) -> str:
+        return f"{self.report_id} {self.percent} %"
+
+
 class EprReportLine(models.Model):
     """One figure of a report. The dimensions that do not apply are empty."""
 
@@ -229,6 +254,7 @@ class EprReportLine(models.Model):
         Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("chemistry")
     )
     method = models.CharField(_("method"), max_length=10, choices=Stage.choices, blank=True)
+    decision = models.CharField(_("decision"), max_length=13, choices=Decision.choices, blank=True)
     facility = models.ForeignKey(
         Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("facility")
     )
@@ -264,72 +290,3 @@ class EprReportLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.report_id}/{self.position}"
-
-
-class EprEvidence(models.Model):
-    """One battery behind the figures of a report, with all that they were computed from, as known then."""
-
-    class Fate(models.TextChoices):
-        COLLECTED = "collected", _("collected")
-        SECOND_LIFE = "second_life", _("reused, repurposed or remanufactured")
-        RECYCLED = "recycled", _("recycled")
-
-    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="evidence", verbose_name=_("report"))
-    battery = models.ForeignKey(Battery, on_delete=models.PROTECT, related_name="+", verbose_name=_("battery"))
-    fate = models.CharField(_("fate"), max_length=11, choices=Fate.choices)
-    occurred_on = models.DateField(_("on"), help_text=_("Day in the time zone of the facility."))
-    facility = models.ForeignKey(
-        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("facility")
-    )
-    batch = models.ForeignKey(
-        Batch, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("batch")
-    )
-    chemistry = models.ForeignKey(
-        Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("chemistry")
-    )
-    composition = models.ForeignKey(
-        Composition, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("composition")
-    )
-    content_kwh = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
-    mass_kg = models.DecimalField(_("mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True)
-
-    objects = ReportPartQuerySet["EprEvidence"].as_manager()
-
-    class Meta:
-        ordering = ("report", "fate", "battery")
-        verbose_name = _("evidence")
-        verbose_name_plural = _("evidence")
-        constraints = (
-            models.UniqueConstraint(fields=["report", "fate", "battery"], name="epr_evidence_once_per_fate"),
-        )
-        triggers = (frozen_with_report(),)
-
-    def __str__(self) -> str:
-        return f"{self.report_id} {self.fate} {self.battery_id}"
-
-
-class EprFactor(models.Model):
-    """The recovery factors that a report was computed with, as they were then."""
-
-    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="factors", verbose_name=_("report"))
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", verbose_name=_("batch"))
-    element = models.CharField(_("element"), max_length=8, choices=Element.choices)
-    recovered = models.DecimalField(_("recovered share"), max_digits=30, decimal_places=18)
-    pending = models.DecimalField(_("pending share"), max_digits=30, decimal_places=18)
-    residue = models.DecimalField(_("share in residue"), max_digits=30, decimal_places=18)
-    counted_output = models.DecimalField(
-        _("counted output per input mass"), max_digits=30, decimal_places=18, null=True, blank=True,
-        help_text=_("For the recycling efficiency; on the row of the batch without an element."),
-    )
-
-    objects = ReportPartQuerySet["EprFactor"].as_manager()
-
-    class Meta:
-        ordering = ("report", "batch", "element")
-        verbose_name = _("factor of a report")
-        verbose_name_plural = _("factors of a report")
-        constraints = (models.UniqueConstraint(fields=["report", "batch", "element"], name="epr_factor_once"),)
-        triggers = (frozen_with_report(),)
-
-    def __str__(self) -> str:
-        return f"{self.report_id} {self.batch_id} {self.element}"
