@@ -8,6 +8,7 @@ from recycling.models.intakes import (
     Intake,
     IntakeBattery,
 )
+from recycling.models.lots import TracedAssay, TracedLot
 from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
 from recycling.models.reports import (
@@ -61,6 +62,8 @@ __all__ = [
     "Reagent",
     "ReportStatus",
     "Stage",
+    "TracedAssay",
+    "TracedLot",
     "UtilizationRun",
     "UtilizationSnapshot",
 ]

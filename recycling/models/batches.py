@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from collection.models import Battery, Composition, Element, Lot
 from collection.units import entered_field, kg_field, unit_field
 from recycling.models.intakes import PlantRecordQuerySet
+from recycling.models.lots import stale_with_parts
 from recycling.models.plants import ProcessLine
 
 
@@ -38,7 +39,7 @@ class BatchPartQuerySet[M: models.Model](PlantRecordQuerySet[M]):
     to_plant = "batch__line__plant"
 
 
-@pghistory.track(pghistory.UpdateEvent(), model_name="BatchHistory", fields=["status", "explanation"])
+@pghistory.track(pghistory.UpdateEvent(), model_name="BatchHistory", fields=["status", "explanation", "reason"])
 class Batch(models.Model):
     """What was charged into a line together, and what came out of it."""
 
@@ -58,9 +59,12 @@ class Batch(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, editable=False,
         related_name="explained_batches", verbose_name=_("explained by"),
     )
+    reason = models.CharField(
+        _("reason"), max_length=500, blank=True, editable=False, help_text=_("Why it was reopened or given up.")
+    )
     stale_since = models.DateTimeField(
         _("factors out of date since"), null=True, blank=True, editable=False,
-        help_text=_("Set with each change that moves recovery factors; cleared when they are computed."),
+        help_text=_("Set by the database with each change that moves factors; cleared when they are computed."),
     )
     is_simulated = models.BooleanField(_("simulated"), default=False)
 
@@ -87,7 +91,20 @@ class Batch(models.Model):
                 name="batch_explanation_is_signed",
             ),
         )
-        triggers = (pgtrigger.FSM(name="status_moves", field="status", transitions=BATCH_MOVES),)
+        triggers = (
+            pgtrigger.FSM(name="status_moves", field="status", transitions=BATCH_MOVES),
+            pgtrigger.Trigger(
+                name="stale_by_status",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="""
+                    IF TG_OP = 'INSERT' OR NEW.status IS DISTINCT FROM OLD.status THEN
+                        NEW.stale_since := clock_timestamp();
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        )
 
     def __str__(self) -> str:
         return self.number
@@ -173,7 +190,7 @@ class Charge(models.Model):
                 name="charge_content_has_composition",
             ),
         )
-        triggers = (sealed_with_batch(),)
+        triggers = (sealed_with_batch(), *stale_with_parts())
 
     def __str__(self) -> str:
         return f"{self.batch_id}/{self.pk}"
@@ -220,6 +237,7 @@ class Output(models.Model):
                 operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
                 func=OUTPUT_SEALED,
             ),
+            *stale_with_parts(),
         )
 
     def __str__(self) -> str:
