@@ -2,6 +2,9 @@
 
 from rest_framework.routers import SimpleRouter
 
+from collection.api import pickups
+
 router = SimpleRouter()
+router.register("pickups", pickups.PickupViewSet)
 
 urlpatterns = router.urls

@@ -80,13 +80,13 @@ def install_uv():
 def download_uv():
     """Unpack uv's wheel, which is one program, straight from the package index."""
     try:
-        with urllib.request.urlopen(UV_RELEASES, timeout=60) as answer:  # noqa: S310 - a constant https address
+        with urllib.request.urlopen(UV_RELEASES, timeout=60) as answer:
             wheels = json.load(answer)["urls"]
         wheel = next((wheel for wheel in wheels if fits(wheel["filename"])), None)
         if wheel is None:
             fail("There is no uv wheel for this machine (%s %s)." % (sys.platform, platform.machine()))
         with tempfile.TemporaryFile() as file:
-            with urllib.request.urlopen(wheel["url"], timeout=300) as answer:  # noqa: S310
+            with urllib.request.urlopen(wheel["url"], timeout=300) as answer:
                 shutil.copyfileobj(answer, file)
             file.seek(0)
             if hashlib.sha256(file.read()).hexdigest() != wheel["digests"]["sha256"]:
@@ -122,7 +122,7 @@ def find_python(uv):
         [uv, "python", "find", "--no-project", "--no-python-downloads", ">=%d.%d" % OLDEST_PYTHON],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        universal_newlines=True,
+        text=True,
         cwd=PROJECT,
     ).stdout.strip()
     candidates = [found] if found else []
@@ -138,7 +138,11 @@ def version(program, name):
     """The version a program says it has, as numbers; () if it does not run."""
     try:
         words = subprocess.run(
-            [program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True, timeout=60
+            [program, "--version"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=60,
         ).stdout.split()
     except (OSError, subprocess.TimeoutExpired):
         return ()

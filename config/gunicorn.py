@@ -14,6 +14,7 @@ keepalive = 65  # longer than a proxy in front keeps its idle connections
 max_requests, max_requests_jitter = 20_000, 2_000
 control_socket_disable = True  # it would be made in the home directory, which a container's user may not have
 logconfig_dict = logs.configure(
-    as_json=os.environ.get("DJANGO_SETTINGS_MODULE") == "config.settings.production", level=os.environ.get("LOG_LEVEL", "INFO")
+    as_json=os.environ.get("DJANGO_SETTINGS_MODULE") == "config.settings.production",
+    level=os.environ.get("LOG_LEVEL", "INFO"),
 )
 logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": [], "propagate": True, "level": "INFO"}

@@ -87,7 +87,7 @@ def _launch(parent: str, ending: str, identity: str, *command: str) -> None:
     elif identity == "nobody":
         _become_nobody()
     _end_with(int(parent), int(ending))  # last, since a change of user makes the kernel forget it
-    os.execvp(command[0], command)  # noqa: S606 - becoming another program is the purpose
+    os.execvp(command[0], command)
 
 
 if __name__ == "__main__":

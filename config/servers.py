@@ -29,6 +29,8 @@ from config.processes import stop
 PROJECT = Path(__file__).resolve().parent.parent
 HOME = PROJECT / ".local" / "servers"
 VARIABLES = ("DATABASE_URL", "REDIS_URL")
+THROWAWAY = "RELODE_THROWAWAY_SERVERS"
+"""Set in the environment of processes whose servers are thrown away, so that they may do there what they like."""
 
 _held: list[IO[bytes]] = []
 """Open lock files of this process. Closing one gives the lock up, so they stay here until the process ends."""
@@ -42,6 +44,7 @@ def ensure() -> None:
 def ensure_throwaway() -> None:
     """Have servers run on data that is deleted when this process, and any child it handed the URLs to by fork, ends."""
     if any(not os.environ.get(name) for name in VARIABLES):
+        os.environ[THROWAWAY] = "1"
         _fill_environment(Path(tempfile.mkdtemp(prefix="relode-")), throwaway=True)
 
 
@@ -62,16 +65,18 @@ def erase() -> None:
 def _fill_environment(home: Path, *, throwaway: bool) -> None:
     if all(os.environ.get(name) for name in VARIABLES):
         return
-    for name, url in _join(home, throwaway=throwaway).items():
+    for name, url in join(home, throwaway=throwaway).items():
         if not os.environ.get(name):
             os.environ[name] = url
 
 
-def _join(home: Path, *, throwaway: bool) -> dict[str, str]:
+def join(home: Path, *, throwaway: bool) -> dict[str, str]:
     """Take a share in the servers of `home`, starting them if they do not run, and return their URLs."""
     home.mkdir(parents=True, exist_ok=True)
     if not os.access(home, os.W_OK):
-        raise embedded.ServerError(f"{home} belongs to another user: run as that user, or set DATABASE_URL and REDIS_URL.")
+        raise embedded.ServerError(
+            f"{home} belongs to another user: run as that user, or set DATABASE_URL and REDIS_URL."
+        )
     users = (home / "users.lock").open("ab")
     fcntl.flock(users, fcntl.LOCK_SH)  # waits while the keeper is stopping the servers
     _held.append(users)
@@ -95,7 +100,9 @@ def _start_keeper(home: Path, *, throwaway: bool) -> None:
         )
     while not (home / "servers.json").exists():
         if keeper.poll() is not None:
-            raise embedded.ServerError((home / "keeper.log").read_text().strip() or "The servers' keeper ended at once.")
+            raise embedded.ServerError(
+                (home / "keeper.log").read_text().strip() or "The servers' keeper ended at once."
+            )
         time.sleep(0.02)
     keeper.returncode = 0  # it outlives us by design: no ResourceWarning about a child still running
 
@@ -116,7 +123,9 @@ def _keep(home: Path, *, throwaway: bool) -> None:
         broker, broker_url = embedded.start_valkey(home)
         cleanup.callback(stop, broker)
         cleanup.callback((home / "servers.json").unlink, missing_ok=True)
-        embedded.write_privately(home / "servers.json", json.dumps({"DATABASE_URL": database_url, "REDIS_URL": broker_url}))
+        embedded.write_privately(
+            home / "servers.json", json.dumps({"DATABASE_URL": database_url, "REDIS_URL": broker_url})
+        )
         with (home / "users.lock").open("ab") as users:
             while database.poll() is None and broker.poll() is None:
                 with contextlib.suppress(BlockingIOError):

@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from config import embedded, servers
 from config.processes import spawn, stop
@@ -46,7 +47,9 @@ def prepare(*, fresh: bool = False) -> None:
     """Start PostgreSQL and Valkey, on empty data if `fresh`, and bring the database up to date."""
     if all(os.environ.get(name) for name in servers.VARIABLES):
         if fresh:
-            raise Failure("FRESH=1 deletes embedded data only; DATABASE_URL points at a server that is not ours to empty.")
+            raise Failure(
+                "FRESH=1 deletes embedded data only; DATABASE_URL points at a server that is not ours to empty."
+            )
         _say("using the servers that DATABASE_URL and REDIS_URL name")
     else:
         if fresh:
@@ -54,17 +57,24 @@ def prepare(*, fresh: bool = False) -> None:
         kept = servers.has_data()
         _say("resuming the data in .local/ (FRESH=1 starts clean)" if kept else "starting on clean data in .local/")
     servers.ensure()
-    if subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=servers.PROJECT, check=False).returncode:
+    if subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=servers.PROJECT, check=False
+    ).returncode:
         raise Failure("The database could not be brought up to date; the message is above.")
 
 
 @contextlib.contextmanager
 def running(
-    *, worker: bool = False, beat: bool = False, web: int | None = None, environment: dict[str, str] | None = None
+    *,
+    worker: bool = False,
+    beat: bool = False,
+    web: int | None = None,
+    environment: dict[str, str] | None = None,
+    output: IO[bytes] | None = None,
 ) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run the processes asked for during the block; `web` is the port to serve on.
 
-    `environment` is added to this process's own. When the block begins the web server answers; a worker may still be starting,
+    `environment` is added to this process's own, and `output` takes what the processes print. When the block begins the web server answers; a worker may still be starting,
     which those who send it tasks need not care about, unless both were asked for: then everything is ready.
     """
     local = servers.PROJECT / ".local"
@@ -87,7 +97,7 @@ def running(
         for name, command in commands.items():
             # A worker whose supervisor was killed gives its tasks back to the broker instead of finishing them first.
             ending = signal.SIGQUIT if name == "worker" else signal.SIGTERM
-            children[name] = spawn(*command, ending=ending, env=everything, cwd=servers.PROJECT)
+            children[name] = spawn(*command, ending=ending, env=everything, stdout=output, cwd=servers.PROJECT)
             cleanup.callback(stop, children[name], grace=20)
         if web is not None:
             _wait_for_web(children["web"], web, "/readyz" if worker else "/healthz")
@@ -104,7 +114,9 @@ def serve(port: int) -> None:
         while True:
             for name, child in children.items():
                 if child.poll() is not None:
-                    raise Failure(f"The {name} process ended by itself (exit status {child.returncode}); its output is above.")
+                    raise Failure(
+                        f"The {name} process ended by itself (exit status {child.returncode}); its output is above."
+                    )
             time.sleep(0.2)
 
 
@@ -136,7 +148,7 @@ def _wait_for_web(process: subprocess.Popen[bytes], port: int, path: str) -> Non
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10).close()  # noqa: S310 - our own server
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10).close()
         except urllib.error.HTTPError as error:  # a kind of OSError
             answer = error.read().decode()
         except OSError as error:

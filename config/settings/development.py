@@ -1,11 +1,11 @@
 """Settings for work on one's own machine. `manage.py` and `make` provide the servers (see `config.servers`)."""
 
 from config import logs
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 from config.settings.base import env
 
 DEBUG = env.bool("DEBUG", default=True)
-SECRET_KEY = "not-a-secret-this-is-the-development-key"  # noqa: S105
+SECRET_KEY = "not-a-secret-this-is-the-development-key"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 # The defaults serve tools that only look at the code (mypy, an editor); nothing listens there.

@@ -7,12 +7,12 @@ their environment. So any number of test runs go on side by side.
 import os
 
 from config import logs, servers
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 from config.settings.base import REST_FRAMEWORK, env
 
 servers.ensure_throwaway()
 
-SECRET_KEY = "not-a-secret-this-is-the-key-of-the-tests"  # noqa: S105
+SECRET_KEY = "not-a-secret-this-is-the-key-of-the-tests"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 
 DATABASES = {"default": env.db_url("DATABASE_URL")}

@@ -1,0 +1,51 @@
+"""What every test may use. The servers themselves come with the settings (`config.settings.test`)."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+
+from config import servers, supervisor
+from tests import migrated
+from tests.world import World, build
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Copy each test database from one that is migrated already (an extension point of pytest-django)."""
+    if servers.THROWAWAY in os.environ:
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated.make_database()
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """Environment in which a process of ours works on this test's own database and broker."""
+    database = connection.settings_dict
+    address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
+    return {
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "DATABASE_URL": f"postgres://{address}/{database['NAME']}",
+        "REDIS_URL": os.environ["REDIS_URL"],
+    }
+
+
+@pytest.fixture
+def worker_log(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
+    """The log of a real Celery worker that runs during the test. What it is to see must be committed."""
+    log = tmp_path / "worker.log"
+    with log.open("wb") as output, supervisor.running(worker=True, environment=process_environment, output=output):
+        yield log
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """The test world of `tests.world`."""
+    return build()
