@@ -3,12 +3,16 @@
 1 lb = 0.45359237 kg exactly (international yard and pound agreement, 1959); a short ton is 2,000 lb, so 907.18474 kg.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from django.db import models
 from django.db.models import Case, CharField, DecimalField, F, GeneratedField, Value, When
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import Invalid
 
 
 class Unit(models.TextChoices):
@@ -37,6 +41,32 @@ KG_PLACES = 11
 def to_kg(value: Decimal, unit: str) -> Decimal:
     """`value` in `unit`, in kilograms, exactly. Raises `KeyError` for an unknown unit."""
     return value * KG_PER_UNIT[unit]
+
+
+#: The largest value that an entered field holds.
+LARGEST_ENTERED = Decimal("999999999.999")
+
+
+def check_mass(value: Decimal, unit: str, *, field: str, unit_field: str | None = None) -> Decimal:
+    """Kilograms of an entered mass. Raises `Invalid`, naming `field`, for one that no scale could show."""
+    if unit not in KG_PER_UNIT:
+        raise Invalid(gettext("“%(unit)s” is no unit of mass.") % {"unit": unit}, field=unit_field or field)
+    if not value.is_finite() or value <= 0:
+        raise Invalid(gettext("A mass is more than nothing."), field=field)
+    if value > LARGEST_ENTERED:
+        raise Invalid(gettext("No mass is larger than %(limit)s.") % {"limit": LARGEST_ENTERED}, field=field)
+    if value != round(value, ENTERED_PLACES):
+        raise Invalid(gettext("A mass has at most three decimals; use a smaller unit."), field=field)
+    return to_kg(value, unit)
+
+
+def entered_as(kilograms: Decimal, units: Iterable[str]) -> tuple[Decimal, str] | None:
+    """`kilograms` as a value in the first of `units` that shows it exactly; `None` if none does."""
+    for unit in units:
+        value = round(kilograms / KG_PER_UNIT[unit], ENTERED_PLACES)
+        if 0 < value <= LARGEST_ENTERED and to_kg(value, unit) == kilograms:
+            return value, unit
+    return None
 
 
 def entered_field(label: Any, **options: Any) -> DecimalField:  # type: ignore[type-arg]

@@ -139,6 +139,34 @@ def move_lots(
     return events
 
 
+def enter_lots(
+    lots: Sequence[Lot],
+    *,
+    actor: Actor,
+    kind: CustodyKind,
+    facility: Facility,
+    occurred_at: datetime,
+    reference: str = "",
+    note: str = "",
+    time_field: str = "occurred_at",
+) -> list[CustodyEvent]:
+    """Append the first entry of lots that were just written, in stock at `facility`."""
+    return _append(
+        lots,
+        "lot",
+        actor=actor,
+        kind=kind,
+        status=LotStatus.IN_STOCK,
+        to=Place(facility=facility),
+        occurred_at=occurred_at,
+        giver=None,
+        masses={lot.pk: lot.mass_kg for lot in lots},
+        reference=reference,
+        note=note,
+        time_field=time_field,
+    )
+
+
 def note_batteries(
     batteries: Sequence[Battery],
     *,

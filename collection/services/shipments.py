@@ -332,7 +332,7 @@ def receive(
         if line.pk in weighed
     }
     battery_services.weigh(batteries, masses)  # type: ignore[arg-type]
-    _check_storage(
+    check_storage(
         shipment.destination,
         [b for b in batteries if b.pk in kept_batteries],
         [lot for lot in lots if lot.pk in kept_lots],
@@ -634,8 +634,14 @@ def _match(
     return taken
 
 
-def _check_storage(
-    facility: Facility, batteries: Sequence[Battery], lots: Sequence[Lot], weighed: Mapping[int, Decimal]
+def check_storage(
+    facility: Facility,
+    batteries: Sequence[Battery],
+    lots: Sequence[Lot],
+    weighed: Mapping[int, Decimal],
+    *,
+    more_kg: Decimal = Decimal(0),
+    field: str = "shipment",
 ) -> None:
     """Refuse what would exceed the facility's storage limit. Locks the facility, so that two trucks are counted."""
     facility = Facility.objects.select_for_update(of=("self",)).get(pk=facility.pk)
@@ -644,7 +650,7 @@ def _check_storage(
     here = (facility.batteries.aggregate(kg=Sum("mass_kg"))["kg"] or Decimal(0)) + (
         facility.lots.aggregate(kg=Sum("mass_kg"))["kg"] or Decimal(0)
     )
-    coming = sum((weighed.get(b.pk) or b.mass_kg or Decimal(0) for b in batteries), Decimal(0)) + sum(
+    coming = sum((weighed.get(b.pk) or b.mass_kg or Decimal(0) for b in batteries), more_kg) + sum(
         (lot.mass_kg for lot in lots), Decimal(0)
     )
     if here + coming > facility.storage_limit_kg:
@@ -656,7 +662,7 @@ def _check_storage(
                 "here": round(here, 3),
                 "coming": round(coming, 3),
             },
-            field="shipment",
+            field=field,
             code="storage_limit",
         )
 

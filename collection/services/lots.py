@@ -1,0 +1,469 @@
+"""Lots: brought in from outside, split, corrected, and what became of them.
+
+What a batch made of them is told in `recycling`; the triggers of `recycling.models.lots` keep both in step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.constraints import violated_constraint
+from accounts.errors import Invalid, Refused
+from accounts.models import Organization, Role
+from collection.models import (
+    DISPOSITIONS,
+    Assay,
+    CustodyEvent,
+    CustodyKind,
+    Element,
+    Facility,
+    Lot,
+    LotStatus,
+    Material,
+    MaterialElement,
+    ShipmentLine,
+)
+from collection.services import custody, shipments
+from collection.services.custody import NOWHERE, Place
+from collection.units import Unit, check_mass, entered_as
+
+#: Mass fractions of elements in the dry mass of a lot.
+type Fractions = Mapping[str, Decimal]
+
+#: Fractions are kept to a hundred-millionth.
+FRACTION_PLACES = 8
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part to split off a lot."""
+
+    mass_value: Decimal
+    mass_unit: str = Unit.KG
+    number: str = ""
+
+
+@dataclass(frozen=True)
+class NewLot:
+    """A lot that comes into being. Without an assay it has the stoichiometry of its material, where there is one."""
+
+    number: str
+    material: Material
+    mass_value: Decimal
+    mass_unit: str = Unit.KG
+    moisture: Decimal = Decimal(0)
+    assays: Fractions | None = None
+    origin: str = ""
+
+
+@transaction.atomic
+def bring_in(
+    *,
+    actor: Actor,
+    facility: Facility,
+    number: str,
+    material: Material,
+    mass_value: Decimal,
+    origin: str,
+    brought_at: datetime,
+    mass_unit: str = Unit.KG,
+    moisture: Decimal = Decimal(0),
+    assays: Fractions | None = None,
+    is_simulated: bool = False,
+) -> Lot:
+    """Feedstock from outside of the trace arrives at `facility`: scrap or black mass, with its origin and assay."""
+    actor.require(facility.operator)
+    if not origin.strip():
+        raise Invalid(_("Say where it comes from."), field="origin", code="required")
+    if material.kind != Material.Kind.INTERMEDIATE:
+        raise Invalid(
+            _("%(material)s is no intermediate, so it is not to be recycled.") % {"material": material},
+            field="material",
+        )
+    kilograms = check_mass(mass_value, mass_unit, field="mass_value", unit_field="mass_unit")
+    shipments.check_storage(facility, [], [], {}, more_kg=kilograms, field="mass_value")
+    return create(
+        actor=actor,
+        facility=facility,
+        made_at=brought_at,
+        new=NewLot(number, material, mass_value, mass_unit, moisture, assays, origin.strip()),
+        kind=CustodyKind.RECEIVED,
+        note=origin.strip(),
+        time_field="brought_at",
+        is_simulated=is_simulated,
+    )
+
+
+def create(
+    *,
+    actor: Actor,
+    facility: Facility,
+    made_at: datetime,
+    new: NewLot,
+    kind: CustodyKind = CustodyKind.PRODUCED,
+    reference: str = "",
+    note: str = "",
+    time_field: str = "made_at",
+    is_simulated: bool = False,
+) -> Lot:
+    """Write a lot with its assay and its first ledger entry. Who may do it is for the caller to check."""
+    number = check_number(new.number, facility.operator)
+    check_mass(new.mass_value, new.mass_unit, field="mass_value", unit_field="mass_unit")
+    check_moisture(new.moisture)
+    fractions = stoichiometry(new.material) if new.assays is None else check_fractions(new.assays)
+    try:
+        with transaction.atomic():
+            lot = Lot.objects.create(
+                number=number,
+                owner=facility.operator,
+                material=new.material,
+                mass_value=new.mass_value,
+                mass_unit=new.mass_unit,
+                moisture=new.moisture,
+                origin=new.origin,
+                made_at=made_at,
+                is_simulated=is_simulated,
+                facility=facility,
+            )
+    except IntegrityError as error:
+        raise _number_taken(number) from error
+    Assay.objects.bulk_create(Assay(lot=lot, element=e, fraction=f) for e, f in sorted(fractions.items()))
+    custody.enter_lots(
+        [lot],
+        actor=actor,
+        kind=kind,
+        facility=facility,
+        occurred_at=made_at,
+        reference=reference,
+        note=note,
+        time_field=time_field,
+    )
+    return lot
+
+
+@transaction.atomic
+def split(*, actor: Actor, lot: Lot, parts: Sequence[Part], split_at: datetime) -> Lot:
+    """Split a lot into parts of the same material and assay, which weigh to the gram what it weighed.
+
+    What the given parts leave over becomes a part of its own. Returns the whole; its parts are `lot.parts`.
+    """
+    (whole,) = custody.lock_lots([lot.pk])
+    actor.require(_holder(whole))
+    divide(actor=actor, lot=whole, parts=parts, split_at=split_at)
+    return whole
+
+
+def divide(
+    *,
+    actor: Actor,
+    lot: Lot,
+    parts: Sequence[Part],
+    split_at: datetime,
+    field: str = "parts",
+    time_field: str = "split_at",
+) -> list[Lot]:
+    """As `split`, for a lot that the caller locked and may handle; returns the parts, the rest last."""
+    require_in_stock([lot], field="lot")
+    masses = _masses_of_parts(lot, parts, field)
+    numbers = _numbers_of_parts(lot, parts, len(masses), field)
+    facility = lot.facility
+    if facility is None:  # the database forbids it: a lot in stock is at a facility
+        raise Refused(_("The lot is at no facility."), field="lot", code="wrong_status")
+    custody.move_lots(
+        [lot],
+        actor=actor,
+        kind=CustodyKind.SPLIT,
+        status=LotStatus.SPLIT,
+        to=NOWHERE,
+        occurred_at=split_at,
+        note=", ".join(numbers)[:500],
+        time_field=time_field,
+    )
+    made = Lot.objects.bulk_create(
+        Lot(
+            number=number,
+            owner_id=lot.owner_id,
+            material_id=lot.material_id,
+            mass_value=value,
+            mass_unit=unit,
+            moisture=lot.moisture,
+            split_from=lot,
+            origin=lot.origin,
+            made_at=split_at,
+            is_simulated=lot.is_simulated,
+            facility=facility,
+        )
+        for number, (value, unit) in zip(numbers, masses, strict=True)
+    )
+    assays = list(Assay.objects.filter(lot=lot))
+    Assay.objects.bulk_create(
+        Assay(lot=part, element=assay.element, fraction=assay.fraction) for part in made for assay in assays
+    )
+    custody.enter_lots(
+        made,
+        actor=actor,
+        kind=CustodyKind.PRODUCED,
+        facility=facility,
+        occurred_at=split_at,
+        reference=f"lot {lot.pk}",
+        time_field=time_field,
+    )
+    return made
+
+
+@transaction.atomic
+def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, note: str = "") -> Lot:
+    """Say what became of a lot that left the trace. `reinstate` takes it back.
+
+    A product that was sold counts as recovered. An intermediate that was sold left the trace before it was
+    recovered: it counts as lost, since nobody can show what became of it. Ship it to a plant of the trace instead.
+    """
+    (lot,) = custody.lock_lots([lot.pk])
+    actor.require(_holder(lot))
+    if disposition not in DISPOSITIONS:
+        raise Invalid(_("“%(value)s” is no disposition.") % {"value": disposition}, field="disposition")
+    if not note.strip() and disposition in (LotStatus.SOLD, LotStatus.LOST):
+        raise Invalid(_("Say to whom it was sold, or what happened to it."), field="note", code="required")
+    require_in_stock([lot], field="lot")
+    status = LotStatus(disposition)
+    custody.move_lots(
+        [lot],
+        actor=actor,
+        kind=CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED,
+        status=status,
+        to=NOWHERE,
+        occurred_at=disposed_at,
+        note=note.strip() or str(status.label),
+        time_field="disposed_at",
+    )
+    return lot
+
+
+@transaction.atomic
+def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -> Lot:
+    """A disposition was wrong, or a lost lot was found: it is in stock again where it was last. Needs a manager."""
+    (lot,) = custody.lock_lots([lot.pk])
+    last = CustodyEvent.objects.filter(lot=lot).order_by("-sequence").select_related("from_facility__operator").first()
+    place = last.from_facility if last is not None else None
+    actor.require(place.operator if place is not None else lot.owner, role=Role.MANAGER)
+    require_reason(reason)
+    if lot.status not in DISPOSITIONS or place is None or last is None:
+        raise Refused(
+            _("The lot is %(status)s: there is no disposition to take back.") % {"status": lot.get_status_display()},
+            code="wrong_status",
+        )
+    custody.move_lots(
+        [lot],
+        actor=actor,
+        kind=CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED,
+        status=LotStatus.IN_STOCK,
+        to=Place(facility=place),
+        occurred_at=reinstated_at,
+        note=reason.strip(),
+        time_field="reinstated_at",
+    )
+    return lot
+
+
+@transaction.atomic
+def correct(
+    *,
+    actor: Actor,
+    lot: Lot,
+    corrected_at: datetime,
+    reason: str,
+    mass_value: Decimal | None = None,
+    mass_unit: str | None = None,
+    moisture: Decimal | None = None,
+    assays: Fractions | None = None,
+) -> Lot:
+    """Correct mass, moisture or assay of a lot in stock; the ledger says so in a further entry. Needs a manager.
+
+    Refused for what a batch that is not open made or was charged with: its balance was struck with these figures.
+    Reopen that batch, correct, and close it again, which strikes the balance anew. What was lost on the way from
+    one plant to another is not a correction: split it off and dispose of it as lost.
+    """
+    (lot,) = custody.lock_lots([lot.pk])
+    actor.require(_holder(lot), role=Role.MANAGER)
+    require_reason(reason)
+    require_in_stock([lot], field="lot")
+    if mass_value is None and moisture is None and assays is None:
+        raise Invalid(_("Give a mass, a moisture or an assay to correct."), field="mass_value", code="required")
+    try:
+        with transaction.atomic():
+            _write_correction(lot, mass_value, mass_unit, moisture, assays)
+    except IntegrityError as error:
+        raise Refused(violated_constraint(error), field="lot", code="sealed") from error
+    lot.refresh_from_db()
+    custody.note_lots(
+        [lot],
+        actor=actor,
+        kind=CustodyKind.CORRECTED,
+        occurred_at=corrected_at,
+        masses={lot.pk: lot.mass_kg},
+        note=reason.strip(),
+        corrects=lot.events.filter(mass_kg__isnull=False).order_by("-sequence").first(),
+        time_field="corrected_at",
+    )
+    return lot
+
+
+def _write_correction(
+    lot: Lot, mass_value: Decimal | None, mass_unit: str | None, moisture: Decimal | None, assays: Fractions | None
+) -> None:
+    if mass_value is not None:
+        unit = mass_unit or lot.mass_unit
+        check_mass(mass_value, unit, field="mass_value", unit_field="mass_unit")
+        if lot.split_from_id is not None:
+            raise Refused(
+                _("Parts weigh what the whole lot weighed; split off what is too much, and dispose of it."),
+                field="mass_value",
+                code="part",
+            )
+        lot.mass_value, lot.mass_unit = mass_value, unit
+    if moisture is not None:
+        check_moisture(moisture)
+        lot.moisture = moisture
+    lot.save(update_fields=["mass_value", "mass_unit", "moisture"])
+    if assays is not None:
+        fractions = check_fractions(assays)
+        lot.assays.all().delete()
+        Assay.objects.bulk_create(Assay(lot=lot, element=e, fraction=f) for e, f in sorted(fractions.items()))
+
+
+def require_in_stock(lots: Iterable[Lot], *, field: str) -> None:
+    """Refuse locked lots that are not in stock, or stand on a shipment that is being prepared."""
+    lots = list(lots)
+    for lot in lots:
+        if lot.status != LotStatus.IN_STOCK:
+            raise Refused(
+                _("Lot %(number)s is %(status)s, not in stock.")
+                % {"number": lot.number, "status": lot.get_status_display()},
+                field=field,
+                code="wrong_status",
+            )
+    line = (
+        ShipmentLine.objects.filter(lot__in=[lot.pk for lot in lots], outcome=ShipmentLine.Outcome.OPEN)
+        .select_related("lot")
+        .first()
+    )
+    if line is not None:
+        raise Refused(
+            _("Lot %(number)s stands on shipment %(shipment)s; take it off first.")
+            % {"number": line.lot.number if line.lot else "", "shipment": line.shipment_id},
+            field=field,
+            code="on_shipment",
+        )
+
+
+def require_reason(reason: str) -> None:
+    """Refuse an empty reason."""
+    if not reason.strip():
+        raise Invalid(_("Give a reason."), field="reason", code="required")
+
+
+def stoichiometry(material: Material) -> Fractions:
+    """Mass fractions of the elements in a pure material; empty for one that needs an assay."""
+    return dict(MaterialElement.objects.filter(material=material).values_list("element", "fraction"))
+
+
+def check_moisture(moisture: Decimal) -> None:
+    """Refuse what is no mass fraction of water."""
+    if not moisture.is_finite() or not 0 <= moisture < 1:
+        raise Invalid(_("Moisture is a share from 0 to less than 1."), field="moisture")
+    if moisture != round(moisture, 4):
+        raise Invalid(_("Moisture has at most four decimals."), field="moisture")
+
+
+def check_fractions(fractions: Fractions) -> Fractions:
+    """Refuse an assay of unknown elements, or of more than everything."""
+    for element, fraction in fractions.items():
+        where = f"assays.{element}"
+        if element not in Element.values:
+            raise Invalid(_("“%(element)s” is no element that is followed.") % {"element": element}, field=where)
+        if not fraction.is_finite() or not 0 <= fraction <= 1:
+            raise Invalid(_("A mass fraction is from 0 to 1."), field=where)
+        if fraction != round(fraction, FRACTION_PLACES):
+            raise Invalid(_("A mass fraction has at most eight decimals."), field=where)
+    if sum(fractions.values()) > 1:
+        raise Invalid(_("The elements of an assay make up more than the lot."), field="assays")
+    return fractions
+
+
+def check_number(number: str, owner: Organization) -> str:
+    """A lot number that `owner` has not given yet, without blanks at its ends."""
+    number = number.strip()
+    if not number or len(number) > 60:
+        raise Invalid(_("A lot number has 1 to 60 characters."), field="number")
+    if Lot.objects.filter(owner=owner, number=number).exists():
+        raise _number_taken(number)
+    return number
+
+
+def _number_taken(number: str, field: str = "number") -> Refused:
+    return Refused(_("There already is a lot %(number)s.") % {"number": number}, field=field, code="duplicate")
+
+
+def _holder(lot: Lot) -> Organization | None:
+    """Who may handle a lot: whoever has it in custody; nobody else while it is nowhere, but its owner."""
+    if lot.facility is not None:
+        return lot.facility.operator
+    return lot.shipment.carrier if lot.shipment is not None else lot.owner
+
+
+def _masses_of_parts(lot: Lot, parts: Sequence[Part], field: str) -> list[tuple[Decimal, str]]:
+    masses, taken = [], Decimal(0)
+    for index, part in enumerate(parts):
+        where = f"{field}.{index}" if field == "parts" else field
+        taken += check_mass(
+            part.mass_value, part.mass_unit, field=f"{where}.mass_value", unit_field=f"{where}.mass_unit"
+        )
+        masses.append((part.mass_value, part.mass_unit))
+    rest = lot.mass_kg - taken
+    if rest < 0:
+        raise Refused(
+            _("The parts weigh %(parts)s kg, more than the lot's %(lot)s kg.")
+            % {"parts": taken.normalize(), "lot": lot.mass_kg.normalize()},
+            field=field,
+            code="too_much",
+        )
+    if rest > 0 and masses:
+        entered = entered_as(rest, [lot.mass_unit, Unit.KG, Unit.G, *(part.mass_unit for part in parts)])
+        if entered is None:
+            raise Refused(
+                _("The rest could not be written exactly; this lot was weighed in %(unit)s, so enter its parts so too.")
+                % {"unit": Unit(lot.mass_unit).label},
+                field=field,
+                code="inexact",
+            )
+        masses.append(entered)
+    if len(masses) < 2:
+        raise Invalid(_("Give at least one part that is less than the whole."), field=field)
+    return masses
+
+
+def _numbers_of_parts(lot: Lot, parts: Sequence[Part], count: int, field: str) -> list[str]:
+    given = [part.number.strip() for part in parts]
+    taken = set(
+        Lot.objects.filter(owner=lot.owner_id, number__startswith=f"{lot.number}-").values_list("number", flat=True)
+    )
+    taken |= set(Lot.objects.filter(owner=lot.owner_id, number__in=given).values_list("number", flat=True))
+    numbers: list[str] = []
+    following = 1
+    for index in range(count):
+        number = given[index] if index < len(given) else ""
+        if number in taken or number in numbers:
+            raise _number_taken(number, f"{field}.{index}.number")
+        while not number or number in taken or number in numbers or number in given[index + 1 :]:
+            number, following = f"{lot.number}-{following}", following + 1
+        if len(number) > 60:
+            raise Invalid(_("A lot number has 1 to 60 characters."), field=f"{field}.{index}.number")
+        numbers.append(number)
+    return numbers
