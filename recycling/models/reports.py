@@ -243,12 +243,26 @@ class EprReportProgress(models.Model):
         return f"{self.report_id} {self.percent} %"
 
 
+class Breakdown(models.TextChoices):
+    """By what a figure is broken down. Lines of one metric and one breakdown add up to the line without any."""
+
+    TOTAL = "", _("total")
+    CHEMISTRY = "chemistry", _("by chemistry")
+    FAMILY = "family", _("by chemistry family")
+    METHOD = "method", _("by method")
+    DECISION = "decision", _("by decision")
+    FACILITY = "facility", _("by facility")
+    COUNTRY = "country", _("by country")
+    ELEMENT = "element", _("by element")
+
+
 class EprReportLine(models.Model):
-    """One figure of a report. The dimensions that do not apply are empty."""
+    """One figure of a report. The dimensions that do not apply, or are not known, are empty."""
 
     report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="lines", verbose_name=_("report"))
     position = models.PositiveIntegerField(_("position"))
     metric = models.CharField(_("metric"), max_length=20, choices=Metric.choices)
+    breakdown = models.CharField(_("broken down"), max_length=9, choices=Breakdown.choices, blank=True)
     family = models.CharField(_("chemistry family"), max_length=7, choices=Chemistry.Family.choices, blank=True)
     chemistry = models.ForeignKey(
         Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("chemistry")
