@@ -1,0 +1,3 @@
+from collection.admin import pickups
+
+__all__ = ["pickups"]

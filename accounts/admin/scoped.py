@@ -1,0 +1,343 @@
+"""The admin as a door like any other: it shows what is visible to the user, and changes things by services alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as ModelInvalid
+from django.db import IntegrityError, models
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelect2MultipleWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from accounts.actors import Actor
+from accounts.constraints import violated_constraint
+from accounts.errors import DomainError, Forbidden
+from accounts.models import User
+
+_WIDGETS: list[tuple[type[forms.Field], Callable[[], forms.Widget]]] = [
+    (forms.ModelMultipleChoiceField, UnfoldAdminSelect2MultipleWidget),
+    (forms.ModelChoiceField, UnfoldAdminSelect2Widget),
+    (forms.ChoiceField, UnfoldAdminSelectWidget),
+    (forms.BooleanField, UnfoldBooleanWidget),
+    (forms.SplitDateTimeField, UnfoldAdminSplitDateTimeWidget),
+    (forms.DateField, UnfoldAdminSingleDateWidget),
+    (forms.DecimalField, UnfoldAdminDecimalFieldWidget),
+    (forms.IntegerField, UnfoldAdminIntegerFieldWidget),
+    (forms.FileField, UnfoldAdminFileFieldWidget),
+]
+
+
+def instant_field(label: Any, **options: Any) -> forms.SplitDateTimeField:
+    """A date and a time, in the time zone that the page names."""
+    return forms.SplitDateTimeField(label=label, **options)
+
+
+def text_field(label: Any, **options: Any) -> forms.CharField:
+    """Several lines of text."""
+    return forms.CharField(label=label, widget=UnfoldAdminTextareaWidget(), **options)
+
+
+class VerbForm(forms.Form):
+    """What a verb asks for. References offer only what the user can see."""
+
+    def __init__(self, *args: Any, user: User, target: models.Model | None, **kwargs: Any) -> None:
+        self.user, self.target = user, target
+        super().__init__(*args, **kwargs)
+        for name, fld in self.fields.items():
+            if isinstance(fld, forms.ModelChoiceField):
+                fld.queryset = fld.queryset.visible_to(user)  # type: ignore[union-attr]
+            if not type(fld.widget).__module__.startswith("unfold"):
+                self._dress(name, fld)
+        self.scope()
+
+    def scope(self) -> None:
+        """Narrow choices and set initial values by `self.target` and `self.user`; for subclasses."""
+
+    def arguments(self) -> dict[str, Any]:
+        """What is passed to the service; for subclasses to build value objects from text."""
+        return {name: value for name, value in self.cleaned_data.items() if value is not None}
+
+    def _dress(self, name: str, fld: forms.Field) -> None:
+        make = next((widget for kind, widget in _WIDGETS if isinstance(fld, kind)), UnfoldAdminTextInputWidget)
+        old = fld.widget
+        fld.widget = make()
+        fld.widget.is_required = fld.required
+        if hasattr(fld, "choices"):
+            fld.widget.choices = fld.choices  # type: ignore[attr-defined]
+        fld.widget.attrs.update({k: v for k, v in old.attrs.items() if k in ("maxlength", "min", "max", "step")})
+
+
+class RowsField(forms.CharField):
+    """Rows typed, pasted or scanned as text, one per line, cells separated by comma, semicolon or tab.
+
+    `columns` names the cells; those in `optional` may be left empty. Cleans to a list of dicts.
+    """
+
+    def __init__(self, columns: Sequence[str], *, optional: Iterable[str] = (), **options: Any) -> None:
+        self.columns, self.optional = list(columns), set(optional)
+        options.setdefault("help_text", _rows_help(self.columns))
+        super().__init__(widget=UnfoldAdminTextareaWidget(), **options)
+
+    def clean(self, value: Any) -> list[dict[str, str]]:
+        rows, errors = [], []
+        for number, line in enumerate((super().clean(value) or "").splitlines(), start=1):
+            if not line.strip():
+                continue
+            separator = next((s for s in ("\t", ";") if s in line), ",")
+            cells = [cell.strip() for cell in line.split(separator)]
+            row = dict(zip(self.columns, cells + [""] * len(self.columns), strict=False))
+            missing = [name for name in self.columns if not row[name] and name not in self.optional]
+            if len(cells) > len(self.columns):
+                errors.append(_("Line %(n)s has more than %(max)s cells.") % {"n": number, "max": len(self.columns)})
+            elif missing:
+                errors.append(_("Line %(n)s lacks: %(names)s.") % {"n": number, "names": ", ".join(missing)})
+            rows.append(row)
+        if errors:
+            raise forms.ValidationError(errors[:20])
+        return rows
+
+
+def _rows_help(columns: Sequence[str]) -> str:
+    return _("One per line: %(columns)s") % {"columns": ", ".join(columns)}
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command in the admin: a button on the record's page, a form if it asks for something, a service that does it.
+
+    `target` is the name of the service's argument for the record; empty for a verb that makes a new one. `when` says
+    for which records (and user) the button is there; the service decides in the end.
+    """
+
+    name: str
+    label: Any
+    service: Callable[..., models.Model]
+    target: str = ""
+    form: type[VerbForm] = VerbForm
+    when: Callable[[Any, Actor], bool] = field(default=lambda record, actor: True)
+    is_final: bool = False
+    after: Callable[[models.Model], None] | None = None
+
+
+class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
+    """Shows the rows that are visible to the user, read-only; `verbs` change them, `create` makes new ones."""
+
+    verbs: ClassVar[Sequence[Verb]] = ()
+    create: ClassVar[Verb | None] = None
+    may_create: ClassVar[Callable[[Actor], bool]] = staticmethod(lambda actor: True)
+    change_form_outer_before_template = "relode/verbs.html"
+    list_fullwidth = True
+    show_full_result_count = False
+    actions: ClassVar[Any] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).visible_to(request.user)
+        return rows
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active and request.user.is_staff)  # type: ignore[union-attr]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.create is not None and self.has_module_permission(request) and self.may_create(actor_of(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        """Every field, those too that no form may edit; a subclass that names `fields` has named what to show."""
+        shown = self.fields or [f.name for f in self.opts.fields if not isinstance(f, models.BinaryField)]
+        return tuple(str(name) for name in shown)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return self.get_readonly_fields(request, obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_verb"
+        own = [path("<path:object_id>/verb/<str:verb>/", self.admin_site.admin_view(self.verb_view), name=name)]
+        return own + super().get_urls()  # type: ignore[no-any-return]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if self.create is None or not self.has_add_permission(request):
+            raise PermissionDenied
+        return self._ask(request, self.create, None)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        record = self.get_object(request, object_id)
+        if record is None:
+            raise Http404
+        verbs = [
+            (verb, reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_verb", args=[record.pk, verb.name]))
+            for verb in self.available(record, actor_of(request))
+        ]
+        context = {"verbs": verbs, "record": record, **self.about(request, record), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
+
+    def about(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        """More context for the record's page; for subclasses."""
+        return {}
+
+    def available(self, record: Any, actor: Actor) -> list[Verb]:
+        """The verbs that make sense for the record now."""
+        return [verb for verb in self.verbs if verb.when(record, actor)]
+
+    def verb_view(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
+        record = self.get_object(request, object_id)
+        found = next((v for v in self.verbs if v.name == verb), None)
+        if record is None or found is None:
+            raise Http404
+        return self._ask(request, found, record)
+
+    def _ask(self, request: HttpRequest, verb: Verb, record: Any) -> HttpResponse:
+        options: dict[str, Any] = {"user": request.user, "target": record}
+        form = verb.form(request.POST, request.FILES, **options) if request.method == "POST" else verb.form(**options)
+        status = 200
+        if request.method == "POST" and form.is_valid():
+            try:
+                target = {verb.target: record} if verb.target else {}
+                done = verb.service(actor=actor_of(request), **target, **form.arguments())
+            except Forbidden as error:
+                form.add_error(None, str(error.message))
+                status = 403
+            except DomainError as error:
+                show_error(form, error)
+                status = 409
+            except ModelInvalid as error:
+                form.add_error(None, error.messages)  # type: ignore[arg-type]
+            except IntegrityError as error:
+                form.add_error(None, violated_constraint(error))
+                status = 409
+            else:
+                if verb.after is not None:
+                    verb.after(done)
+                messages.success(request, _("%(verb)s: done.") % {"verb": verb.label})
+                return HttpResponseRedirect(self.address_after(request, done, record))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": verb.label,
+            "opts": self.opts,
+            "original": record,
+            "verb": verb,
+            "form": form,
+            "media": self.media + form.media,
+            "has_view_permission": True,
+            "back": self.address_after(request, record, record),
+        }
+        return TemplateResponse(request, "relode/verb.html", context, status=status)
+
+    def address_after(self, request: HttpRequest, done: Any, record: Any) -> str:
+        """Where to go after a verb: to the record it is about, or the list if it is not of this page."""
+        page = done if isinstance(done, self.model) else record
+        if page is None or page.pk is None:
+            return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[page.pk])
+
+
+class ReferenceAdmin(ModelAdmin):  # type: ignore[misc]
+    """Reference data: everybody reads, the operators of the platform (superusers) maintain."""
+
+    list_fullwidth = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).visible_to(request.user)
+        return rows
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active and request.user.is_staff)  # type: ignore[union-attr]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)  # type: ignore[union-attr]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request)
+
+
+class PartInline(TabularInline):  # type: ignore[misc]
+    """Parts of a record on its page, read-only, in pages of 50."""
+
+    extra = 0
+    per_page = 50
+    can_delete = False
+    show_change_link = False
+    ordering = ("pk",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return tuple(self.fields or ())
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The actor behind a request; its memberships are read once per request."""
+    if not hasattr(request, "relode_actor"):
+        request.relode_actor = Actor.of(request.user)  # type: ignore[attr-defined,arg-type]
+    found: Actor = request.relode_actor  # type: ignore[attr-defined]
+    return found
+
+
+def show_error(form: forms.Form, error: DomainError) -> None:
+    """Put a service's refusal at the field it names; `batteries.3.mass` goes to `batteries`, with its line."""
+    name, _dot, rest = (error.field or "").partition(".")
+    text = str(error.message)
+    row = rest.split(".")[0]
+    if row.isdigit():
+        text = _("Line %(line)s: %(message)s") % {"line": int(row) + 1, "message": text}
+    form.add_error(name if name in form.fields else None, text)
+
+
+reason_label = gettext_lazy("reason")
+
+
+class ReasonForm(VerbForm):
+    """A verb that needs to say why."""
+
+    reason = text_field(reason_label, max_length=500)
+
+
+admin.site.empty_value_display = "–"

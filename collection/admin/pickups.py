@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.actors import Actor
+from accounts.admin.scoped import (
+    PartInline,
+    ReasonForm,
+    RowsField,
+    ScopedAdmin,
+    Verb,
+    VerbForm,
+    instant_field,
+    text_field,
+)
+from accounts.models import Function, Organization
+from collection.models import (
+    PICKUP_MOVES,
+    BatteryModel,
+    CollectionPoint,
+    Condition,
+    Facility,
+    Identifier,
+    Pickup,
+    PickupBattery,
+    PickupStatus,
+)
+from collection.services import pickups
+from collection.services.batteries import NewIdentifier
+from collection.services.pickups import Scan
+from collection.units import Unit
+
+
+class RequestForm(VerbForm):
+    collection_point = forms.ModelChoiceField(CollectionPoint.objects.select_related("facility"))
+    collector = forms.ModelChoiceField(Organization.objects.with_function(Function.COLLECTOR))
+    packs_expected = forms.IntegerField(min_value=1)
+    condition = forms.ChoiceField(choices=Condition.choices, label=gettext_lazy("worst condition"))
+    convenient_from = instant_field(gettext_lazy("convenient from"))
+    convenient_until = instant_field(gettext_lazy("convenient until"))
+    notes = text_field(gettext_lazy("notes"), required=False)
+
+
+class ScheduleForm(VerbForm):
+    carrier = forms.ModelChoiceField(Organization.objects.with_function(Function.CARRIER))
+    vehicle = forms.CharField(max_length=60, required=False)
+    destination = forms.ModelChoiceField(Facility.objects.all())
+    window_start = instant_field(gettext_lazy("window from"))
+    window_end = instant_field(gettext_lazy("window until"))
+
+    def scope(self) -> None:
+        pickup = self.target
+        assert isinstance(pickup, Pickup)
+        self.initial |= {
+            "carrier": pickup.carrier_id,
+            "vehicle": pickup.vehicle,
+            "destination": pickup.destination_id,
+            "window_start": pickup.window_start or pickup.convenient_from,
+            "window_end": pickup.window_end or pickup.convenient_until,
+        }
+
+
+class CollectForm(VerbForm):
+    collected_at = instant_field(gettext_lazy("collected at"))
+    batteries = RowsField(
+        ["identifier", "mass", "unit", "condition", "model", "scheme", "issuer"],
+        optional=["mass", "unit", "condition", "model", "scheme", "issuer"],
+        label=gettext_lazy("batteries"),
+        help_text=gettext_lazy(
+            "One per line: identifier, mass, unit (kg), condition (intact), code of the battery model, scheme "
+            "(vin if it has 17 characters, else oem_serial), issuer. “#12” is battery 12."
+        ),
+    )
+
+    def clean_batteries(self) -> list[Scan]:
+        models = {
+            m.code: m for m in BatteryModel.objects.filter(code__in=[r["model"] for r in self._rows() if r["model"]])
+        }
+        scans = []
+        for number, row in enumerate(self._rows(), start=1):
+            try:
+                mass = Decimal(row["mass"]) if row["mass"] else None
+                if mass is not None and (not mass.is_finite() or abs(mass) >= 10**9):
+                    raise InvalidOperation
+            except InvalidOperation:
+                raise forms.ValidationError(
+                    _("Line %(line)s: “%(value)s” is no mass.") % {"line": number, "value": row["mass"]}
+                ) from None
+            unit, condition = row["unit"] or Unit.KG, row["condition"] or None
+            for value, known in ((unit, Unit.values), (condition, [None, *Condition.values])):
+                if value not in known:
+                    raise forms.ValidationError(
+                        _("Line %(line)s: “%(value)s” is not one of %(known)s.")
+                        % {"line": number, "value": value, "known": ", ".join(k for k in known if k)}
+                    )
+            if row["model"] and row["model"] not in models:
+                raise forms.ValidationError(
+                    _("Line %(line)s: there is no battery model “%(value)s”.") % {"line": number, "value": row["model"]}
+                )
+            known_as = row["identifier"]
+            common: dict[str, Any] = {
+                "mass_value": mass,
+                "unit": unit,
+                "condition": condition,
+                "model": models.get(row["model"]),
+            }
+            if known_as.startswith("#") and known_as[1:].isdigit():
+                scans.append(Scan(battery=int(known_as[1:]), **common))
+            else:
+                scheme = row["scheme"] or (
+                    Identifier.Scheme.VIN if len(known_as) == 17 else Identifier.Scheme.OEM_SERIAL
+                )
+                scans.append(Scan(identifier=NewIdentifier(scheme, known_as, row["issuer"]), **common))
+        return scans
+
+    def _rows(self) -> list[dict[str, str]]:
+        rows: list[dict[str, str]] = self.cleaned_data["batteries"]
+        return rows
+
+
+class BatteryInline(PartInline):
+    model = PickupBattery
+    fields = ("battery", "is_open")
+
+
+def _is_collector(pickup: Pickup, actor: Actor) -> bool:
+    return actor.may(pickup.collector)
+
+
+@admin.register(Pickup)
+class PickupAdmin(ScopedAdmin):
+    list_display = (
+        "__str__",
+        "collection_point",
+        "collector",
+        "status",
+        "packs_expected",
+        "window_start",
+        "carrier",
+        "destination",
+    )
+    list_filter = ("status", "condition", "collector", "collection_point__facility__jurisdiction")
+    list_select_related = ("collection_point__facility", "collector", "carrier", "destination")
+    search_fields = ("id", "collection_point__facility__name", "vehicle", "notes")
+    date_hierarchy = "convenient_from"
+    inlines = (BatteryInline,)
+    create = Verb("request", gettext_lazy("Request a pickup"), pickups.request, form=RequestForm)
+    verbs = (
+        Verb(
+            "schedule",
+            gettext_lazy("schedule"),
+            pickups.schedule,
+            "pickup",
+            ScheduleForm,
+            when=lambda p, a: (p.status, PickupStatus.SCHEDULED) in PICKUP_MOVES and _is_collector(p, a),
+        ),
+        Verb(
+            "reschedule",
+            gettext_lazy("reschedule"),
+            pickups.reschedule,
+            "pickup",
+            ScheduleForm,
+            when=lambda p, a: p.status == PickupStatus.SCHEDULED and _is_collector(p, a),
+        ),
+        Verb(
+            "collect",
+            gettext_lazy("collect"),
+            pickups.collect,
+            "pickup",
+            CollectForm,
+            when=lambda p, a: p.status == PickupStatus.SCHEDULED and a.may(p.collector, p.carrier),
+        ),
+        Verb(
+            "fail",
+            gettext_lazy("report as failed"),
+            pickups.fail,
+            "pickup",
+            ReasonForm,
+            is_final=True,
+            when=lambda p, a: p.status == PickupStatus.SCHEDULED and a.may(p.collector, p.carrier),
+        ),
+        Verb(
+            "cancel",
+            gettext_lazy("cancel"),
+            pickups.cancel,
+            "pickup",
+            ReasonForm,
+            is_final=True,
+            when=lambda p, a: (
+                (p.status, PickupStatus.CANCELLED) in PICKUP_MOVES
+                and a.may(p.collector, p.collection_point.facility.operator)
+            ),
+        ),
+    )
