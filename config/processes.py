@@ -1,8 +1,8 @@
 """Child processes that end with the process that started them, even when that one is killed.
 
-This file is also a program: `spawn` runs it in the child, where it binds the child's life to its parent's, gives up root
-where asked, and becomes the command proper. Doing this in a program rather than between fork and exec keeps `spawn` safe in
-a process with threads. It imports nothing but the standard library, because it is started without site-packages.
+This file is also a program: `spawn` runs it in the child, where it binds the child's life to its parent's, gives up
+root where asked, and becomes the command proper. Doing this in a program and not between fork and exec keeps `spawn` safe
+in a process with threads. It imports only the standard library, because it is started without site-packages.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a process group of its own; it is sent `ending` when this process ends for whatever reason.
 
-    Call it from a thread that lives as long as the child should: Linux takes the end of the thread for that of the parent.
+    Call it from a thread that lives as long as the child should: Linux takes the thread's end for the parent's.
     """
     launcher = [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(ending)), identity]
     return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The id by which a request can be followed: in our logs, in the tasks it sends, and in the logs of whoever called us."""
+"""The id by which a request can be followed: in our logs, in the tasks it sends, and in the logs of who called us."""
 
 import re
 import uuid

@@ -1,11 +1,11 @@
 """The PostgreSQL and the Valkey of this checkout, shared by all who need them and stopped when the last one leaves.
 
-Who needs the servers calls `ensure` (development, data kept in .local/) or `ensure_throwaway` (tests) and finds DATABASE_URL
-and REDIS_URL in its environment, which its child processes inherit. URLs that are set already are used as they are.
+Who needs the servers calls `ensure` (development, data kept in .local/) or `ensure_throwaway` (tests) and finds
+DATABASE_URL and REDIS_URL in its environment, which its child processes inherit. URLs set already are used as they are.
 
-Behind this is a *keeper*: a process of its own that starts the servers and stops them once nobody holds the shared lock on
-`users.lock`. The kernel drops a lock when its holder ends, however it ends, so neither a kill -9 nor two commands at once
-leave a server running, stop one in use, or start two on the same data.
+Behind this is a *keeper*: a process of its own that starts the servers and stops them once nobody holds the shared lock
+on `users.lock`. The kernel drops a lock when its holder ends, however it ends, so neither a kill -9 nor two commands at
+once leave a server running, stop one in use, or start two on the same data.
 """
 
 import argparse

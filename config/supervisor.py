@@ -39,7 +39,7 @@ def check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise Failure(
-                f"Port {port} of 127.0.0.1 cannot be used ({error.strerror}). Choose another one: make demo PORT={port + 1}"
+                f"Port {port} of 127.0.0.1 cannot be used ({error.strerror}). Choose another: make demo PORT={port + 1}"
             ) from error
 
 
@@ -74,8 +74,9 @@ def running(
 ) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run the processes asked for during the block; `web` is the port to serve on.
 
-    `environment` is added to this process's own, and `output` takes what the processes print. When the block begins the web server answers; a worker may still be starting,
-    which those who send it tasks need not care about, unless both were asked for: then everything is ready.
+    `environment` is added to this process's own, and `output` takes what the processes print. When the block begins the
+    web server answers; a worker may still be starting, which those who send it tasks need not care about, unless both
+    were asked for: then everything is ready.
     """
     local = servers.PROJECT / ".local"
     local.mkdir(exist_ok=True)
@@ -114,15 +115,14 @@ def serve(port: int) -> None:
         while True:
             for name, child in children.items():
                 if child.poll() is not None:
-                    raise Failure(
-                        f"The {name} process ended by itself (exit status {child.returncode}); its output is above."
-                    )
+                    status = child.returncode
+                    raise Failure(f"The {name} process ended by itself, with status {status}; its output is above.")
             time.sleep(0.2)
 
 
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Leave the block quietly on Ctrl-C, SIGTERM or the end of the terminal; ignore more of them while it winds down."""
+    """Leave the block quietly on Ctrl-C, SIGTERM or the end of the terminal; ignore further ones meanwhile."""
 
     class Stopped(BaseException):
         pass

@@ -1,7 +1,7 @@
 """A database with all migrations applied, from which each test database is copied.
 
-Migrating takes most of a minute, copying a moment. So the first process of a test run migrates one database for all, and the
-result is kept as SQL in .local/ for the next run, under a name made from everything it depends on.
+Migrating takes most of a minute, copying a moment. So the first process of a test run migrates one database for all,
+and the result is kept as SQL in .local/ for the next run, under a name made from everything it depends on.
 """
 
 import hashlib

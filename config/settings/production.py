@@ -19,7 +19,7 @@ if "*" in ALLOWED_HOSTS:
     )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# PostgreSQL: a pool of connections per process, as many as it has threads at most
+# A pool of connections to PostgreSQL for each process, which never needs more than it has threads
 
 DATABASES = {"default": env.db_url("DATABASE_URL")}
 DATABASES["default"]["OPTIONS"] = {
@@ -28,7 +28,7 @@ DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 10},
 }
 
-# Valkey: broker and cache
+# Valkey is the broker and the cache
 
 REDIS_URL = env.str("REDIS_URL")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}

@@ -1,7 +1,7 @@
 """Settings for the tests, which run on real servers of their own.
 
-The first process to load these settings starts the servers; processes it starts (pytest-xdist's workers) find the URLs in
-their environment. So any number of test runs go on side by side.
+The first process to load these settings starts the servers; processes it starts (pytest-xdist's workers) find the URLs
+in their environment. So any number of test runs go on side by side.
 """
 
 import os
