@@ -1,0 +1,66 @@
+"""docs/domain.md says what the code does: its state tables are the moves, its glossary knows every model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db.models import TextChoices
+
+from collection.models.batteries import BATTERY_MOVES, BatteryStatus
+from collection.models.imports import IMPORT_MOVES, ImportStatus
+from collection.models.lots import LOT_MOVES, LotStatus
+from collection.models.pickups import PICKUP_MOVES, PickupStatus
+from collection.models.shipments import SHIPMENT_MOVES, ShipmentStatus
+from recycling.models.batches import BATCH_MOVES, BatchStatus
+from recycling.models.intakes import DISCREPANCY_MOVES, DiscrepancyStatus
+from recycling.models.reports import REPORT_MOVES, ReportStatus
+
+TEXT = (Path(__file__).parent.parent / "docs" / "domain.md").read_text()
+
+STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
+    "Battery": (BatteryStatus, BATTERY_MOVES),
+    "Lot": (LotStatus, LOT_MOVES),
+    "Pickup": (PickupStatus, PICKUP_MOVES),
+    "Shipment": (ShipmentStatus, SHIPMENT_MOVES),
+    "Discrepancy": (DiscrepancyStatus, DISCREPANCY_MOVES),
+    "Batch": (BatchStatus, BATCH_MOVES),
+    "EprReport": (ReportStatus, REPORT_MOVES),
+    "ImportRun": (ImportStatus, IMPORT_MOVES),
+}
+
+
+def table(states: type[TextChoices], moves: list[tuple[str, str]]) -> str:
+    """A state table as it stands in the document."""
+    rows = ["| from | to |", "|---|---|"]
+    for state in states:
+        onward = sorted(str(wanted) for old, wanted in moves if old == state)
+        rows.append(f"| {state.value} | {', '.join(onward) or 'final'} |")
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_table_is_the_list_of_moves(name: str) -> None:
+    found = re.search(rf"^### {name}\n\n(\|.*?)(?:\n\n|\Z)", TEXT, re.S | re.M)
+    assert found is not None, f"docs/domain.md lacks the state table of {name}"
+    assert found.group(1).strip() == table(*STATES[name])
+
+
+def test_every_model_with_moves_is_listed() -> None:
+    guarded = {
+        model.__name__
+        for app in ("accounts", "collection", "recycling")
+        for model in apps.get_app_config(app).get_models()
+        if any(trigger.name == "status_moves" for trigger in getattr(model._meta, "triggers", []))
+    }
+    assert guarded == set(STATES)
+
+
+def test_the_glossary_knows_every_model() -> None:
+    for app in ("accounts", "collection", "recycling"):
+        for model in apps.get_app_config(app).get_models():
+            if model.__name__.endswith(("Event", "History")) and model.__name__ != "CustodyEvent":
+                continue  # django-pghistory's own
+            assert f"**{model.__name__}**" in TEXT, f"docs/domain.md lacks {model.__name__}"
