@@ -7,3 +7,12 @@ class CollectionConfig(AppConfig):
 
     name = "collection"
     verbose_name = _("Collection")
+
+    def ready(self) -> None:
+        from collection.imports.batteries import BatteryImporter
+        from collection.imports.collection_points import CollectionPointImporter
+        from collection.imports.engine import IMPORTERS
+        from collection.models import ImportRun
+
+        IMPORTERS[ImportRun.Kind.BATTERIES] = BatteryImporter
+        IMPORTERS[ImportRun.Kind.COLLECTION_POINTS] = CollectionPointImporter

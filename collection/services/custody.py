@@ -367,4 +367,4 @@ def give_up_imported(*, actor: Actor, table: str) -> int:
             """,  # noqa: S608
             [BatteryStatus.AT_FACILITY.value],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -1,0 +1,223 @@
+"""Loading the reference data that come with the program: jurisdictions, chemistries, models, materials.
+
+The files stand in `collection/reference/`; its README says where the figures come from. Loading is idempotent: what is
+there and the same is left alone. What computed figures rest on is never edited: a composition that differs from the
+one of the same chemistry and version is refused, it must come as a new version.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.db import models, transaction
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.errors import Refused
+from accounts.models import Function, Organization
+from collection.models import (
+    BatteryModel,
+    Chemistry,
+    Composition,
+    CompositionElement,
+    Confidence,
+    Jurisdiction,
+    Material,
+    MaterialElement,
+)
+
+FOLDER = Path(__file__).resolve().parent.parent / "reference"
+
+type Row = dict[str, str]
+type Key = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What loading one kind of reference data came to."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.created + other.created, self.changed + other.changed, self.unchanged + other.unchanged)
+
+
+def read(folder: Path, name: str) -> list[Row]:
+    """The rows of a reference file."""
+    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def settle[M: models.Model](
+    model: type[M], key: tuple[str, ...], wanted: Mapping[Key, Mapping[str, Any]], *, edits: bool = True
+) -> Tally:
+    """Make the rows of `model` that `wanted` names (by the values of the fields `key`) say what it says: three
+    statements. Rows that it does not name stay. With `edits=False` a row that differs is refused.
+    """
+    existing = {tuple(getattr(row, name) for name in key): row for row in model._default_manager.all()}
+    new, changed = [], []
+    touched: set[str] = set()
+    for values, fields in wanted.items():
+        row = existing.get(values)
+        if row is None:
+            new.append(model(**dict(zip(key, values, strict=True)), **fields))
+            continue
+        different = [name for name, value in fields.items() if getattr(row, name) != value]
+        if different:
+            if not edits:
+                raise Refused(
+                    _("%(row)s differs from the reference in: %(fields)s. It may not be edited.")
+                    % {"row": row, "fields": ", ".join(different)}
+                )
+            for name in different:
+                setattr(row, name, fields[name])
+            touched.update(different)
+            changed.append(row)
+    model._default_manager.bulk_create(new)
+    if changed:
+        model._default_manager.bulk_update(changed, sorted(touched))
+    return Tally(len(new), len(changed), len(wanted) - len(new) - len(changed))
+
+
+def least_certain(*labels: str) -> str:
+    """The weakest of several confidence labels: a figure is no surer than its least sure part."""
+    order = [str(label) for label in Confidence.values]
+    return max((label for label in labels if label), key=order.index)
+
+
+def organizations(names: Iterable[str], function: Function) -> tuple[dict[str, Organization], Tally]:
+    """The organizations of these names, all with `function`; made or given it where that is missing."""
+    found = {row.name: row for row in Organization.objects.filter(name__in=set(names))}
+    new = [Organization(name=name, functions=[function]) for name in dict.fromkeys(names) if name not in found]
+    lacking = [row for row in found.values() if not row.has_function(function)]
+    for row in lacking:
+        row.functions = [*row.functions, function]
+    Organization.objects.bulk_create(new)
+    Organization.objects.bulk_update(lacking, ["functions"])
+    tally = Tally(len(new), len(lacking), len(found) - len(lacking))
+    return found | {row.name: row for row in new}, tally
+
+
+@transaction.atomic
+def load(actor: Actor, *, folder: Path = FOLDER) -> dict[str, Tally]:
+    """Load all of `folder`. Only the platform may; raises `Refused` where a composition was edited in place."""
+    actor.require_platform()
+    return {
+        "jurisdictions": _jurisdictions(read(folder, "jurisdictions")),
+        "chemistries": settle(
+            Chemistry,
+            ("code",),
+            {
+                (r["code"],): {n: r[n] for n in ("name", "family", "source", "confidence")}
+                for r in read(folder, "chemistries")
+            },
+        ),
+        "compositions": _compositions(read(folder, "compositions"), read(folder, "compositions_pack")),
+        "materials": _materials(read(folder, "materials"), read(folder, "material_elements")),
+        "producers": organizations([r["name"] for r in read(folder, "producers")], Function.PRODUCER)[1],
+        "battery models": _battery_models(read(folder, "battery_models")),
+    }
+
+
+def _jurisdictions(rows: list[Row]) -> Tally:
+    wanted: dict[Key, dict[str, Any]] = {
+        (r["code"],): {
+            "name": r["name"],
+            "kind": r["kind"],
+            "parent_id": r["parent"] or None,
+            "time_zone": r["time_zone"],
+        }
+        for r in sorted(rows, key=lambda r: (bool(r["parent"]), r["code"]))  # countries before what lies in them
+    }
+    return settle(Jurisdiction, ("code",), wanted)
+
+
+def _compositions(rows: list[Row], packs: list[Row]) -> Tally:
+    """Elements and pack masses may come from different sources; a composition names both and is as sure as the weaker.
+
+    The version that stands last in the file is the default of its chemistry.
+    """
+    elements: dict[Key, dict[str, Decimal]] = defaultdict(dict)
+    sources: dict[Key, Row] = {}
+    weakest: dict[Key, str] = {}
+    for row in rows:
+        key: Key = (row["chemistry"], row["version"])
+        elements[key][row["element"]] = Decimal(row["kg_per_kwh"])
+        sources.setdefault(key, row)
+        weakest[key] = least_certain(row["confidence"], weakest.get(key, ""))
+    pack: dict[Key, Row] = {(r["chemistry"], r["version"]): r for r in packs}
+    wanted: dict[Key, dict[str, Any]] = {}
+    for key, row in sources.items():
+        weight = pack.get(key)
+        mass = Decimal(weight["pack_kg_per_kwh"]) if weight and weight["pack_kg_per_kwh"] else None
+        source, confidence = row["source"], weakest[key]
+        if weight is not None and mass is not None:
+            confidence = least_certain(confidence, weight["confidence"])
+            if weight["source"] != source:
+                source = f"{source}; pack: {weight['source']}"
+        wanted[key] = {"pack_kg_per_kwh": mass, "source": source[:300], "confidence": confidence}
+    tally = settle(Composition, ("chemistry_id", "version"), wanted, edits=False)
+    stored: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    for pk, element, kg in CompositionElement.objects.values_list("composition_id", "element", "kg_per_kwh"):
+        stored[pk][element] = kg
+    by_key: dict[Key, Composition] = {(c.chemistry_id, c.version): c for c in Composition.objects.all()}
+    new = []
+    for key, kgs in elements.items():
+        composition = by_key[key]
+        if composition.pk not in stored:
+            new += [CompositionElement(composition=composition, element=e, kg_per_kwh=kg) for e, kg in kgs.items()]
+        elif stored[composition.pk] != kgs:
+            raise Refused(
+                _("The elements of %(composition)s differ from the reference. Give the new figures a new version.")
+                % {"composition": composition}
+            )
+    CompositionElement.objects.bulk_create(new)
+    _choose_defaults({str(key[0]): by_key[key].pk for key in sources})
+    return tally
+
+
+def _choose_defaults(defaults: Mapping[str, int]) -> None:
+    mine = Composition.objects.filter(chemistry__in=defaults)
+    mine.filter(is_default=True).exclude(pk__in=defaults.values()).update(is_default=False)
+    Composition.objects.filter(pk__in=defaults.values(), is_default=False).update(is_default=True)
+
+
+def _materials(rows: list[Row], fractions: list[Row]) -> Tally:
+    tally = settle(
+        Material, ("code",), {(r["code"],): {n: r[n] for n in ("name", "kind", "source", "confidence")} for r in rows}
+    )
+    settle(
+        MaterialElement,
+        ("material_id", "element"),
+        {(r["material"], r["element"]): {"fraction": Decimal(r["mass_fraction"])} for r in fractions},
+    )
+    return tally
+
+
+def _battery_models(rows: list[Row]) -> Tally:
+    producers = organizations([r["producer"] for r in rows], Function.PRODUCER)[0]
+    wanted: dict[Key, dict[str, Any]] = {
+        (r["code"],): {
+            "name": " ".join(part for part in (r["make"], r["model"], r["variant"]) if part),
+            "producer_id": producers[r["producer"]].pk,
+            "chemistry_id": r["chemistry"],
+            "rated_kwh": Decimal(r["rated_kwh"]) if r["rated_kwh"] else None,
+            "mass_kg": Decimal(r["mass_kg"]) if r["mass_kg"] else None,
+            "form": r["form"],
+            "drive": r["drive"],
+            "year_from": int(r["model_year_from"]) if r["model_year_from"] else None,
+            "year_to": int(r["model_year_to"]) if r["model_year_to"] else None,
+            "source": r["source"],
+            "confidence": r["confidence"],
+        }
+        for r in rows
+    }
+    return settle(BatteryModel, ("code",), wanted)
