@@ -1,0 +1,119 @@
+"""What batches were charged with and what they made, element by element, summed by the database, exactly.
+
+A charged battery contains `content_kwh` x kg per kWh of its composition; a lot its dry mass x its assay.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from enum import StrEnum
+from typing import NamedTuple
+
+from django.db.models import Case, CharField, DecimalField, F, QuerySet, Sum, Value, When
+
+from collection.models import LotStatus, Material
+from recycling.models import Charge, Output
+
+#: Enough for a product of all fields that contents are made of; PostgreSQL itself rounds nothing.
+_EXACT: DecimalField[Decimal, Decimal] = DecimalField(max_digits=60, decimal_places=30)
+
+#: Room for exact sums of products: 12 digits of kilograms before the point, 23 + 18 decimals after it.
+EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+
+#: Statuses of lots that are not there themselves: their parts are, or they never were.
+NOT_THERE = (LotStatus.SPLIT, LotStatus.VOID)
+
+#: Where a lot still is.
+ON_HAND = (LotStatus.IN_STOCK, LotStatus.IN_TRANSIT)
+
+type ByElement = dict[str, Decimal]
+
+
+class Fate(StrEnum):
+    """What the mass in an output counts as. Only `CHARGED` asks further: what the next batch made of it."""
+
+    RECOVERED = "recovered"
+    PENDING = "pending"
+    RESIDUE = "residue"
+    LOST = "lost"
+    CHARGED = "charged"
+
+
+#: The fate of an output lot by its status and the kind of its material (DESIGN.md section 3, `R(o, e)`):
+#: a product is recovered while it is on hand or once it was sold; an intermediate on hand is pending, and lost to
+#: the trace once it was sold, landfilled, mineralized, burned or lost; residue is residue whatever became of it; what
+#: went into energy is lost, and so is anything that was destroyed.
+FATE = Case(
+    When(lot__status=LotStatus.CONSUMED, then=Value(Fate.CHARGED)),
+    When(lot__status=LotStatus.LOST, then=Value(Fate.LOST)),
+    When(lot__material__kind=Material.Kind.RESIDUE, then=Value(Fate.RESIDUE)),
+    When(
+        lot__material__kind=Material.Kind.PRODUCT,
+        lot__status__in=[*ON_HAND, LotStatus.SOLD],
+        then=Value(Fate.RECOVERED),
+    ),
+    When(lot__material__kind=Material.Kind.INTERMEDIATE, lot__status__in=ON_HAND, then=Value(Fate.PENDING)),
+    default=Value(Fate.LOST),
+    output_field=CharField(),
+)
+
+
+class Outflow(NamedTuple):
+    """Kilograms of one element that a batch put into outputs of one fate.
+
+    `into` is the batch that they were charged into, if they were.
+    """
+
+    batch: int
+    element: str
+    fate: Fate
+    into: int | None
+    kg: Decimal
+
+
+def inputs(batches: Iterable[int] | None = None) -> dict[int, ByElement]:
+    """Kilograms of each element charged into each batch; of all batches without an argument. Two queries."""
+    charges = _of(Charge.objects.all(), batches)
+    content: dict[int, ByElement] = defaultdict(lambda: defaultdict(Decimal))
+    of_batteries = (
+        charges.filter(battery__isnull=False, content_kwh__isnull=False)
+        .values_list("batch_id", "composition__elements__element")
+        .annotate(kg=Sum(F("content_kwh") * F("composition__elements__kg_per_kwh"), output_field=_EXACT))
+    )
+    of_lots = (
+        charges.filter(lot__isnull=False)
+        .values_list("batch_id", "lot__assays__element")
+        .annotate(kg=Sum(_in_lot("lot__"), output_field=_EXACT))
+    )
+    with localcontext(EXACT):
+        for rows in (of_batteries, of_lots):
+            for batch, element, kg in rows.order_by().iterator(chunk_size=20_000):
+                if kg:
+                    content[batch][element] += kg
+    return {batch: dict(elements) for batch, elements in content.items()}
+
+
+def outflows(batches: Iterable[int] | None = None) -> list[Outflow]:
+    """What each batch put into its outputs, by fate; of all batches without an argument. One query."""
+    rows = (
+        _of(Output.objects.all(), batches)
+        .exclude(lot__status__in=NOT_THERE)
+        .values_list("batch_id", "lot__assays__element", FATE, "lot__charge__batch_id")
+        .annotate(kg=Sum(_in_lot("lot__"), output_field=_EXACT))
+    )
+    return [
+        Outflow(batch, element, Fate(fate), into, kg)
+        for batch, element, fate, into, kg in rows.order_by().iterator(chunk_size=20_000)
+        if kg
+    ]
+
+
+def _in_lot(lot: str) -> F:
+    dry = F(f"{lot}mass_kg") * (Value(Decimal(1)) - F(f"{lot}moisture"))
+    return dry * F(f"{lot}assays__fraction")  # type: ignore[return-value]
+
+
+def _of[M: (Charge, Output)](rows: QuerySet[M], batches: Iterable[int] | None) -> QuerySet[M]:
+    return rows if batches is None else rows.filter(batch__in=list(batches))

@@ -1,0 +1,100 @@
+"""What is added to a batch, and what comes out of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.errors import Invalid
+from collection.models import CustodyKind, Lot, LotStatus, Material
+from collection.services import custody, lots
+from collection.services.lots import Fractions, NewLot
+from collection.units import Unit, check_mass
+from recycling.models import Batch, Output, Reagent
+from recycling.services.batches import lock_open, operator_of
+from recycling.services.charges import reference
+
+
+@transaction.atomic
+def add_reagent(*, actor: Actor, batch: Batch, name: str, mass_value: Decimal, unit: str = Unit.KG) -> Batch:
+    """Declare what was added that came from no battery, such as water, acid or the oxygen of the air."""
+    batch = lock_open(batch)
+    actor.require(operator_of(batch))
+    name = name.strip()
+    if not name or len(name) > 100:
+        raise Invalid(_("A name has 1 to 100 characters."), field="name")
+    check_mass(mass_value, unit, field="mass_value", unit_field="unit")
+    Reagent.objects.create(batch=batch, name=name, mass_value=mass_value, unit=unit)
+    return batch
+
+
+@transaction.atomic
+def remove_reagent(*, actor: Actor, batch: Batch, reagent: int) -> Batch:
+    """A reagent, named by its id, was not added after all."""
+    batch = lock_open(batch)
+    actor.require(operator_of(batch))
+    removed, _by_model = Reagent.objects.filter(batch=batch, pk=reagent).delete()
+    if not removed:
+        raise Invalid(_("The batch has no such reagent."), field="reagent")
+    return batch
+
+
+@transaction.atomic
+def record_output(
+    *,
+    actor: Actor,
+    batch: Batch,
+    number: str,
+    material: Material,
+    mass_value: Decimal,
+    made_at: datetime,
+    mass_unit: str = Unit.KG,
+    moisture: Decimal = Decimal(0),
+    assays: Fractions | None = None,
+) -> Lot:
+    """Record a lot that came out of an open batch, in stock at its plant.
+
+    `assays` are mass fractions by element of the dry mass; without them a material of known stoichiometry is pure.
+    """
+    batch = lock_open(batch)
+    actor.require(operator_of(batch))
+    if made_at < batch.started_at:
+        raise Invalid(_("The batch was started later than this."), field="made_at", code="out_of_order")
+    lot = lots.create(
+        actor=actor,
+        facility=batch.line.plant.facility,
+        made_at=made_at,
+        new=NewLot(number, material, mass_value, mass_unit, moisture, assays),
+        reference=reference(batch),
+        is_simulated=batch.is_simulated,
+    )
+    Output.objects.create(batch=batch, lot=lot)
+    return lot
+
+
+@transaction.atomic
+def remove_output(*, actor: Actor, batch: Batch, lot: Lot, removed_at: datetime, reason: str) -> Batch:
+    """An output of an open batch never was: its lot becomes void."""
+    batch = lock_open(batch)
+    actor.require(operator_of(batch))
+    lots.require_reason(reason)
+    if not Output.objects.filter(batch=batch, lot=lot).exists():
+        raise Invalid(_("This lot did not come out of the batch."), field="lot")
+    (lot,) = custody.lock_lots([lot.pk])
+    lots.require_in_stock([lot], field="lot")
+    custody.move_lots(
+        [lot],
+        actor=actor,
+        kind=CustodyKind.CORRECTED,
+        status=LotStatus.VOID,
+        to=custody.NOWHERE,
+        occurred_at=removed_at,
+        reference=reference(batch),
+        note=reason.strip(),
+        time_field="removed_at",
+    )
+    return batch

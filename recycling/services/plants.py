@@ -1,0 +1,270 @@
+"""Plants, their lines, what these are built for, and when they stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateRange
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.errors import Invalid, Refused
+from accounts.models import Organization, Role
+from collection.models import Chemistry, Confidence, Facility
+from collection.models.batteries import BatteryModel
+from recycling.models import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
+
+#: A nameplate above this (t a year) is a slip of the pen: it is more than all of North America has today, tenfold.
+MOST_T_PER_YEAR = Decimal(9_999_999)
+
+
+@transaction.atomic
+def open_plant(
+    *,
+    actor: Actor,
+    facility: Facility,
+    operating_status: str = "",
+    status_as_of: str = "",
+    mass_tolerance: Decimal = Decimal("0.02"),
+    assay_tolerance: Decimal = Decimal("0.05"),
+    discrepancy_days: int = 15,
+) -> Plant:
+    """A facility of the actor's organization recycles from now on. Needs a manager."""
+    facility = Facility.objects.select_for_update(of=("self",)).select_related("operator").get(pk=facility.pk)
+    actor.require(facility.operator, role=Role.MANAGER)
+    if Plant.objects.filter(facility=facility).exists():
+        raise Refused(_("This facility already is a plant."), field="facility", code="duplicate")
+    plant = Plant(facility=facility, operating_status=operating_status, status_as_of=status_as_of)
+    return _settle(plant, mass_tolerance, assay_tolerance, discrepancy_days)
+
+
+@transaction.atomic
+def configure(
+    *,
+    actor: Actor,
+    plant: Plant,
+    mass_tolerance: Decimal | None = None,
+    assay_tolerance: Decimal | None = None,
+    discrepancy_days: int | None = None,
+    operating_status: str | None = None,
+    status_as_of: str | None = None,
+) -> Plant:
+    """Change a plant's own settings; what is left out stays. Needs a manager."""
+    plant = lock_plant(plant)
+    actor.require(plant.facility.operator, role=Role.MANAGER)
+    if operating_status is not None:
+        plant.operating_status = operating_status
+    if status_as_of is not None:
+        plant.status_as_of = status_as_of
+    return _settle(
+        plant,
+        plant.mass_tolerance if mass_tolerance is None else mass_tolerance,
+        plant.assay_tolerance if assay_tolerance is None else assay_tolerance,
+        plant.discrepancy_days if discrepancy_days is None else discrepancy_days,
+    )
+
+
+def _settle(plant: Plant, mass_tolerance: Decimal, assay_tolerance: Decimal, discrepancy_days: int) -> Plant:
+    for field, share in (("mass_tolerance", mass_tolerance), ("assay_tolerance", assay_tolerance)):
+        if not share.is_finite() or not 0 <= share <= 1:
+            raise Invalid(_("A tolerance is a share from 0 to 1."), field=field)
+    if not 0 <= discrepancy_days <= 365:
+        raise Invalid(_("Give 0 to 365 days."), field="discrepancy_days")
+    plant.mass_tolerance, plant.assay_tolerance = mass_tolerance, assay_tolerance
+    plant.discrepancy_days = discrepancy_days
+    plant.save()
+    return plant
+
+
+@transaction.atomic
+def add_line(
+    *,
+    actor: Actor,
+    plant: Plant,
+    name: str,
+    stage: str,
+    chemistries: Iterable[Chemistry] = (),
+    forms: Sequence[str] = (),
+) -> ProcessLine:
+    """Add a line. Without chemistries or forms it accepts all of them. Needs a manager."""
+    plant = lock_plant(plant)
+    actor.require(plant.facility.operator, role=Role.MANAGER)
+    name = name.strip()
+    if not name:
+        raise Invalid(_("Give the line a name."), field="name", code="required")
+    if stage not in Stage.values:
+        raise Invalid(_("“%(value)s” is no stage.") % {"value": stage}, field="stage")
+    _check_forms(forms)
+    if plant.lines.filter(name=name).exists():
+        raise Refused(_("The plant already has a line “%(name)s”.") % {"name": name}, field="name", code="duplicate")
+    line = ProcessLine.objects.create(plant=plant, name=name, stage=stage, forms=list(forms))
+    line.chemistries.set(chemistries)
+    return line
+
+
+@transaction.atomic
+def change_line(
+    *,
+    actor: Actor,
+    line: ProcessLine,
+    is_active: bool | None = None,
+    chemistries: Iterable[Chemistry] | None = None,
+    forms: Sequence[str] | None = None,
+) -> ProcessLine:
+    """Change what a line accepts, or take it out of use and back. Needs a manager."""
+    line = lock_line(line)
+    actor.require(operator_of(line), role=Role.MANAGER)
+    if forms is not None:
+        _check_forms(forms)
+        line.forms = list(forms)
+    if is_active is not None:
+        line.is_active = is_active
+    line.save(update_fields=["forms", "is_active"])
+    if chemistries is not None:
+        line.chemistries.set(chemistries)
+    return line
+
+
+@transaction.atomic
+def add_nameplate(
+    *,
+    actor: Actor,
+    line: ProcessLine,
+    t_per_year: Decimal,
+    valid_from: date,
+    source: str,
+    valid_until: date | None = None,
+    basis: str = Basis.INPUT,
+    confidence: str = Confidence.READ,
+) -> Nameplate:
+    """Say what a line is built for, from a day on or for a period (last day included). Needs a manager."""
+    line = lock_line(line)
+    actor.require(operator_of(line), role=Role.MANAGER)
+    if not t_per_year.is_finite() or not 0 < t_per_year <= MOST_T_PER_YEAR:
+        raise Invalid(_("A capacity is more than nothing, and less than ten million t a year."), field="t_per_year")
+    if basis not in Basis.values:
+        raise Invalid(_("“%(value)s” is no basis.") % {"value": basis}, field="basis")
+    if not source.strip():
+        raise Invalid(_("Name the source."), field="source", code="required")
+    valid = _period(valid_from, valid_until, first="valid_from", last="valid_until")
+    other = line.nameplates.filter(valid__overlap=valid).first()
+    if other is not None:
+        raise _overlap(other.valid, "valid_from")
+    return Nameplate.objects.create(
+        line=line,
+        t_per_year=t_per_year,
+        basis=basis,
+        valid=valid,
+        source=source.strip(),
+        confidence=confidence,
+    )
+
+
+@transaction.atomic
+def end_nameplate(*, actor: Actor, nameplate: Nameplate, last_day: date) -> Nameplate:
+    """A nameplate holds no longer than `last_day`; the line may then get another. Needs a manager."""
+    line = lock_line(nameplate.line)
+    actor.require(operator_of(line), role=Role.MANAGER)
+    nameplate.refresh_from_db()
+    nameplate.valid = _shortened(nameplate.valid, last_day)
+    nameplate.save(update_fields=["valid"])
+    return nameplate
+
+
+@transaction.atomic
+def add_outage(
+    *,
+    actor: Actor,
+    line: ProcessLine,
+    first_day: date,
+    kind: str,
+    last_day: date | None = None,
+    share: Decimal = Decimal(1),
+    reason: str = "",
+) -> Outage:
+    """A line does not run, or not fully, from `first_day`; without a last day until `end_outage`."""
+    line = lock_line(line)
+    actor.require(operator_of(line))
+    if kind not in Outage.Kind.values:
+        raise Invalid(_("“%(value)s” is no kind of outage.") % {"value": kind}, field="kind")
+    if not share.is_finite() or not 0 < share <= 1 or share != round(share, 3):
+        raise Invalid(_("The share that is out is more than 0, at most 1, in thousandths."), field="share")
+    days = _period(first_day, last_day, first="first_day", last="last_day")
+    other = line.outages.filter(days__overlap=days).first()
+    if other is not None:
+        raise _overlap(other.days, "first_day")
+    return Outage.objects.create(line=line, days=days, share=share, kind=kind, reason=reason.strip())
+
+
+@transaction.atomic
+def end_outage(*, actor: Actor, outage: Outage, last_day: date) -> Outage:
+    """An outage ends with `last_day`."""
+    line = lock_line(outage.line)
+    actor.require(operator_of(line))
+    outage.refresh_from_db()
+    outage.days = _shortened(outage.days, last_day)
+    outage.save(update_fields=["days"])
+    return outage
+
+
+def lock_plant(plant: Plant) -> Plant:
+    """The plant as it is now, locked, with its operator."""
+    return Plant.objects.select_for_update(of=("self",)).select_related("facility__operator").get(pk=plant.pk)
+
+
+def lock_line(line: ProcessLine) -> ProcessLine:
+    """The line as it is now, locked, with its plant and operator."""
+    lines = ProcessLine.objects.select_for_update(of=("self",)).select_related("plant__facility__operator")
+    return lines.get(pk=line.pk)
+
+
+def operator_of(line: ProcessLine) -> Organization:
+    """Who runs a line."""
+    return line.plant.facility.operator
+
+
+def _check_forms(forms: Sequence[str]) -> None:
+    for index, form in enumerate(forms):
+        if form not in BatteryModel.Form.values:
+            raise Invalid(_("“%(value)s” is no form of batteries.") % {"value": form}, field=f"forms.{index}")
+
+
+def _period(first_day: date, last_day: date | None, *, first: str, last: str) -> DateRange:
+    if last_day is not None and last_day < first_day:
+        raise Invalid(_("The last day is before the first."), field=last)
+    if first_day.year < 1990:
+        raise Invalid(_("This day is too long ago."), field=first)
+    return DateRange(first_day, _day_after(last_day, last) if last_day is not None else None)
+
+
+def _shortened(period: DateRange, last_day: date) -> DateRange:
+    if period.lower is not None and last_day < period.lower:
+        raise Invalid(_("It began on %(day)s, after this.") % {"day": period.lower}, field="last_day")
+    end = _day_after(last_day, "last_day")
+    if period.upper is not None and end > period.upper:
+        raise Refused(
+            _("It already ends on %(day)s.") % {"day": _last_day(period.upper)}, field="last_day", code="overlap"
+        )
+    return DateRange(period.lower, end)
+
+
+def _day_after(day: date, field: str) -> date:
+    if day.year > 2200:
+        raise Invalid(_("This day is too far away; leave it out if there is none."), field=field)
+    return date.fromordinal(day.toordinal() + 1)
+
+
+def _last_day(end: date) -> date:
+    return date.fromordinal(end.toordinal() - 1)
+
+
+def _overlap(period: DateRange, field: str) -> Refused:
+    until = _last_day(period.upper).isoformat() if period.upper is not None else _("further notice")
+    return Refused(
+        _("This overlaps the period from %(first)s until %(last)s.") % {"first": period.lower, "last": until},
+        field=field,
+        code="overlap",
+    )
