@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import crontab
 from django.utils.csp import CSP
+
+from config.settings.admin import *
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
@@ -116,7 +119,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 # Files
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / ".local" / "static"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / ".local" / "static"))()
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 
 # REST API
@@ -171,4 +174,9 @@ CELERY_TASK_IGNORE_RESULT = True  # what a task did is in the database
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT}  # else long tasks are sent twice
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    # What a lost message or a dead worker left behind. A sweep that nobody took in time is not worth having.
+    "sweep": {"task": "recycling.sweep", "schedule": 30.0, "options": {"expires": 25}},
+    # When the day has ended in the westernmost time zone of the three countries.
+    "utilization": {"task": "recycling.utilization_daily", "schedule": crontab(hour=10, minute=10)},
+}

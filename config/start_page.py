@@ -1,0 +1,150 @@
+"""The admin's start page: one section for each thing that the user's organizations do, and what to do next in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from accounts.admin.scoped import actor_of
+from accounts.models import Function, User
+from collection.models import BatteryModel
+from collection.queries import agenda
+from config.navigation import functions_of
+from recycling.models import LegalStatus
+from recycling.queries import compliance, desk
+from recycling.queries.utilization import Load
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A share as a bar: drawn up to 100 %, said in words beside it, with a mark where a target is."""
+
+    percent: Decimal
+    text: str
+    is_over: bool = False
+    target: Decimal | None = None
+
+    @property
+    def width(self) -> str:
+        """Width of the bar in CSS per cent, with a point whatever the language is."""
+        return f"{min(max(self.percent, Decimal(0)), Decimal(100)):.2f}"
+
+    @property
+    def mark(self) -> str:
+        return f"{min(self.target or Decimal(0), Decimal(100)):.2f}"
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the sections to the context of the admin's index."""
+    actor = actor_of(request)
+    functions = functions_of(actor)
+    now = timezone.now()
+    sections: list[dict[str, Any]] = []
+    if functions & {Function.COLLECTOR, Function.CARRIER}:
+        sections.append(_collection(actor.user, functions, now))
+    if Function.RECYCLER in functions:
+        sections.append(_plants(actor.user, now))
+    if Function.REGULATOR in functions:
+        sections.append(_oversight(actor.user, now))
+    if Function.PRODUCER in functions:
+        sections.append(_producer(actor.user))
+    names = ", ".join(membership.organization.name for membership in actor.memberships)
+    return context | {
+        "title": _("Start"),
+        "sections": sections,
+        "organizations": names or (_("Platform") if actor.user.is_superuser else ""),
+        "lacks_reference": actor.user.is_superuser and not BatteryModel.objects.exists(),
+    }
+
+
+def _collection(user: User, functions: set[Function], now: datetime) -> dict[str, Any]:
+    return {
+        "template": "start/collection.html",
+        "id": "collection",
+        "title": _("Collection"),
+        "may_schedule": Function.COLLECTOR in functions,
+        "today": agenda.todays_pickups(user, now),
+        "requests": agenda.open_requests(user, now),
+        "shipments": agenda.shipments_under_way(user),
+        "consents": agenda.consents_running_out(user, now.date()),
+    }
+
+
+def _plants(user: User, now: datetime) -> dict[str, Any]:
+    return {
+        "template": "start/plants.html",
+        "id": "plants",
+        "title": _("Plants"),
+        "gate": desk.gate(user),
+        "waiting": desk.waiting(user),
+        "discrepancies": desk.open_discrepancies(user, now),
+        "batches": desk.open_batches(user),
+        "loads": [_with_bars(load) for load in desk.line_loads(user, now.date())],
+    }
+
+
+def _oversight(user: User, now: datetime) -> dict[str, Any]:
+    year = now.year - 1  # the last one that is over, so that it can have been reported on
+    duties = compliance.duties(user, year)
+    return {
+        "template": "start/oversight.html",
+        "id": "oversight",
+        "title": _("Oversight"),
+        "year": year,
+        "duties": duties,
+        "filed": sum(not duty.is_missing for duty in duties),
+        "accepted": sum(duty.status == "accepted" for duty in duties),
+        "undecided": sum(duty.status == "submitted" for duty in duties),
+        "missing": sum(duty.is_missing for duty in duties),
+        "loads": [_with_bars(load) for load in desk.plant_loads(user, now.date())],
+        "rates": [(rate, _rate_bar(rate)) for rate in compliance.rates(user)],
+    }
+
+
+def _producer(user: User) -> dict[str, Any]:
+    return {
+        "template": "start/producer.html",
+        "id": "producer",
+        "title": _("Producer"),
+        "reports": compliance.own_reports(user),
+        "fates": [
+            (fate, Bar(fate.share * 100, _("%(percent)s %%") % {"percent": number_format(fate.share * 100, 1)}))
+            for fate in compliance.fates(user)
+        ],
+        "rates": [(rate, _rate_bar(rate)) for rate in compliance.rates(user)],
+    }
+
+
+def _with_bars(load: desk.LineLoad) -> tuple[desk.LineLoad, Bar | None, Bar | None]:
+    return load, _load_bar(load.month), _load_bar(load.year)
+
+
+def _load_bar(load: Load | None) -> Bar | None:
+    """How full; nothing where no capacity is known, for then no share can be told."""
+    if load is None or load.utilization is None:
+        return None
+    percent = load.utilization * 100
+    tonnes = _("%(done)s of %(could)s t") % {
+        "done": number_format(load.rated_processed_kg / 1000, 1, force_grouping=True),
+        "could": number_format((load.available_kg or Decimal(0)) / 1000, 1, force_grouping=True),
+    }
+    return Bar(percent, f"{number_format(percent, 1)} % · {tonnes}", load.is_over)
+
+
+def _rate_bar(rate: compliance.Rate) -> Bar | None:
+    if rate.value is None:
+        return None
+    text = f"{number_format(rate.value, 1)} %"
+    if rate.target is None:
+        text = f"{text} · {_('no target is known')}"
+    else:
+        target = _("target %(percent)s %%") % {"percent": number_format(rate.target.normalize(), 0)}
+        text = f"{text} · {target} ({LegalStatus(rate.target_status).label})"
+    return Bar(rate.value, text, rate.value > 100, rate.target)
