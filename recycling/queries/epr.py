@@ -1,0 +1,235 @@
+"""What became of batteries, added up for all producers and jurisdictions at once, and the rows behind a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import F, OuterRef, QuerySet, Subquery
+
+from recycling.models import Breakdown, EprEvidence, EprFactor, EprIntensity, EprPlacement, EprReportLine, Metric
+
+_PLACED = (Metric.UNITS_PLACED, Metric.MASS_PLACED)
+_FATE_OF = {
+    Metric.UNITS_COLLECTED: EprEvidence.Fate.COLLECTED,
+    Metric.MASS_COLLECTED: EprEvidence.Fate.COLLECTED,
+    Metric.UNITS_SECOND_LIFE: EprEvidence.Fate.SECOND_LIFE,
+    Metric.MASS_SECOND_LIFE: EprEvidence.Fate.SECOND_LIFE,
+}
+
+
+def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
+    """The batteries behind a figure; none for what was placed on the market (see `placements_of`)."""
+    rows = EprEvidence.objects.filter(report=line.report_id)
+    if line.metric in _PLACED:
+        return rows.none()
+    rows = rows.filter(fate=_FATE_OF.get(Metric(line.metric), EprEvidence.Fate.RECYCLED))
+    match Breakdown(line.breakdown):
+        case Breakdown.CHEMISTRY:
+            rows = rows.filter(chemistry=line.chemistry_id) if line.chemistry_id else rows.filter(chemistry=None)
+        case Breakdown.FAMILY:
+            rows = rows.filter(family=line.family)
+        case Breakdown.METHOD:
+            rows = rows.filter(method=line.method)
+        case Breakdown.DECISION:
+            rows = rows.filter(decision=line.decision)
+        case Breakdown.COUNTRY:
+            rows = rows.filter(country=line.country)
+        case Breakdown.FACILITY:
+            rows = rows.filter(facility=line.facility_id)
+            if line.metric == Metric.FACILITY:
+                rows = rows.filter(method=line.method)
+        case Breakdown.ELEMENT:
+            holding = EprIntensity.objects.filter(report=line.report_id, element=line.element, kg_per_kwh__gt=0)
+            rows = rows.filter(content_kwh__isnull=False, composition__in=holding.values("composition"))
+    if line.metric == Metric.MASS_EXPORTED:
+        rows = rows.exclude(country="").exclude(country=line.report.jurisdiction_id[:2])
+    return rows
+
+
+def placements_of(line: EprReportLine) -> QuerySet[EprPlacement]:
+    """The market placements behind a figure of what was placed on the market; none for any other."""
+    rows = EprPlacement.objects.filter(report=line.report_id, is_counted=True)
+    if line.metric not in _PLACED:
+        return rows.none()
+    if line.breakdown == Breakdown.CHEMISTRY:
+        rows = rows.filter(chemistry=line.chemistry_id) if line.chemistry_id else rows.filter(chemistry=None)
+    return rows
+
+
+class Total(NamedTuple):
+    """Kilograms of one element in the recycled batteries of one producer that were placed in one jurisdiction, and what
+    became of them: exact sums. `producer` is empty for orphans, `jurisdiction` where it is not known.
+    """
+
+    producer: int | None
+    jurisdiction: str | None
+    element: str
+    content: Decimal
+    recovered: Decimal
+    pending: Decimal
+    residue: Decimal
+
+    @property
+    def lost(self) -> Decimal:
+        return self.content - self.recovered - self.pending - self.residue
+
+
+#: Batteries charged into closed batches within the period: days of the plant's time zone. The first condition is a
+#: cheap one that no time zone escapes.
+_CHARGED = """
+    SELECT b.producer_id, b.placed_in_id, c.batch_id, c.composition_id, c.content_kwh, c.mass_kg
+    FROM recycling_charge c
+    JOIN collection_battery b ON b.id = c.battery_id
+    JOIN (
+        SELECT k.id, f.time_zone
+        FROM recycling_batch k
+        JOIN recycling_processline l ON l.id = k.line_id
+        JOIN recycling_plant p ON p.id = l.plant_id
+        JOIN collection_facility f ON f.id = p.facility_id
+        WHERE k.status = 'closed'
+    ) k ON k.id = c.batch_id
+    WHERE c.charged_at >= %(start)s::date - 2 AND c.charged_at < %(end)s::date + 3
+        AND (c.charged_at AT TIME ZONE k.time_zone)::date BETWEEN %(start)s AND %(end)s
+        AND (%(jurisdictions)s::text[] IS NULL OR b.placed_in_id = ANY (%(jurisdictions)s))
+        AND (%(producers)s::bigint[] IS NULL OR b.producer_id = ANY (%(producers)s))
+"""
+
+_TOTALS = f"""
+    SELECT c.producer_id, c.placed_in_id, i.element,
+        sum(c.content_kwh * i.kg_per_kwh), sum(c.content_kwh * i.kg_per_kwh * f.recovered),
+        sum(c.content_kwh * i.kg_per_kwh * f.pending), sum(c.content_kwh * i.kg_per_kwh * f.residue)
+    FROM ({_CHARGED}) c
+    JOIN collection_compositionelement i ON i.composition_id = c.composition_id AND i.kg_per_kwh > 0
+    JOIN recycling_factor f ON f.batch_id = c.batch_id AND f.element = i.element
+    WHERE c.content_kwh IS NOT NULL
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""  # noqa: S608 - composed of constants
+
+
+def totals_by_producer_and_jurisdiction(
+    start: date,
+    end: date,
+    *,
+    jurisdictions: Sequence[str] | None = None,
+    producers: Sequence[int] | None = None,
+) -> list[Total]:
+    """Per producer, jurisdiction and element: content of the batteries recycled in the period, and what became of it.
+
+    One statement whatever the number of batteries. `jurisdictions` and `producers` restrict it; `None` is all.
+    """
+    return [Total(*row) for row in _run(_TOTALS, start, end, jurisdictions, producers)]
+
+
+class Unattributed(NamedTuple):
+    """Kilograms of an element that came out of batches none of whose inputs was known to contain it."""
+
+    element: str
+    recovered: Decimal
+    pending: Decimal
+    residue: Decimal
+
+
+_UNATTRIBUTED = """
+    SELECT f.element, sum(f.unattributed_recovered_kg), sum(f.unattributed_pending_kg), sum(f.unattributed_residue_kg)
+    FROM recycling_factor f
+    JOIN recycling_batch k ON k.id = f.batch_id AND k.status = 'closed'
+    JOIN recycling_processline l ON l.id = k.line_id
+    JOIN recycling_plant p ON p.id = l.plant_id
+    JOIN collection_facility fac ON fac.id = p.facility_id
+    WHERE (k.started_at AT TIME ZONE fac.time_zone)::date BETWEEN %(start)s AND %(end)s
+        AND (f.unattributed_recovered_kg > 0 OR f.unattributed_pending_kg > 0 OR f.unattributed_residue_kg > 0)
+    GROUP BY 1 ORDER BY 1
+"""
+
+
+def unattributed(start: date, end: date) -> list[Unattributed]:
+    """What no battery is credited with, of batches begun in the period: a line of its own, never spread."""
+    return [Unattributed(*row) for row in _run(_UNATTRIBUTED, start, end, None, None)]
+
+
+class Standing(NamedTuple):
+    """How one producer stands in one jurisdiction: units placed, collected and recycled in a period."""
+
+    producer: int
+    producer_name: str
+    jurisdiction: str
+    units_placed: int
+    units_collected: int
+    units_recycled: int
+    kg_recycled: Decimal
+
+
+_STANDINGS = f"""
+    WITH figures AS (
+        SELECT m.producer_id, m.jurisdiction_id AS place, sum(m.units) AS placed, 0 AS collected, 0 AS recycled,
+            0::numeric AS kg
+        FROM recycling_marketplacement m
+        WHERE m.period_start >= %(start)s AND m.period_end <= %(end)s
+            AND (%(jurisdictions)s::text[] IS NULL OR m.jurisdiction_id = ANY (%(jurisdictions)s))
+            AND (%(producers)s::bigint[] IS NULL OR m.producer_id = ANY (%(producers)s))
+        GROUP BY 1, 2
+        UNION ALL
+        SELECT b.producer_id, b.placed_in_id, 0, count(*), 0, 0
+        FROM collection_custodyevent e
+        JOIN collection_battery b ON b.id = e.battery_id
+        LEFT JOIN collection_facility f ON f.id = e.to_facility_id
+        WHERE e.sequence = 1 AND b.producer_id IS NOT NULL
+            AND e.occurred_at >= %(start)s::date - 2 AND e.occurred_at < %(end)s::date + 3
+            AND (e.occurred_at AT TIME ZONE coalesce(f.time_zone, 'UTC'))::date BETWEEN %(start)s AND %(end)s
+            AND (%(jurisdictions)s::text[] IS NULL OR b.placed_in_id = ANY (%(jurisdictions)s))
+            AND (%(producers)s::bigint[] IS NULL OR b.producer_id = ANY (%(producers)s))
+        GROUP BY 1, 2
+        UNION ALL
+        SELECT c.producer_id, c.placed_in_id, 0, 0, count(*), sum(c.mass_kg)
+        FROM ({_CHARGED}) c WHERE c.producer_id IS NOT NULL GROUP BY 1, 2
+    )
+    SELECT g.producer_id, o.name, g.place, sum(g.placed)::bigint, sum(g.collected)::bigint, sum(g.recycled)::bigint,
+        sum(g.kg)
+    FROM figures g JOIN accounts_organization o ON o.id = g.producer_id
+    WHERE g.place IS NOT NULL
+    GROUP BY 1, 2, 3 ORDER BY 2, 3
+"""  # noqa: S608 - composed of constants
+
+
+def standings(
+    start: date,
+    end: date,
+    *,
+    jurisdictions: Sequence[str] | None = None,
+    producers: Sequence[int] | None = None,
+) -> list[Standing]:
+    """Every producer's units and recycled mass per jurisdiction of placement: the regulator's overview."""
+    return [Standing(*row) for row in _run(_STANDINGS, start, end, jurisdictions, producers)]
+
+
+def _run(
+    sql: str, start: date, end: date, jurisdictions: Sequence[str] | None, producers: Sequence[int] | None
+) -> list[tuple[Any, ...]]:
+    values = {
+        "start": start,
+        "end": end,
+        "jurisdictions": None if jurisdictions is None else list(jurisdictions),
+        "producers": None if producers is None else list(producers),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def traced(rows: QuerySet[EprEvidence], element: str) -> QuerySet[EprEvidence]:
+    """Evidence with the element content of each battery and the shares it was recovered, pending and in residue at."""
+    factor = EprFactor.objects.filter(report=OuterRef("report"), batch=OuterRef("batch"), element=element)
+    intensity = EprIntensity.objects.filter(
+        report=OuterRef("report"), composition=OuterRef("composition"), element=element
+    )
+    return rows.annotate(
+        content_kg=F("content_kwh") * Subquery(intensity.values("kg_per_kwh")[:1]),
+        recovered_share=Subquery(factor.values("recovered")[:1]),
+        pending_share=Subquery(factor.values("pending")[:1]),
+        residue_share=Subquery(factor.values("residue")[:1]),
+    )

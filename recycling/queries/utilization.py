@@ -1,0 +1,308 @@
+"""How full lines, plants, jurisdictions and countries are, and what is coming to them.
+
+Stages and bases (mass charged, mass of products made) are dimensions of every answer: capacities of different stages,
+or counted by different bases, are never added together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from django.db import connection, models
+from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models.functions import Left, TruncMonth, TruncYear
+
+from recycling.models import Stage, UtilizationSnapshot
+
+#: Days of a range of days for every line: what was processed, what could have been. `%(from)s` and `%(to)s` are dates.
+#:
+#: A charge belongs to the day of its plant's time zone. A nameplate is per year, so a day's share is by the days of
+#: that year. Of lots that were split only the whole counts, as it was made. Days that have not begun at the plant are
+#: left out.
+LINE_DAYS = """
+    WITH site AS (
+        SELECT l.id AS line_id, f.time_zone, (now() AT TIME ZONE f.time_zone)::date AS today
+        FROM recycling_processline l
+        JOIN recycling_plant p ON p.id = l.plant_id
+        JOIN collection_facility f ON f.id = p.facility_id
+    ), line_day AS (
+        SELECT s.line_id, d.day::date AS day
+        FROM site s
+        CROSS JOIN LATERAL generate_series(
+            %(from)s::date, least(%(to)s::date, s.today), interval '1 day'
+        ) AS d (day)
+    ), charged AS (
+        SELECT s.line_id, (c.charged_at AT TIME ZONE s.time_zone)::date AS day, sum(c.mass_kg) AS kg
+        FROM recycling_charge c
+        JOIN recycling_batch b ON b.id = c.batch_id AND b.status <> 'void'
+        JOIN site s ON s.line_id = b.line_id
+        WHERE c.charged_at >= %(from)s::date - 2 AND c.charged_at < %(to)s::date + 3
+        GROUP BY 1, 2
+    ), made AS (
+        SELECT s.line_id, (t.made_at AT TIME ZONE s.time_zone)::date AS day, sum(t.mass_kg) AS kg
+        FROM recycling_output o
+        JOIN recycling_batch b ON b.id = o.batch_id AND b.status <> 'void'
+        JOIN site s ON s.line_id = b.line_id
+        JOIN collection_lot t ON t.id = o.lot_id AND t.split_from_id IS NULL AND t.status <> 'void'
+        JOIN collection_material m ON m.code = t.material_id AND m.kind = 'product'
+        WHERE t.made_at >= %(from)s::date - 2 AND t.made_at < %(to)s::date + 3
+        GROUP BY 1, 2
+    ), rated AS (
+        SELECT d.line_id, d.day, coalesce(n.basis, 'input') AS basis, n.kg, coalesce(o.share, 0) AS out
+        FROM line_day d
+        LEFT JOIN LATERAL (
+            SELECT n.basis, round(n.t_per_year * 1000 / (
+                make_date(extract(year FROM d.day)::int + 1, 1, 1) - make_date(extract(year FROM d.day)::int, 1, 1)
+            ), 6) AS kg
+            FROM recycling_nameplate n WHERE n.line_id = d.line_id AND n.valid @> d.day
+        ) n ON true
+        LEFT JOIN recycling_outage o ON o.line_id = d.line_id AND o.days @> d.day
+    )
+    SELECT r.line_id, r.day, r.basis,
+        coalesce(CASE r.basis WHEN 'output' THEN m.kg ELSE c.kg END, 0) AS processed_kg,
+        r.kg AS nameplate_kg, round(r.kg * (1 - r.out), 6) AS available_kg
+    FROM rated r
+    LEFT JOIN charged c ON c.line_id = r.line_id AND c.day = r.day
+    LEFT JOIN made m ON m.line_id = r.line_id AND m.day = r.day
+"""
+
+
+class Level(StrEnum):
+    """What utilization is added up to."""
+
+    LINE = "line"
+    PLANT = "plant"
+    JURISDICTION = "jurisdiction"
+    COUNTRY = "country"
+
+
+class Period(StrEnum):
+    """Over what time."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+@dataclass(frozen=True)
+class Load:
+    """How full something was in a period, in one stage and counted by one basis.
+
+    `utilization` is the mass processed on days with a known capacity / the capacity available on them (nameplate less
+    outages); empty where none is known or none was available. Above 1 it is flagged, never clipped.
+    """
+
+    level: str
+    key: str
+    name: str
+    stage: str
+    basis: str
+    period: str
+    start: date
+    processed_kg: Decimal
+    rated_processed_kg: Decimal
+    nameplate_kg: Decimal | None
+    available_kg: Decimal | None
+    lines: int
+    lines_without_nameplate: int
+    days: int
+
+    @property
+    def utilization(self) -> Decimal | None:
+        if not self.available_kg:
+            return None
+        return (self.rated_processed_kg / self.available_kg).quantize(Decimal("0.000001"))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether more was processed than could have been."""
+        return self.available_kg is not None and self.rated_processed_kg > self.available_kg
+
+
+_KEYS: dict[Level, tuple[Any, Any]] = {
+    Level.LINE: ("line_id", "line__name"),
+    Level.PLANT: ("line__plant_id", "line__plant__facility__name"),
+    Level.JURISDICTION: ("line__plant__facility__jurisdiction_id", "line__plant__facility__jurisdiction__name"),
+    Level.COUNTRY: (
+        Left("line__plant__facility__jurisdiction_id", 2),
+        Left("line__plant__facility__jurisdiction_id", 2),
+    ),
+}
+_STARTS: dict[Period, Any] = {
+    Period.DAY: models.F("day"),
+    Period.MONTH: TruncMonth("day"),
+    Period.YEAR: TruncYear("day"),
+}
+
+
+def loads(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) -> list[Load]:
+    """`rows` added up, in one statement: newest period first, then by name and stage."""
+    key, name = _KEYS[level]
+    rated = Q(nameplate_kg__isnull=False)
+    together = (
+        rows.order_by()
+        .annotate(
+            of=models.F(key) if isinstance(key, str) else key,
+            called=models.F(name) if isinstance(name, str) else name,
+            stage=models.F("line__stage"),
+            start=_STARTS[period],
+        )
+        .values("of", "called", "stage", "basis", "start")
+        .annotate(
+            processed=Sum("processed_kg"),
+            rated_processed=Sum("processed_kg", filter=rated, default=Decimal(0)),
+            nameplate=Sum("nameplate_kg"),
+            available=Sum("available_kg"),
+            lines=Count("line", distinct=True),
+            unrated=Count("line", distinct=True, filter=~rated),
+            days=Count("day", distinct=True),
+        )
+        .order_by("-start", "called", "of", "stage", "basis")
+    )
+    return [
+        Load(
+            level=level,
+            key=str(row["of"]),
+            name=str(row["called"]),
+            stage=row["stage"],
+            basis=row["basis"],
+            period=period,
+            start=row["start"],
+            processed_kg=row["processed"],
+            rated_processed_kg=row["rated_processed"],
+            nameplate_kg=row["nameplate"],
+            available_kg=row["available"],
+            lines=row["lines"],
+            lines_without_nameplate=row["unrated"],
+            days=row["days"],
+        )
+        for row in together
+    ]
+
+
+def newest_day(rows: QuerySet[UtilizationSnapshot]) -> date | None:
+    """The last day that utilization is known for."""
+    newest: date | None = rows.aggregate(newest=Max("day"))["newest"]
+    return newest
+
+
+#: What is on site and waiting, on its way, and scheduled, for every plant, in batteries and in lots of intermediates.
+#: Kilograms are of what has a mass; what has none is counted in `unweighed`.
+BACKLOG = """
+    WITH coming AS (
+        SELECT b.facility_id, 'batteries' AS feed, 'waiting' AS state, b.mass_kg AS kg
+        FROM collection_battery b WHERE b.status = 'at_facility'
+        UNION ALL
+        SELECT t.facility_id, 'lots', 'waiting', t.mass_kg
+        FROM collection_lot t
+        JOIN collection_material m ON m.code = t.material_id AND m.kind = 'intermediate'
+        WHERE t.status = 'in_stock'
+        UNION ALL
+        SELECT s.destination_id, CASE WHEN n.lot_id IS NULL THEN 'batteries' ELSE 'lots' END,
+            CASE s.status WHEN 'ready' THEN 'scheduled' ELSE 'in_transit' END,
+            coalesce(n.declared_kg, b.mass_kg, t.mass_kg)
+        FROM collection_shipment s
+        JOIN collection_shipmentline n ON n.shipment_id = s.id AND n.outcome = 'open'
+        LEFT JOIN collection_battery b ON b.id = n.battery_id
+        LEFT JOIN collection_lot t ON t.id = n.lot_id
+        LEFT JOIN collection_material m ON m.code = t.material_id
+        WHERE s.status IN ('ready', 'in_transit', 'arrived') AND (n.lot_id IS NULL OR m.kind = 'intermediate')
+        UNION ALL
+        SELECT k.destination_id, 'batteries', 'scheduled', b.mass_kg
+        FROM collection_pickup k
+        JOIN collection_pickupbattery n ON n.pickup_id = k.id AND n.is_open
+        JOIN collection_battery b ON b.id = n.battery_id
+        WHERE k.status = 'scheduled'
+        UNION ALL
+        SELECT k.destination_id, 'batteries', 'scheduled', NULL
+        FROM collection_pickup k
+        CROSS JOIN LATERAL generate_series(1, k.packs_expected - (
+            SELECT count(*) FROM collection_pickupbattery n WHERE n.pickup_id = k.id AND n.is_open
+        )) unannounced
+        WHERE k.status = 'scheduled'
+    )
+    SELECT p.id AS plant_id, (now() AT TIME ZONE f.time_zone)::date AS day, feeds.feed,
+        coalesce(sum(c.kg) FILTER (WHERE c.state = 'waiting'), 0) AS waiting_kg,
+        coalesce(sum(c.kg) FILTER (WHERE c.state = 'in_transit'), 0) AS in_transit_kg,
+        coalesce(sum(c.kg) FILTER (WHERE c.state = 'scheduled'), 0) AS scheduled_kg,
+        count(c.state) FILTER (WHERE c.kg IS NULL) AS unweighed
+    FROM recycling_plant p
+    JOIN collection_facility f ON f.id = p.facility_id
+    CROSS JOIN (VALUES ('batteries'), ('lots')) AS feeds (feed)
+    LEFT JOIN coming c ON c.facility_id = p.facility_id AND c.feed = feeds.feed
+    WHERE %(plants)s::bigint[] IS NULL OR p.id = ANY (%(plants)s)
+    GROUP BY 1, 2, 3
+"""
+
+
+class Daily(NamedTuple):
+    """The nameplate of one stage of a plant as it is today, per day."""
+
+    plant: int
+    stage: str
+    kg: Decimal
+
+
+_DAILY = """
+    SELECT l.plant_id, l.stage, sum(n.t_per_year * 1000 / (
+        make_date(extract(year FROM t.day)::int + 1, 1, 1) - make_date(extract(year FROM t.day)::int, 1, 1)))
+    FROM recycling_processline l
+    JOIN recycling_plant p ON p.id = l.plant_id
+    JOIN collection_facility f ON f.id = p.facility_id
+    CROSS JOIN LATERAL (SELECT (now() AT TIME ZONE f.time_zone)::date AS day) t
+    JOIN recycling_nameplate n ON n.line_id = l.id AND n.basis = 'input' AND n.valid @> t.day
+    WHERE l.is_active AND (%(plants)s::bigint[] IS NULL OR l.plant_id = ANY (%(plants)s))
+    GROUP BY 1, 2
+"""
+
+#: Which stage takes what comes in, first choice first: a pack goes through the earliest step that a plant has.
+_TAKES = {
+    "batteries": (Stage.DISCHARGE, Stage.DISMANTLE, Stage.PREPROCESS, Stage.PYRO, Stage.DIRECT),
+    "lots": (Stage.HYDRO, Stage.REFINE, Stage.PYRO, Stage.DIRECT),
+}
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is waiting at a plant and coming to it.
+
+    `days` is the waiting mass / the daily nameplate of the stage that takes it (`stage`); empty where it is not known.
+    """
+
+    plant: int
+    day: date
+    feed: str
+    waiting_kg: Decimal
+    in_transit_kg: Decimal
+    scheduled_kg: Decimal
+    unweighed: int
+    stage: str
+    daily_kg: Decimal | None
+
+    @property
+    def days(self) -> Decimal | None:
+        if not self.daily_kg:
+            return None
+        return (self.waiting_kg / self.daily_kg).quantize(Decimal("0.01"))
+
+
+def backlog(plants: Sequence[int] | None = None) -> list[Backlog]:
+    """The backlog of `plants` (of all, if `None`) as it is now: two statements."""
+    values = {"plants": None if plants is None else list(plants)}
+    with connection.cursor() as cursor:
+        cursor.execute(_DAILY, values)
+        daily = {(row.plant, row.stage): row.kg for row in map(Daily._make, cursor.fetchall())}
+        cursor.execute(f"{BACKLOG} ORDER BY 1, 3", values)
+        rows = cursor.fetchall()
+    found = []
+    for plant, day, feed, waiting, in_transit, scheduled, unweighed in rows:
+        stage = next((stage for stage in _TAKES[feed] if (plant, stage) in daily), "")
+        found.append(
+            Backlog(plant, day, feed, waiting, in_transit, scheduled, unweighed, stage, daily.get((plant, stage)))
+        )
+    return found

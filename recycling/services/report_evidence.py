@@ -1,0 +1,226 @@
+"""Writes down, with a report, all that its figures follow from: batteries, placements, factors, intensities, sites.
+
+Each part is one INSERT … SELECT, so the work in Python does not grow with the number of batteries. A day is a day of
+the time zone of the facility where it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from recycling.models import EprReport
+
+
+class FactorsOutOfDate(Exception):
+    """Recovery factors that the report needs are being changed; they must be computed first."""
+
+
+_PARTS = ("reportline", "evidence", "placement", "factor", "intensity", "site")
+
+#: The producer's batteries that were placed on the market of the jurisdiction, or of a part of it.
+_SCOPE = """
+    WITH scope AS (
+        SELECT b.id, b.chemistry_id, coalesce(c.family, '') AS family, b.mass_kg, j.time_zone
+        FROM collection_battery b
+        JOIN collection_jurisdiction j ON j.code = b.placed_in_id
+        LEFT JOIN collection_chemistry c ON c.code = b.chemistry_id
+        WHERE b.producer_id = %(producer)s AND (j.code = %(jurisdiction)s OR j.parent_id = %(jurisdiction)s)
+    )
+"""
+
+_INTO_EVIDENCE = """
+    INSERT INTO recycling_eprevidence (
+        report_id, fate, battery_id, occurred_on, facility_id, country, batch_id, method, decision,
+        chemistry_id, family, composition_id, content_kwh, mass_kg
+    )
+"""
+
+#: The first entry of a battery in the ledger is its arrival in the chain; a correction of it may have weighed it anew.
+_COLLECTED = f"""
+    {_INTO_EVIDENCE}
+    {_SCOPE}
+    SELECT %(report)s, 'collected', s.id, day.day, f.id, coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', '',
+        s.chemistry_id, s.family, NULL, NULL, coalesce(corrected.mass_kg, e.mass_kg, s.mass_kg)
+    FROM scope s
+    JOIN collection_custodyevent e ON e.battery_id = s.id AND e.sequence = 1
+    LEFT JOIN collection_shipment sh ON sh.id = e.to_shipment_id
+    LEFT JOIN collection_facility f ON f.id = coalesce(e.to_facility_id, sh.origin_id)
+    LEFT JOIN LATERAL (
+        SELECT k.mass_kg FROM collection_custodyevent k
+        WHERE k.corrects_id = e.id AND k.mass_kg IS NOT NULL ORDER BY k.sequence DESC LIMIT 1
+    ) corrected ON true
+    CROSS JOIN LATERAL (
+        SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
+    ) day
+    WHERE day.day BETWEEN %(start)s AND %(end)s
+"""  # noqa: S608 - composed of constants
+
+#: The last release within the period counts, unless it was undone; the decision is that of the newest triage before it.
+_SECOND_LIFE = f"""
+    {_INTO_EVIDENCE}
+    {_SCOPE}
+    SELECT DISTINCT ON (s.id) %(report)s, 'second_life', s.id, day.day, f.id,
+        coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', coalesce(triage.decision, ''),
+        s.chemistry_id, s.family, NULL, NULL, coalesce(e.mass_kg, s.mass_kg)
+    FROM scope s
+    JOIN collection_custodyevent e ON e.battery_id = s.id AND e.kind = 'released'
+    LEFT JOIN collection_facility f ON f.id = e.from_facility_id
+    LEFT JOIN LATERAL (
+        SELECT i.decision FROM recycling_inspection i
+        WHERE i.battery_id = s.id AND i.inspected_at <= e.occurred_at
+        ORDER BY i.inspected_at DESC, i.id DESC LIMIT 1
+    ) triage ON true
+    CROSS JOIN LATERAL (
+        SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
+    ) day
+    WHERE day.day BETWEEN %(start)s AND %(end)s
+        AND NOT EXISTS (
+            SELECT 1 FROM collection_custodyevent undone
+            WHERE undone.corrects_id = e.id AND undone.to_facility_id IS NOT NULL
+        )
+    ORDER BY s.id, e.sequence DESC
+"""  # noqa: S608 - composed of constants
+
+_RECYCLED = f"""
+    {_INTO_EVIDENCE}
+    {_SCOPE}
+    SELECT %(report)s, 'recycled', s.id, day.day, f.id, left(f.jurisdiction_id, 2), c.batch_id, l.stage, '',
+        s.chemistry_id, s.family, c.composition_id, c.content_kwh, c.mass_kg
+    FROM scope s
+    JOIN recycling_charge c ON c.battery_id = s.id
+    JOIN recycling_batch k ON k.id = c.batch_id AND k.status = 'closed'
+    JOIN recycling_processline l ON l.id = k.line_id
+    JOIN recycling_plant p ON p.id = l.plant_id
+    JOIN collection_facility f ON f.id = p.facility_id
+    CROSS JOIN LATERAL (SELECT (c.charged_at AT TIME ZONE f.time_zone)::date AS day) day
+    WHERE day.day BETWEEN %(start)s AND %(end)s
+"""  # noqa: S608 - composed of constants
+
+_PLACEMENTS = """
+    INSERT INTO recycling_eprplacement (
+        report_id, placement_id, period_start, period_end, model_id, chemistry_id, family, units, mass_kg, is_counted
+    )
+    SELECT %(report)s, m.id, m.period_start, m.period_end, m.model_id, c.code, coalesce(c.family, ''), m.units,
+        m.mass_kg, m.period_start >= %(start)s AND m.period_end <= %(end)s
+    FROM recycling_marketplacement m
+    JOIN collection_jurisdiction j ON j.code = m.jurisdiction_id
+    LEFT JOIN collection_batterymodel bm ON bm.id = m.model_id
+    LEFT JOIN collection_chemistry c ON c.code = coalesce(m.chemistry_id, bm.chemistry_id)
+    WHERE m.producer_id = %(producer)s AND (j.code = %(jurisdiction)s OR j.parent_id = %(jurisdiction)s)
+        AND m.period_start <= %(end)s AND m.period_end >= %(start)s
+"""
+
+_FACTORS = """
+    INSERT INTO recycling_eprfactor (report_id, batch_id, element, recovered, pending, residue)
+    SELECT %(report)s, f.batch_id, f.element, f.recovered, f.pending, f.residue
+    FROM recycling_factor f
+    WHERE f.batch_id IN (
+        SELECT batch_id FROM recycling_eprevidence WHERE report_id = %(report)s AND fate = 'recycled'
+    )
+"""
+
+_INTENSITIES = """
+    INSERT INTO recycling_eprintensity (report_id, composition_id, element, kg_per_kwh)
+    SELECT %(report)s, i.composition_id, i.element, i.kg_per_kwh
+    FROM collection_compositionelement i
+    WHERE i.composition_id IN (
+        SELECT composition_id FROM recycling_eprevidence WHERE report_id = %(report)s AND content_kwh IS NOT NULL
+    )
+"""
+
+#: The batches that the batteries went into, and all that what came out of them went into, through any number of stages.
+_REACHED = """
+    WITH RECURSIVE reached (batch_id) AS (
+        SELECT batch_id FROM recycling_eprevidence WHERE report_id = %(report)s AND fate = 'recycled'
+        UNION
+        SELECT c.batch_id
+        FROM reached r
+        JOIN recycling_output o ON o.batch_id = r.batch_id
+        JOIN recycling_charge c ON c.lot_id = o.lot_id
+        JOIN recycling_batch b ON b.id = c.batch_id AND b.status <> 'void'
+    )
+"""
+
+_SITES = f"""
+    INSERT INTO recycling_eprsite (report_id, facility_id, method, country)
+    {_REACHED}
+    SELECT DISTINCT %(report)s::bigint, p.facility_id, l.stage, left(f.jurisdiction_id, 2)
+    FROM reached r
+    JOIN recycling_batch b ON b.id = r.batch_id
+    JOIN recycling_processline l ON l.id = b.line_id
+    JOIN recycling_plant p ON p.id = l.plant_id
+    JOIN collection_facility f ON f.id = p.facility_id
+"""  # noqa: S608 - composed of constants
+
+_OUT_OF_DATE = f"""
+    {_REACHED}
+    SELECT EXISTS (SELECT 1 FROM reached r JOIN recycling_batch b ON b.id = r.batch_id WHERE b.stale_since IS NOT NULL)
+        OR EXISTS (
+            SELECT 1
+            FROM (
+                SELECT DISTINCT batch_id, composition_id FROM recycling_eprevidence
+                WHERE report_id = %(report)s AND fate = 'recycled' AND content_kwh IS NOT NULL
+            ) e
+            JOIN recycling_eprintensity i
+                ON i.report_id = %(report)s AND i.composition_id = e.composition_id AND i.kg_per_kwh > 0
+            LEFT JOIN recycling_eprfactor f
+                ON f.report_id = %(report)s AND f.batch_id = e.batch_id AND f.element = i.element
+            WHERE f.id IS NULL
+        )
+"""  # noqa: S608 - composed of constants
+
+_SIMULATED = """
+    SELECT EXISTS (
+            SELECT 1 FROM recycling_eprevidence e JOIN collection_battery b ON b.id = e.battery_id
+            WHERE e.report_id = %(report)s AND b.is_simulated
+        ) OR EXISTS (
+            SELECT 1 FROM recycling_eprplacement e JOIN recycling_marketplacement m ON m.id = e.placement_id
+            WHERE e.report_id = %(report)s AND m.is_simulated
+        )
+"""
+
+#: What is written in which order, how far the report is then, and how the step is called.
+_STEPS: tuple[tuple[str, int, str | Promise], ...] = (
+    (_PLACEMENTS, 15, _("market placements")),
+    (_COLLECTED, 20, _("batteries collected")),
+    (_SECOND_LIFE, 40, _("batteries with a further use")),
+    (_RECYCLED, 50, _("batteries recycled")),
+    (_FACTORS, 70, _("recovery factors")),
+    (_INTENSITIES, 75, _("element contents")),
+    (_SITES, 80, _("facilities")),
+)
+
+
+def gather(report: EprReport, tell: Callable[[int, str], None]) -> bool:
+    """Replace all that `report` keeps by what is known now; say whether any of it is simulated.
+
+    Call it inside a transaction that reads one snapshot. Raises `FactorsOutOfDate` where recovery factors of a batch
+    that the batteries reached are missing or not yet computed.
+    """
+    values: dict[str, Any] = {
+        "report": report.pk,
+        "producer": report.producer_id,
+        "jurisdiction": report.jurisdiction_id,
+        "start": report.period_start,
+        "end": report.period_end,
+    }
+    with connection.cursor() as cursor:
+
+        def is_true(sql: str) -> bool:
+            cursor.execute(sql, values)
+            row = cursor.fetchone()
+            return bool(row and row[0])
+
+        for part in _PARTS:
+            cursor.execute(f"DELETE FROM recycling_epr{part} WHERE report_id = %(report)s", values)  # noqa: S608 - composed of constants
+        for sql, percent, step in _STEPS:
+            tell(percent, str(step))
+            cursor.execute(sql, values)
+        if is_true(_OUT_OF_DATE):
+            raise FactorsOutOfDate
+        return is_true(_SIMULATED) or report.producer.is_simulated

@@ -1,0 +1,289 @@
+"""What may happen to an EPR report: requested, computed again, submitted, decided on, corrected, withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.errors import Invalid, Refused
+from accounts.models import Function, Organization, Role
+from collection.models import Jurisdiction
+from recycling.models import (
+    OPEN_REPORTS,
+    REPORT_MOVES,
+    EprReport,
+    EprReportLine,
+    EprReportProgress,
+    EprScheme,
+    ReportStatus,
+)
+from recycling.queries.report_lines import figure_of
+from recycling.services.report_figures import content_hash, verify
+
+#: A report that was filed and not yet replaced: who finds it wrong corrects it.
+_STANDING = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED, ReportStatus.RETURNED)
+
+#: No scheme asks for more than a few years at once.
+_LONGEST_DAYS = 10 * 366
+
+
+@transaction.atomic
+def request(
+    *,
+    actor: Actor,
+    scheme: EprScheme,
+    producer: Organization,
+    period_start: date,
+    period_end: date,
+    jurisdiction: Jurisdiction | None = None,
+) -> EprReport:
+    """Ask for a report. If an equal one is being worked on it is returned, so asking twice makes one report.
+
+    A scheme of a jurisdiction reports on that; a reference scheme on the one that is named.
+    """
+    actor.require(producer, role=Role.OPERATOR)
+    if not producer.has_function(Function.PRODUCER):
+        raise Invalid(_("%(name)s is no producer.") % {"name": producer}, field="producer")
+    place = _place(scheme, jurisdiction)
+    _check_period(period_start, period_end)
+    asked = {
+        "scheme": scheme,
+        "producer": producer,
+        "jurisdiction": place,
+        "period_start": period_start,
+        "period_end": period_end,
+    }
+    standing = EprReport.objects.filter(**asked, status__in=_STANDING).first()
+    if standing is not None:
+        raise Refused(
+            _("Report %(report)s of this period is %(status)s: correct it instead.")
+            % {"report": standing.pk, "status": standing.get_status_display()},
+            code="already_filed",
+        )
+    return _queue(actor, None, **asked)
+
+
+@transaction.atomic
+def recompute(*, actor: Actor, report: EprReport) -> EprReport:
+    """Compute a draft, or a report whose computation failed, again from what is known now."""
+    report = _locked(report)
+    actor.require(report.producer, role=Role.OPERATOR)
+    _move(report, ReportStatus.QUEUED)
+    report.message = ""
+    report.save(update_fields=["status", "message"])
+    _reset_progress(report)
+    return report
+
+
+@transaction.atomic
+def submit(*, actor: Actor, report: EprReport) -> EprReport:
+    """File a draft. From now on it never changes; a report that it corrects is superseded in the same moment."""
+    report = _locked(report)
+    actor.require(report.producer, role=Role.MANAGER)
+    _check_move(report, ReportStatus.SUBMITTED)
+    today = timezone.now().astimezone(ZoneInfo(report.jurisdiction.time_zone)).date()
+    if report.period_end >= today:
+        raise Refused(_("The period is not over yet."), field="period_end", code="period_not_over")
+    if not verify(report).figures_agree:
+        raise Refused(_("The figures do not follow from the evidence; compute them again."), code="unproven")
+    if report.supersedes is not None:
+        superseded = _locked(report.supersedes)
+        _move(superseded, ReportStatus.SUPERSEDED)
+        superseded.save(update_fields=["status"])
+    report.content_hash = content_hash(report)
+    report.status = ReportStatus.SUBMITTED
+    report.submitted_at = timezone.now()
+    report.submitted_by = actor.user
+    try:
+        with transaction.atomic():
+            report.save(update_fields=["status", "content_hash", "submitted_at", "submitted_by"])
+    except IntegrityError as error:
+        if "epr_report_one_in_force" in str(error):
+            raise Refused(
+                _("Another report of this period was filed in the meantime: correct that one."), code="already_filed"
+            ) from error
+        raise
+    return report
+
+
+@transaction.atomic
+def accept(*, actor: Actor, report: EprReport, note: str = "") -> EprReport:
+    """A regulator of the jurisdiction accepts a submitted report."""
+    return _decide(actor, report, ReportStatus.ACCEPTED, note)
+
+
+@transaction.atomic
+def return_(*, actor: Actor, report: EprReport, note: str) -> EprReport:
+    """A regulator of the jurisdiction returns a submitted report, saying why; the producer may correct it."""
+    if not note.strip():
+        raise Invalid(_("Say why the report is returned."), field="note", code="required")
+    return _decide(actor, report, ReportStatus.RETURNED, note)
+
+
+@transaction.atomic
+def correct(*, actor: Actor, report: EprReport) -> EprReport:
+    """Ask for a correction of a filed report: a report of its own, computed from what is known now.
+
+    The filed one stands as it is until the correction is submitted. Asking twice gives the same correction.
+    """
+    report = _locked(report)
+    actor.require(report.producer, role=Role.OPERATOR)
+    if report.status not in _STANDING:
+        raise Refused(
+            _("Only a report that is filed and not superseded can be corrected; this one is %(status)s.")
+            % {"status": report.get_status_display()},
+            field="status",
+            code="wrong_status",
+        )
+    return _queue(
+        actor,
+        report,
+        scheme=report.scheme,
+        producer=report.producer,
+        jurisdiction=report.jurisdiction,
+        period_start=report.period_start,
+        period_end=report.period_end,
+    )
+
+
+@transaction.atomic
+def withdraw(*, actor: Actor, report: EprReport) -> EprReport:
+    """Give a draft up. What it would have corrected stands."""
+    report = _locked(report)
+    actor.require(report.producer, role=Role.OPERATOR)
+    _move(report, ReportStatus.WITHDRAWN)
+    report.save(update_fields=["status"])
+    return report
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of a correction beside what was filed; either is empty where the other report has no such line."""
+
+    filed: EprReportLine | None
+    corrected: EprReportLine | None
+
+    @property
+    def line(self) -> EprReportLine:
+        """Whichever exists, for its dimensions."""
+        line = self.corrected or self.filed
+        assert line is not None
+        return line
+
+    @property
+    def delta(self) -> Decimal | None:
+        """Corrected less filed; a line that does not exist counts as nothing, an unknown value as unknown."""
+        before = self.filed.value if self.filed else Decimal(0)
+        after = self.corrected.value if self.corrected else Decimal(0)
+        return None if before is None or after is None else after - before
+
+    @property
+    def is_changed(self) -> bool:
+        if self.filed is None or self.corrected is None:
+            return True
+        return figure_of(self.filed) != figure_of(self.corrected)
+
+
+def difference(report: EprReport) -> Sequence[Change]:
+    """A correction line by line against the report as it was filed, whatever was decided on that since."""
+    if report.supersedes_id is None:
+        raise Refused(_("This report corrects no other."), code="no_correction")
+    filed = _by_key(report.supersedes_id)
+    corrected = _by_key(report.pk)
+    return [Change(filed.get(key), corrected.get(key)) for key in dict.fromkeys((*corrected, *filed))]
+
+
+def _by_key(report_id: int) -> dict[tuple[object, ...], EprReportLine]:
+    lines = EprReportLine.objects.filter(report=report_id).select_related("facility", "chemistry").order_by("position")
+    return {figure_of(line).key: line for line in lines}
+
+
+def _decide(actor: Actor, report: EprReport, status: ReportStatus, note: str) -> EprReport:
+    report = _locked(report)
+    place = report.jurisdiction
+    regulators = Organization.objects.filter(mandates__jurisdiction__in=[place.pk, place.parent_id]).distinct()
+    actor.require(*regulators, role=Role.MANAGER, function=Function.REGULATOR)
+    _move(report, status)
+    report.decided_at = timezone.now()
+    report.decided_by = actor.user
+    report.decision_note = note.strip()
+    report.save(update_fields=["status", "decided_at", "decided_by", "decision_note"])
+    return report
+
+
+def _place(scheme: EprScheme, jurisdiction: Jurisdiction | None) -> Jurisdiction:
+    own = scheme.jurisdiction
+    if own is None and jurisdiction is None:
+        raise Invalid(_("This scheme holds nowhere: name a jurisdiction."), field="jurisdiction", code="required")
+    if own is not None and jurisdiction is not None and own != jurisdiction:
+        raise Invalid(
+            _("This scheme is that of %(own)s, not of %(named)s.") % {"own": own, "named": jurisdiction},
+            field="jurisdiction",
+        )
+    place = own or jurisdiction
+    assert place is not None
+    return place
+
+
+def _check_period(start: date, end: date) -> None:
+    if end < start:
+        raise Invalid(_("The period ends before it begins."), field="period_end")
+    if (end - start).days > _LONGEST_DAYS:
+        raise Invalid(_("A period has at most ten years."), field="period_end")
+
+
+def _queue(actor: Actor, corrects: EprReport | None, **asked: object) -> EprReport:
+    """A new queued report, or the equal one that is already being worked on."""
+    try:
+        with transaction.atomic():
+            report = EprReport.objects.create(**asked, supersedes=corrects, requested_by=actor.user)
+            EprReportProgress.objects.create(report=report, heartbeat_at=timezone.now())
+            return report
+    except IntegrityError as error:
+        if "epr_report_one_open" not in str(error):
+            raise
+    existing = EprReport.objects.select_related("supersedes").filter(**asked, status__in=OPEN_REPORTS).first()
+    if existing is None:  # it was filed or withdrawn in this very moment
+        raise Refused(_("Somebody else is working on the same report; try again."), code="busy")
+    if existing.supersedes != corrects:
+        raise Refused(
+            _("Report %(report)s of the same period is being worked on: submit or withdraw it first.")
+            % {"report": existing.pk},
+            code="open_report",
+        )
+    return existing
+
+
+def _reset_progress(report: EprReport) -> None:
+    EprReportProgress.objects.filter(report=report).update(percent=0, step="", heartbeat_at=timezone.now())
+
+
+def _locked(report: EprReport) -> EprReport:
+    return (
+        EprReport.objects.select_for_update(of=("self",))
+        .select_related("scheme", "producer", "jurisdiction", "supersedes")
+        .get(pk=report.pk)
+    )
+
+
+def _check_move(report: EprReport, status: ReportStatus) -> None:
+    if (report.status, status) not in REPORT_MOVES:
+        raise Refused(
+            _("This report is %(status)s, so it cannot become %(wanted)s.")
+            % {"status": report.get_status_display(), "wanted": status.label},
+            field="status",
+            code="wrong_status",
+        )
+
+
+def _move(report: EprReport, status: ReportStatus) -> None:
+    _check_move(report, status)
+    report.status = status

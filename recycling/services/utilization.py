@@ -1,0 +1,182 @@
+"""Computing capacity utilization: asked for by a person or by the daily schedule, carried out by a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import structlog
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.errors import Forbidden, Invalid
+from accounts.models import Function, Role
+from recycling.models import UtilizationRun
+from recycling.queries.utilization import BACKLOG, LINE_DAYS
+
+#: How many days are computed in one transaction, and for how many a run may be asked.
+CHUNK_DAYS = 92
+LONGEST_DAYS = 10 * 366
+
+#: The daily run looks this far back: late charges and corrections of the last weeks change their days.
+DAILY_DAYS = 35
+
+#: After what silence a run is taken from its worker.
+SILENCE = timedelta(seconds=60)
+
+#: Runs write the same rows, so they take turns: the number names the turn.
+_TURN = 0x52_45_4C_01
+
+_WRITE_DAYS = f"""
+    INSERT INTO recycling_utilizationsnapshot
+        (line_id, day, basis, processed_kg, nameplate_kg, available_kg, computed_at)
+    SELECT line_id, day, basis, processed_kg, nameplate_kg, available_kg, statement_timestamp()
+    FROM ({LINE_DAYS}) computed
+    ORDER BY line_id, day
+    ON CONFLICT (line_id, day) DO UPDATE SET
+        basis = excluded.basis, processed_kg = excluded.processed_kg, nameplate_kg = excluded.nameplate_kg,
+        available_kg = excluded.available_kg, computed_at = excluded.computed_at
+"""  # noqa: S608 - composed of constants
+
+_WRITE_BACKLOG = f"""
+    INSERT INTO recycling_backlogsnapshot
+        (plant_id, day, feed, waiting_kg, in_transit_kg, scheduled_kg, unweighed, computed_at)
+    SELECT plant_id, day, feed, waiting_kg, in_transit_kg, scheduled_kg, unweighed, statement_timestamp()
+    FROM ({BACKLOG}) computed
+    ORDER BY plant_id, feed
+    ON CONFLICT (plant_id, day, feed) DO UPDATE SET
+        waiting_kg = excluded.waiting_kg, in_transit_kg = excluded.in_transit_kg,
+        scheduled_kg = excluded.scheduled_kg, unweighed = excluded.unweighed, computed_at = excluded.computed_at
+"""  # noqa: S608 - composed of constants
+
+log = structlog.get_logger(__name__)
+
+
+@transaction.atomic
+def request(*, actor: Actor, from_day: date, to_day: date) -> UtilizationRun:
+    """Ask for utilization of the days from `from_day` to `to_day`. An equal run that still waits is returned.
+
+    Operators of recyclers and of regulators may.
+    """
+    if (
+        not any(
+            actor.may(membership.organization, role=Role.OPERATOR, function=function)
+            for membership in actor.memberships
+            for function in (Function.RECYCLER, Function.REGULATOR)
+        )
+        and not actor.user.is_superuser
+    ):
+        raise Forbidden(_("This needs the role operator in a recycler or a regulator."))
+    if to_day < from_day:
+        raise Invalid(_("The period ends before it begins."), field="to_day")
+    if (to_day - from_day).days > LONGEST_DAYS:
+        raise Invalid(_("A period has at most ten years."), field="to_day")
+    if from_day > timezone.now().date() + timedelta(days=1):  # a day begins in the east first
+        raise Invalid(_("These days have not begun."), field="from_day", code="in_future")
+    waiting = UtilizationRun.objects.filter(
+        from_day=from_day, to_day=to_day, status=UtilizationRun.Status.QUEUED
+    ).first()
+    return waiting or UtilizationRun.objects.create(
+        from_day=from_day, to_day=to_day, requested_by=actor.user, heartbeat_at=timezone.now()
+    )
+
+
+def schedule(*, days: int = DAILY_DAYS) -> UtilizationRun:
+    """The run of the daily schedule: the last `days` days. One that still waits is returned."""
+    to_day = timezone.now().date() + timedelta(days=1)  # days that have not begun at a plant are left out there
+    run, _is_new = UtilizationRun.objects.get_or_create(
+        from_day=to_day - timedelta(days=days),
+        to_day=to_day,
+        status=UtilizationRun.Status.QUEUED,
+        requested_by=None,
+        defaults={"heartbeat_at": timezone.now()},
+    )
+    return run
+
+
+def run(run_id: int) -> bool:
+    """Carry out a queued run. `False` if there is nothing to do: it is not queued, or another worker has it.
+
+    Safe to be killed anywhere and to run beside others: what it writes depends on nothing but the database.
+    """
+    claimed = _claim(run_id)
+    if claimed is None:
+        return False
+    try:
+        chunks = list(_chunks(claimed.from_day, claimed.to_day))
+        for number, (start, end) in enumerate(chunks, start=1):
+            _compute(start, end)
+            _note(run_id, progress=95 * number // len(chunks))
+        _compute_backlog()
+    except Exception as error:
+        log.exception("utilization_failed", run=run_id)
+        _note(
+            run_id,
+            status=UtilizationRun.Status.FAILED,
+            finished_at=timezone.now(),
+            message=_("The computation failed (%(error)s).") % {"error": type(error).__name__},
+        )
+        return False
+    _note(run_id, status=UtilizationRun.Status.DONE, progress=100, finished_at=timezone.now())
+    return True
+
+
+@transaction.atomic
+def take_up_silent(*, silence: timedelta = SILENCE) -> list[int]:
+    """Queue again what nobody has worked on for `silence`: runs whose worker died, and queued ones whose message was
+    lost. Returns their ids, to be sent; they count as heard of from now.
+    """
+    silent = list(
+        UtilizationRun.objects.select_for_update(skip_locked=True)
+        .filter(
+            status__in=(UtilizationRun.Status.QUEUED, UtilizationRun.Status.RUNNING),
+            heartbeat_at__lt=timezone.now() - silence,
+        )
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    UtilizationRun.objects.filter(pk__in=silent).update(
+        status=UtilizationRun.Status.QUEUED, heartbeat_at=timezone.now()
+    )
+    return silent
+
+
+@transaction.atomic
+def _claim(run_id: int) -> UtilizationRun | None:
+    claimed = (
+        UtilizationRun.objects.select_for_update(skip_locked=True)
+        .filter(pk=run_id, status=UtilizationRun.Status.QUEUED)
+        .first()
+    )
+    if claimed is not None:
+        _note(run_id, status=UtilizationRun.Status.RUNNING, progress=0, message="")
+    return claimed
+
+
+def _note(run_id: int, **values: object) -> None:
+    UtilizationRun.objects.filter(pk=run_id).update(heartbeat_at=timezone.now(), **values)
+
+
+def _chunks(start: date, end: date) -> Iterator[tuple[date, date]]:
+    while start <= end:
+        last = min(end, start + timedelta(days=CHUNK_DAYS - 1))
+        yield start, last
+        start = last + timedelta(days=1)
+
+
+@transaction.atomic
+def _compute(start: date, end: date) -> None:
+    """Write the days from `start` to `end` of all lines: one statement, so one snapshot, taken when it is our turn."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+        cursor.execute(_WRITE_DAYS, {"from": start, "to": end})
+
+
+@transaction.atomic
+def _compute_backlog() -> None:
+    """Write what is waiting at each plant today, and coming to it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+        cursor.execute(_WRITE_BACKLOG, {"plants": None})

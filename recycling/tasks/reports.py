@@ -1,0 +1,68 @@
+"""EPR reports in the background, and the sweep that takes up whatever a lost message or a dead worker left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from celery import shared_task
+from django.db import transaction
+
+from collection.tasks import imports
+from recycling.models import EprReport
+from recycling.services import factors, report_figures, reports
+from recycling.tasks import utilization
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="recycling.compute_report")
+def compute_report(report_id: int) -> None:
+    """Compute the report if it is still queued. Sending it twice does it once."""
+    report_figures.compute(report_id)
+
+
+def enqueue(report: EprReport) -> EprReport:
+    """Have a worker compute the report once what is being done is committed. If the broker cannot be reached then, the
+    sweep finds the report.
+    """
+    transaction.on_commit(partial(compute_report.delay, report.pk), robust=True)
+    return report
+
+
+def request(**wanted: Any) -> EprReport:
+    """As `services.reports.request`, and have a worker compute it."""
+    return enqueue(reports.request(**wanted))
+
+
+def recompute(**wanted: Any) -> EprReport:
+    """As `services.reports.recompute`, and have a worker compute it."""
+    return enqueue(reports.recompute(**wanted))
+
+
+def correct(**wanted: Any) -> EprReport:
+    """As `services.reports.correct`, and have a worker compute it."""
+    return enqueue(reports.correct(**wanted))
+
+
+@shared_task(name="recycling.sweep")
+def sweep() -> None:
+    """Take up pending work of every kind. One kind that fails does not keep the others."""
+    kinds: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("factors", factors.refresh),
+        ("reports", _sweep_reports),
+        ("utilization", utilization.sweep),
+        ("imports", imports.requeue_stale),
+    )
+    for kind, take_up in kinds:
+        try:
+            take_up()
+        except Exception:
+            log.exception("sweep_failed", kind=kind)
+
+
+def _sweep_reports() -> None:
+    for report_id in report_figures.take_up_silent():
+        compute_report.delay(report_id)
