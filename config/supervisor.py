@@ -37,9 +37,9 @@ def check_port(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise Failure(
-                f"Port {port} of 127.0.0.1 cannot be used ({error.strerror}). Choose another: make demo PORT={port + 1}"
+                f"Port {port} of 127.0.0.1 cannot be used ({error}). Choose another: make demo PORT={port + 1}"
             ) from error
 
 
@@ -57,10 +57,21 @@ def prepare(*, fresh: bool = False) -> None:
         kept = servers.has_data()
         _say("resuming the data in .local/ (FRESH=1 starts clean)" if kept else "starting on clean data in .local/")
     servers.ensure()
-    if subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=servers.PROJECT, check=False
-    ).returncode:
+    if _manage("migrate", "--verbosity=0"):
         raise Failure("The database could not be brought up to date; the message is above.")
+
+
+def load_demo() -> None:
+    """Load the example world, or what is missing of it."""
+    if not any(servers.PROJECT.glob("*/management/commands/demo.py")):
+        _say("this version has no example world to load")
+    elif _manage("demo", "--no-serve"):
+        raise Failure("The example world could not be loaded; the message is above.")
+
+
+def _manage(*command: str) -> int:
+    """Run a command of manage.py and return its exit status."""
+    return subprocess.run([sys.executable, "manage.py", *command], cwd=servers.PROJECT, check=False).returncode
 
 
 @contextlib.contextmanager
@@ -169,17 +180,22 @@ def _say(message: str) -> None:
 
 
 def main() -> None:
-    """Serve what is in the database."""
+    """Serve what is in the database, after loading the example world into it if asked to."""
     parser = argparse.ArgumentParser(prog="python -m config.supervisor", description="Run Relode on this machine.")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--fresh", action="store_true", help="delete the development data first")
+    parser.add_argument("--demo", action="store_true", help="load the example world first")
     options = parser.parse_args()
     try:
         check_port(options.port)
         prepare(fresh=options.fresh)
+        if options.demo:
+            load_demo()
         serve(options.port)
     except (Failure, embedded.ServerError) as problem:
         sys.exit(f"relode: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":
