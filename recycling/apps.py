@@ -7,3 +7,12 @@ class RecyclingConfig(AppConfig):
 
     name = "recycling"
     verbose_name = _("Recycling")
+
+    def ready(self) -> None:
+        from collection.imports.engine import IMPORTERS
+        from collection.models import ImportRun
+        from recycling.imports.intake_weighings import IntakeWeighingImporter
+        from recycling.imports.market_placements import MarketPlacementImporter
+
+        IMPORTERS[ImportRun.Kind.MARKET_PLACEMENTS] = MarketPlacementImporter
+        IMPORTERS[ImportRun.Kind.INTAKE_WEIGHINGS] = IntakeWeighingImporter

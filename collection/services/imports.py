@@ -16,6 +16,20 @@ from collection.models import ImportRun
 MAX_UPLOAD = 50 * 1024**2
 
 
+def check(*, actor: Actor, organization: Organization, functions: frozenset[Function] = frozenset()) -> None:
+    """Raise `Forbidden` unless the actor may import in the name of `organization`, and that is one of `functions`; with
+    none named, any but a regulator, whose part it is to read.
+    """
+    actor.require(organization, role=Role.OPERATOR)
+    allowed = functions or frozenset(Function) - {Function.REGULATOR}
+    if not actor.user.is_superuser and not allowed & set(organization.functions):
+        raise Forbidden(
+            _("This needs an organization that is one of: %(functions)s.")
+            % {"functions": ", ".join(sorted(str(function.label) for function in allowed))},
+            field="organization",
+        )
+
+
 @transaction.atomic
 def request(
     *,
@@ -28,20 +42,11 @@ def request(
     skip_bad_rows: bool = False,
     functions: frozenset[Function] = frozenset(),
 ) -> ImportRun:
-    """Note that a file is to be imported in the name of `organization`, which must have one of `functions`; with none
-    named, any but that of a regulator, whose part it is to read.
+    """Note that a file is to be imported in the name of `organization` (see `check`).
 
     Without `content` the caller reads the file itself, and nobody else takes the import up.
     """
-    actor.require(organization, role=Role.OPERATOR)
-    if not actor.user.is_superuser:
-        allowed = functions or frozenset(Function) - {Function.REGULATOR}
-        if not allowed & set(organization.functions):
-            raise Forbidden(
-                _("This needs an organization that is one of: %(functions)s.")
-                % {"functions": ", ".join(sorted(str(function.label) for function in allowed))},
-                field="organization",
-            )
+    check(actor=actor, organization=organization, functions=functions)
     if kind not in ImportRun.Kind.values:
         raise Invalid(_("There is no such kind of import."), field="kind")
     if content is not None:
