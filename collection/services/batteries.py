@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, Sum
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -20,35 +20,43 @@ from collection.models import (
     BatteryModel,
     BatteryStatus,
     Chemistry,
-    Composition,
     Condition,
     CustodyKind,
     Facility,
     Identifier,
     Jurisdiction,
+    Shipment,
+    ShipmentLine,
 )
 from collection.services import custody
-from collection.units import Unit, to_kg
-from collection.validators import is_vin
+from collection.services.contents import Intensities, settle_content
+from collection.services.identifiers import NewIdentifier, check_identifiers, find, find_to_collect
+from collection.services.storage import check_storage
+from collection.units import Unit, check_mass
 
-type Key = tuple[str, str, str]
+__all__ = [
+    "Intensities",
+    "NewBattery",
+    "NewIdentifier",
+    "correct",
+    "find",
+    "find_to_collect",
+    "give_up",
+    "give_up_scanned",
+    "identify",
+    "register",
+    "register_many",
+    "register_scanned",
+    "report_found",
+    "report_lost",
+    "settle_content",
+]
 
-#: Contents are kept to a millionth of a kilowatt-hour.
-CONTENT_STEP = Decimal("0.000001")
+#: No battery is heavier (100 t): what is, is a slip of the pen.
+HEAVIEST_KG = Decimal(100_000)
 
-
-@dataclass(frozen=True)
-class NewIdentifier:
-    """An identifier as somebody read it: scheme, value, and who issued it (empty for a VIN)."""
-
-    scheme: str
-    value: str
-    issuer: str = ""
-
-    @property
-    def key(self) -> Key:
-        value = self.value.strip()
-        return (self.scheme, self.issuer.strip(), value.upper() if self.scheme == Identifier.Scheme.VIN else value)
+#: The largest rated energy that is stored.
+LARGEST_KWH = Decimal("99999.999")
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,7 @@ def register_many(
     made = _create(actor, organization, batteries, fields, is_simulated)
     if facility is not None and occurred_at is not None:
         given_up = custody.lock_batteries(battery.pk for battery in made)
+        check_storage(facility, given_up, [], {}, field="facility")
         custody.move_batteries(
             given_up,
             actor=actor,
@@ -135,7 +144,7 @@ def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer:
     (battery,) = custody.lock_batteries([battery.pk])
     actor.require(battery.registered_by, battery.facility.operator if battery.facility else None)
     new = NewIdentifier(scheme, value, issuer)
-    _check_identifiers(actor, [NewBattery([new])], ["value"])
+    check_identifiers(actor, [[new]], ["value"])
     scheme, issuer, value = new.key
     Identifier.objects.create(battery=battery, scheme=scheme, issuer=issuer, value=value)
     return battery
@@ -146,6 +155,8 @@ def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: 
     """A battery in use, or in its further use, is given up at `facility`."""
     actor.require(facility.operator)
     (battery,) = custody.lock_batteries([battery.pk])
+    _require_status(battery, BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)
+    check_storage(facility, [battery], [], {}, field="facility")
     custody.move_batteries(
         [battery],
         actor=actor,
@@ -158,13 +169,36 @@ def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: 
     return battery
 
 
+def give_up_scanned(*, actor: Actor, identifier: NewIdentifier, facility: Facility, occurred_at: datetime) -> Battery:
+    """As `give_up`, for whoever has the battery in hand and reads its identifier, known to it before or not."""
+    actor.require(facility.operator)
+    battery = find_to_collect(actor, facility, [identifier]).get(identifier.key)
+    if battery is None:
+        raise Refused(
+            _("No battery in use goes by “%(value)s”; register it.") % {"value": identifier.value},
+            field="identifier",
+            code="unknown",
+        )
+    return give_up(actor=actor, battery=battery, facility=facility, occurred_at=occurred_at)
+
+
 @transaction.atomic
 def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason: str) -> Battery:
-    """A battery at a facility was lost or destroyed. It can be found again."""
+    """A battery at a facility or on a truck was lost or destroyed. It can be found again.
+
+    Who has it in custody says so. On a truck it is taken off the shipment, which is received without it.
+    """
+    on_the_road = Battery.objects.filter(pk=battery.pk).values("shipment")
+    list(Shipment.objects.select_for_update(of=("self",)).filter(pk__in=on_the_road))  # before the battery, as ever
     (battery,) = custody.lock_batteries([battery.pk])
-    actor.require(battery.facility.operator if battery.facility else None)
-    if not reason.strip():
-        raise Invalid(_("Say what happened."), field="reason")
+    place = custody.Place(facility=battery.facility, shipment=battery.shipment)
+    actor.require(place.holder or battery.registered_by)
+    _require_status(battery, BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT)
+    reason = _checked_reason(reason)
+    if battery.shipment_id is not None:
+        ShipmentLine.objects.filter(
+            battery=battery, shipment=battery.shipment_id, outcome=ShipmentLine.Outcome.OPEN
+        ).update(outcome=ShipmentLine.Outcome.REMOVED, reason=reason)
     custody.move_batteries(
         [battery],
         actor=actor,
@@ -182,6 +216,7 @@ def report_found(*, actor: Actor, battery: Battery, facility: Facility, occurred
     """A lost battery was found again, at `facility`."""
     actor.require(facility.operator)
     (battery,) = custody.lock_batteries([battery.pk])
+    _require_status(battery, BatteryStatus.LOST)
     custody.move_batteries(
         [battery],
         actor=actor,
@@ -193,92 +228,85 @@ def report_found(*, actor: Actor, battery: Battery, facility: Facility, occurred
     return battery
 
 
-def weigh(batteries: Sequence[Battery], masses: Mapping[int, tuple[Decimal, str]]) -> None:
-    """Note new masses (value, unit) on locked batteries, and settle their contents again. Two statements."""
-    intensities = Intensities()
-    changed = []
-    for battery in batteries:
-        if battery.pk in masses:
-            battery.mass_value, battery.mass_unit = masses[battery.pk]
-            settle_content(battery, intensities)
-            changed.append(battery)
-    Battery.objects.bulk_update(changed, ["mass_value", "mass_unit", "composition", "content_kwh"], batch_size=10_000)
+class Corrections(TypedDict, total=False):
+    """What may be corrected of a battery; what is left out stays, and `None` says that it is not known."""
+
+    model: BatteryModel | None
+    producer: Organization | None
+    chemistry: Chemistry | None
+    rated_kwh: Decimal | None
+    placed_in: Jurisdiction | None
+    placed_on: date | None
+    mass_value: Decimal | None
+    mass_unit: str
 
 
-@dataclass(frozen=True)
-class Intensity:
-    """A composition with the sum of what it lists, in kg per kWh."""
+@transaction.atomic
+def correct(
+    *, actor: Actor, battery: Battery, reason: str, corrected_at: datetime | None = None, **changes: Unpack[Corrections]
+) -> Battery:
+    """What was said of a battery was wrong. Row and contents change; the ledger says so, and why, in a further entry.
 
-    composition: Composition
-    listed_kg_per_kwh: Decimal
-
-
-class Intensities:
-    """Every composition, read once (one query): they are a few dozen rows."""
-
-    def __init__(self) -> None:
-        rows = Composition.objects.annotate(listed=Sum("elements__kg_per_kwh"))
-        self.by_id = {row.pk: Intensity(row, row.listed or Decimal(0)) for row in rows}
-        self.defaults = {i.composition.chemistry_id: i for i in self.by_id.values() if i.composition.is_default}
-
-    def of(self, battery: Battery) -> Intensity | None:
-        """A model's own composition goes before the default of the chemistry."""
-        if battery.model is not None and battery.model.composition_id is not None:
-            return self.by_id[battery.model.composition_id]
-        return self.defaults.get(battery.chemistry_id or "")
-
-
-def settle_content(battery: Battery, intensities: Intensities) -> None:
-    """Set what the contents of `battery` are computed from (DESIGN.md section 3, “Content”); saves nothing.
-
-    Energy is the battery's own or its model's rated energy; without one it is mass / pack kg per kWh. It is lowered until the listed contents fit into the mass.
+    Whoever registered it or has it in custody may. What its model said and nobody said otherwise (producer, chemistry)
+    follows a corrected model. Refused once it is charged into a batch: figures rest on what it was charged as.
     """
-    model = battery.model
-    intensity = intensities.of(battery)
-    if intensity is None:
-        battery.composition, battery.content_kwh = None, None
-        return
-    mass = to_kg(battery.mass_value, battery.mass_unit) if battery.mass_value is not None else None
-    if mass is None and model is not None:
-        mass = model.mass_kg
-    energy = battery.rated_kwh or (model.rated_kwh if model is not None else None)
-    if energy is None and mass is not None and intensity.composition.pack_kg_per_kwh:
-        energy = mass / intensity.composition.pack_kg_per_kwh
-    if energy is not None and mass is not None and energy * intensity.listed_kg_per_kwh > mass:
-        energy = mass / intensity.listed_kg_per_kwh
-    if energy is not None:
-        energy = energy.quantize(CONTENT_STEP, rounding="ROUND_DOWN")
-    battery.composition = intensity.composition
-    battery.content_kwh = energy or None
+    (battery,) = custody.lock_batteries([battery.pk])
+    place = custody.Place(facility=battery.facility, shipment=battery.shipment)
+    actor.require(battery.registered_by, place.holder)
+    reason = _checked_reason(reason)
+    if battery.status == BatteryStatus.CONSUMED:
+        raise Refused(_("The battery was charged into a batch; take it out to correct it."), code="wrong_status")
+    before = {name: getattr(battery, name) for name in Corrections.__annotations__}
+    old_model = battery.model
+    for name, value in changes.items():
+        setattr(battery, name, value)
+    if "model" in changes:
+        _follow_model(battery, old_model, changes)
+    if all(getattr(battery, name) == value for name, value in before.items()):
+        raise Invalid(_("This changes nothing."), code="unchanged")
+    _check_amounts(battery.mass_value, battery.mass_unit, battery.rated_kwh, "")
+    settle_content(battery, Intensities())
+    battery.save(update_fields=[*before, "form", "composition", "content_kwh"])
+    battery.refresh_from_db(fields=["mass_kg"])
+    custody.note_batteries(
+        [battery],
+        actor=actor,
+        kind=CustodyKind.CORRECTED,
+        occurred_at=corrected_at or timezone.now(),
+        note=reason,
+        masses={battery.pk: battery.mass_kg} if "mass_value" in changes or "mass_unit" in changes else None,
+        corrects=battery.events.exclude(kind=CustodyKind.CORRECTED).order_by("-sequence").first(),
+        time_field="corrected_at",
+    )
+    return battery
 
 
-def find(actor: Actor, identifiers: Iterable[NewIdentifier]) -> dict[Key, Battery]:
-    """The batteries that go by the given identifiers, of those that the actor may see, in one query."""
-    keys = {identifier.key for identifier in identifiers}
-    matches = Identifier.objects.filter(
-        value__in={key[2] for key in keys}, battery__in=Battery.objects.visible_to(actor.user).values("pk")
-    ).select_related("battery")
-    return {(m.scheme, m.issuer, m.value): m.battery for m in matches if (m.scheme, m.issuer, m.value) in keys}
+def _follow_model(battery: Battery, old: BatteryModel | None, changes: Corrections) -> None:
+    new = battery.model
+    if "producer" not in changes and battery.producer_id == (old.producer_id if old else None):
+        battery.producer = new.producer if new else None
+    if "chemistry" not in changes and battery.chemistry_id == (old.chemistry_id if old else None):
+        battery.chemistry = new.chemistry if new else None
+    if new is not None:
+        battery.form = new.form
 
 
-def find_to_collect(actor: Actor, facility: Facility, identifiers: Sequence[NewIdentifier]) -> dict[Key, Battery]:
-    """The batteries with the given identifiers that may be given up at `facility` now: those there, and those in use.
+def _require_status(battery: Battery, *statuses: BatteryStatus) -> None:
+    if battery.status not in statuses:
+        raise Refused(
+            _("%(battery)s is %(status)s.") % {"battery": battery, "status": battery.get_status_display()},
+            field="battery",
+            code="wrong_status",
+        )
 
-    Whoever holds a battery in hand may scan it, so a battery in use is recognized even if the actor never saw it.
-    """
-    keys = {identifier.key for identifier in identifiers}
-    matches = Identifier.objects.filter(
-        Q(battery__facility=facility)
-        | Q(
-            battery__status__in=[
-                BatteryStatus.IN_USE,
-                BatteryStatus.SECOND_LIFE,
-                BatteryStatus.LOST,
-            ]
-        ),
-        value__in={key[2] for key in keys},
-    ).select_related("battery")
-    return {(m.scheme, m.issuer, m.value): m.battery for m in matches if (m.scheme, m.issuer, m.value) in keys}
+
+def _checked_reason(reason: str) -> str:
+    reason = reason.strip()
+    if not reason:
+        raise Invalid(_("Give a reason."), field="reason", code="required")
+    if len(reason) > 500:
+        raise Invalid(_("Give at most %(longest)s characters.") % {"longest": 500}, field="reason")
+    return reason
 
 
 def register_scanned(
@@ -300,7 +328,9 @@ def _create(
     actor: Actor, organization: Organization, batteries: Sequence[NewBattery], fields: Sequence[str], is_simulated: bool
 ) -> list[Battery]:
     """Write the rows; `fields` names each battery in errors. Five statements, however many there are."""
-    _check_identifiers(actor, batteries, fields)
+    check_identifiers(actor, [new.identifiers for new in batteries], fields)
+    for where, new in zip(fields, batteries, strict=True):
+        _check_amounts(new.mass_value, new.mass_unit, new.rated_kwh, where.rpartition("identifier")[0])
     intensities = Intensities()
     rows = [_row(new, organization, intensities, is_simulated) for new in batteries]
     try:
@@ -318,6 +348,15 @@ def _create(
             ) from error
         raise
     return made
+
+
+def _check_amounts(mass_value: Decimal | None, mass_unit: str, rated_kwh: Decimal | None, prefix: str) -> None:
+    if mass_value is not None:
+        kilograms = check_mass(mass_value, mass_unit, field=f"{prefix}mass_value", unit_field=f"{prefix}mass_unit")
+        if kilograms > HEAVIEST_KG:
+            raise Invalid(_("No battery is heavier than %(kg)s kg.") % {"kg": HEAVIEST_KG}, field=f"{prefix}mass_value")
+    if rated_kwh is not None and not (rated_kwh.is_finite() and 0 < rated_kwh <= LARGEST_KWH):
+        raise Invalid(_("The rated energy is more than nothing."), field=f"{prefix}rated_kwh")
 
 
 def _row(new: NewBattery, organization: Organization, intensities: Intensities, is_simulated: bool) -> Battery:
@@ -338,44 +377,3 @@ def _row(new: NewBattery, organization: Organization, intensities: Intensities, 
     )
     settle_content(battery, intensities)
     return battery
-
-
-def _check_identifiers(actor: Actor, batteries: Sequence[NewBattery], fields: Sequence[str]) -> None:
-    seen: dict[Key, str] = {}
-    for where, new in zip(fields, batteries, strict=True):
-        if not new.identifiers:
-            raise Invalid(_("A battery needs at least one identifier."), field=where, code="required")
-        for identifier in new.identifiers:
-            scheme, issuer, value = key = identifier.key
-            if scheme not in Identifier.Scheme.values:
-                raise Invalid(_("“%(scheme)s” is no scheme of identifiers.") % {"scheme": scheme}, field=where)
-            if not value:
-                raise Invalid(_("An identifier may not be empty."), field=where)
-            if scheme == Identifier.Scheme.VIN and not is_vin(value):
-                raise Invalid(
-                    _("“%(value)s” is not a valid VIN: 17 characters, no I, O or Q, and a right check digit.")
-                    % {"value": value},
-                    field=where,
-                    code="vin",
-                )
-            if scheme == Identifier.Scheme.VIN and issuer:
-                raise Invalid(_("A VIN has no issuer."), field=where)
-            if key in seen:
-                raise Invalid(_("“%(value)s” stands here twice.") % {"value": value}, field=where, code="duplicate")
-            seen[key] = where
-    taken = Identifier.objects.filter(Q(value__in={key[2] for key in seen})).values_list(
-        "scheme", "issuer", "value", "battery"
-    )
-    clashes = [((scheme, issuer, value), battery) for scheme, issuer, value, battery in taken]
-    for key, other in clashes:
-        if key not in seen:
-            continue
-        where = seen[key]
-        if Battery.objects.visible_to(actor.user).filter(pk=other).exists():
-            message = _("“%(value)s” already belongs to battery %(battery)s.") % {
-                "value": key[2],
-                "battery": other,
-            }
-        else:
-            message = _("“%(value)s” already belongs to another battery.") % {"value": key[2]}
-        raise Refused(message, field=where, code="duplicate")

@@ -28,7 +28,7 @@ from collection.models import (
     PickupStatus,
 )
 from collection.services import batteries as battery_services
-from collection.services import custody, shipments
+from collection.services import contents, custody, shipments
 from collection.services.batteries import NewBattery, NewIdentifier
 from collection.services.custody import Place
 from collection.units import Unit, to_kg
@@ -49,20 +49,22 @@ class Scan:
     model: BatteryModel | None = None
 
 
-def lock(pickup: Pickup, *, to: PickupStatus | None = None) -> Pickup:
-    """The pickup as it is now, locked; refused if it may not move to the status `to`."""
-    locked = (
+def lock(pickup: Pickup) -> Pickup:
+    """The pickup as it is now, locked."""
+    return (
         Pickup.objects.select_for_update(of=("self",))
         .select_related("collection_point__facility__operator", "collector", "carrier", "destination__operator")
         .get(pk=pickup.pk)
     )
-    if to is not None and (locked.status, to) not in PICKUP_MOVES:
+
+
+def _require_move(pickup: Pickup, to: PickupStatus) -> None:
+    if (pickup.status, to) not in PICKUP_MOVES:
         raise Refused(
             _("The pickup is %(status)s, so it cannot become %(wanted)s.")
-            % {"status": locked.get_status_display(), "wanted": to.label},
+            % {"status": pickup.get_status_display(), "wanted": to.label},
             code="wrong_status",
         )
-    return locked
 
 
 @transaction.atomic
@@ -114,8 +116,9 @@ def schedule(
     vehicle: str = "",
 ) -> Pickup:
     """The collector sends a carrier, a vehicle and a time window, and says where the batteries go."""
-    pickup = lock(pickup, to=PickupStatus.SCHEDULED)
+    pickup = lock(pickup)
     actor.require(pickup.collector, function=Function.COLLECTOR)
+    _require_move(pickup, PickupStatus.SCHEDULED)
     _check_schedule(pickup, carrier, destination, window_start, window_end)
     pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
     pickup.window_start, pickup.window_end = window_start, window_end
@@ -176,9 +179,10 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     Batteries that are not known yet are registered as given up here. Damaged, defective and recalled ones go into a
     package of their own. The number of statements does not grow with the batteries.
     """
-    pickup = lock(pickup, to=PickupStatus.COLLECTED)
-    assert pickup.carrier is not None and pickup.destination is not None  # pickup_schedule_complete
+    pickup = lock(pickup)
     actor.require(pickup.collector, pickup.carrier)
+    _require_move(pickup, PickupStatus.COLLECTED)
+    assert pickup.carrier is not None and pickup.destination is not None  # pickup_schedule_complete
     custody.check_time(collected_at, field="collected_at")
     if not batteries:
         raise Invalid(_("Scan at least one battery; if there was none, the pickup failed."), field="batteries")
@@ -216,16 +220,18 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
 @transaction.atomic
 def fail(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
     """The truck came in vain; the pickup can be scheduled again."""
-    pickup = lock(pickup, to=PickupStatus.FAILED)
+    pickup = lock(pickup)
     actor.require(pickup.collector, pickup.carrier)
+    _require_move(pickup, PickupStatus.FAILED)
     return _end(pickup, PickupStatus.FAILED, reason)
 
 
 @transaction.atomic
 def cancel(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
     """The pickup is given up; announced batteries are free for another."""
-    pickup = lock(pickup, to=PickupStatus.CANCELLED)
+    pickup = lock(pickup)
     actor.require(pickup.collector, pickup.collection_point.facility.operator)
+    _require_move(pickup, PickupStatus.CANCELLED)
     _end(pickup, PickupStatus.CANCELLED, reason)
     PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
     return pickup
@@ -324,7 +330,7 @@ def _recognize(
             _("Battery %(id)s is already in an open pickup.") % {"id": taken[0]}, field="batteries", code="duplicate"
         )
     ordered = list(locked.values())
-    battery_services.weigh(
+    contents.weigh(
         ordered, {pk: (scan.mass_value, scan.unit) for pk, scan in rows.items() if scan.mass_value is not None}
     )
     changed = [locked[pk] for pk, scan in rows.items() if scan.condition is not None]

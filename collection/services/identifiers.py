@@ -1,0 +1,106 @@
+"""The names that batteries go by: read off a label, checked, and recognized."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.errors import Invalid, Refused
+from collection.models import Battery, BatteryStatus, Facility, Identifier
+from collection.validators import is_vin
+
+type Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class NewIdentifier:
+    """An identifier as somebody read it: scheme, value, and who issued it (empty for a VIN)."""
+
+    scheme: str
+    value: str
+    issuer: str = ""
+
+    @property
+    def key(self) -> Key:
+        value = self.value.strip()
+        return (self.scheme, self.issuer.strip(), value.upper() if self.scheme == Identifier.Scheme.VIN else value)
+
+
+def find(actor: Actor, identifiers: Iterable[NewIdentifier]) -> dict[Key, Battery]:
+    """The batteries that go by the given identifiers, of those that the actor may see, in one query."""
+    keys = {identifier.key for identifier in identifiers}
+    matches = Identifier.objects.filter(
+        value__in={key[2] for key in keys}, battery__in=Battery.objects.visible_to(actor.user).values("pk")
+    ).select_related("battery")
+    return {(m.scheme, m.issuer, m.value): m.battery for m in matches if (m.scheme, m.issuer, m.value) in keys}
+
+
+def find_to_collect(actor: Actor, facility: Facility, identifiers: Sequence[NewIdentifier]) -> dict[Key, Battery]:
+    """The batteries with the given identifiers that may be given up at `facility` now: those there, and those in use.
+
+    Whoever holds a battery in hand may scan it, so a battery in use is recognized even if the actor never saw it.
+    """
+    keys = {identifier.key for identifier in identifiers}
+    matches = Identifier.objects.filter(
+        Q(battery__facility=facility)
+        | Q(
+            battery__status__in=[
+                BatteryStatus.IN_USE,
+                BatteryStatus.SECOND_LIFE,
+                BatteryStatus.LOST,
+            ]
+        ),
+        value__in={key[2] for key in keys},
+    ).select_related("battery")
+    return {(m.scheme, m.issuer, m.value): m.battery for m in matches if (m.scheme, m.issuer, m.value) in keys}
+
+
+def check_identifiers(actor: Actor, batteries: Sequence[Sequence[NewIdentifier]], fields: Sequence[str]) -> None:
+    """Refuse identifiers, given battery by battery, that are malformed, stand twice, or belong to a battery already.
+
+    `fields` names each battery in errors. The other battery is named only if the actor may see it. One or two queries.
+    """
+    seen: dict[Key, str] = {}
+    for where, identifiers in zip(fields, batteries, strict=True):
+        if not identifiers:
+            raise Invalid(_("A battery needs at least one identifier."), field=where, code="required")
+        for identifier in identifiers:
+            _check_form(identifier, where)
+            if identifier.key in seen:
+                raise Invalid(
+                    _("“%(value)s” stands here twice.") % {"value": identifier.key[2]}, field=where, code="duplicate"
+                )
+            seen[identifier.key] = where
+    taken = Identifier.objects.filter(value__in={key[2] for key in seen}).order_by("pk")
+    for scheme, issuer, value, other in taken.values_list("scheme", "issuer", "value", "battery"):
+        key = (scheme, issuer, value)
+        if key not in seen:
+            continue
+        if Battery.objects.visible_to(actor.user).filter(pk=other).exists():
+            message = _("“%(value)s” already belongs to battery %(battery)s.") % {"value": value, "battery": other}
+        else:
+            message = _("“%(value)s” already belongs to another battery.") % {"value": value}
+        raise Refused(message, field=seen[key], code="duplicate")
+
+
+def _check_form(identifier: NewIdentifier, where: str) -> None:
+    scheme, issuer, value = identifier.key
+    if scheme not in Identifier.Scheme.values:
+        raise Invalid(_("“%(scheme)s” is no scheme of identifiers.") % {"scheme": scheme}, field=where)
+    if not value:
+        raise Invalid(_("An identifier may not be empty."), field=where)
+    if len(value) > 100 or len(issuer) > 100:
+        raise Invalid(_("Give at most %(longest)s characters.") % {"longest": 100}, field=where)
+    if scheme == Identifier.Scheme.VIN and not is_vin(value):
+        raise Invalid(
+            _("“%(value)s” is not a valid VIN: 17 characters, no I, O or Q, and a right check digit.")
+            % {"value": value},
+            field=where,
+            code="vin",
+        )
+    if scheme == Identifier.Scheme.VIN and issuer:
+        raise Invalid(_("A VIN has no issuer."), field=where)
