@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 import urllib.request
 import zipfile
 
@@ -87,7 +88,8 @@ def download_uv():
         if wheel is None:
             fail("There is no uv wheel for this machine (%s %s)." % (sys.platform, platform.machine()))
         with tempfile.TemporaryFile() as file:
-            with urllib.request.urlopen(wheel["url"], timeout=300) as answer:
+            address = urllib.parse.urljoin(UV_RELEASES, wheel["url"])  # a mirror may give relative ones
+            with urllib.request.urlopen(address, timeout=300) as answer:
                 shutil.copyfileobj(answer, file)
             file.seek(0)
             if hashlib.sha256(file.read()).hexdigest() != wheel["digests"]["sha256"]:
