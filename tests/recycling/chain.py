@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
+from django.db import transaction
+
 from collection.models import Battery, CustodyKind, Facility, Lot, LotStatus, Material, Shipment
 from collection.services import custody
 from collection.services.custody import Place
@@ -63,6 +65,7 @@ def process(
     return batch, made
 
 
+@transaction.atomic
 def carry(world: World, lots: Sequence[Lot], destination: Facility, *, arrived_at: datetime) -> list[Lot]:
     """Lots from where they are to another plant, as the ledger sees it."""
     origin = Facility.objects.get(pk=lots[0].facility_id)
