@@ -4,12 +4,22 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from accounts.api import auth, organizations
-from collection.api import imports, pickups
+from collection.api import batteries, consents, facilities, imports, pickups, reference, shipments
 
 router = SimpleRouter()
 router.register("pickups", pickups.PickupViewSet)
 router.register("imports", imports.ImportViewSet)
 
+router.register("shipments", shipments.ShipmentViewSet)
+router.register("consents", consents.ConsentViewSet)
+router.register("batteries", batteries.BatteryViewSet)
+router.register("facilities", facilities.FacilityViewSet)
+router.register("permits", facilities.PermitViewSet)
+router.register("collection-points", facilities.CollectionPointViewSet)
+router.register("jurisdictions", reference.JurisdictionViewSet)
+router.register("chemistries", reference.ChemistryViewSet)
+router.register("battery-models", reference.BatteryModelViewSet)
+router.register("materials", reference.MaterialViewSet)
 router.register("organizations", organizations.OrganizationViewSet)
 router.register("memberships", organizations.MembershipViewSet)
 router.register("auth/tokens", auth.TokenViewSet)

@@ -2,6 +2,7 @@ import hashlib
 import json
 from collections.abc import Callable
 
+from django.core.files.uploadedfile import UploadedFile
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -43,6 +44,22 @@ def once(request: Request, act: Callable[[], Response]) -> Response:
         return response
 
 
+class _Body(DjangoJSONEncoder):
+    """A request's body as text that tells one request from another; of a file, what is in it and not just its name."""
+
+    def default(self, o: object) -> object:
+        if isinstance(o, UploadedFile):
+            digest = hashlib.sha256()
+            for chunk in o.chunks():
+                digest.update(chunk)
+            o.seek(0)
+            return digest.hexdigest()
+        try:
+            return super().default(o)
+        except TypeError:
+            return str(o)
+
+
 def _fingerprint(request: Request) -> str:
-    body = json.dumps(request.data, cls=DjangoJSONEncoder, default=str, sort_keys=True)
+    body = json.dumps(request.data, cls=_Body, sort_keys=True)
     return hashlib.sha256(f"{request.method} {request.path} {body}".encode()).hexdigest()

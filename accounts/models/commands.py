@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 class CommandQuerySet(models.QuerySet["Command"]):
     def visible_to(self, user: User | AnonymousUser) -> CommandQuerySet:
-        return self if user.is_superuser else self.filter(user_id=user.pk)
+        return self if user.is_superuser else self.filter(user_id=user.pk or 0)
 
 
 class Command(models.Model):

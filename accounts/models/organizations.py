@@ -40,7 +40,7 @@ def organizations_of(
     user: User | AnonymousUser, *, function: Function | None = None
 ) -> models.QuerySet[Membership, Any]:
     """The organizations that `user` is a member of, as a subquery for `…__in` filters (no query of its own)."""
-    memberships = Membership.objects.filter(user__pk=user.pk)
+    memberships = Membership.objects.filter(user__pk=user.pk or 0)
     if function is not None:
         memberships = memberships.filter(organization__functions__contains=[function])
     return memberships.values("organization")

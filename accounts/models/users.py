@@ -46,7 +46,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     joined_at = models.DateTimeField(_("joined at"), auto_now_add=True)
 
-    objects: ClassVar[UserAccounts] = UserAccounts()  # type: ignore[assignment]
+    objects: ClassVar[UserAccounts] = UserAccounts()
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
@@ -56,10 +56,17 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name_plural = _("users")
         constraints = (models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),)
 
+    #: Asked several times in each request of the admin, and read once.
+    _is_member: bool | None = None
+
     def __str__(self) -> str:
         return self.email
 
     @property
     def is_staff(self) -> bool:
         """Every member of an organization works in the admin; it is scoped to what is theirs."""
-        return self.is_superuser or self.memberships.exists()
+        if self.is_superuser:
+            return True
+        if self._is_member is None:
+            self._is_member = self.memberships.exists()
+        return self._is_member

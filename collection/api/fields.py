@@ -1,10 +1,11 @@
 """Value objects of the services as parts of a request's body."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from rest_framework import serializers
 
-from collection.models import Identifier
+from collection.models import Confidence, Identifier
 from collection.services.batteries import NewIdentifier
 from collection.units import ENTERED_PLACES, Unit
 
@@ -42,3 +43,35 @@ class RecordId(serializers.IntegerField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_value=1, max_value=2**63 - 1, **options)
+
+
+class FirstDay(serializers.DateField):
+    """The first day of a range of days."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"source": "valid.lower", "read_only": True, **options})
+
+
+class LastDay(serializers.DateField):
+    """The last day of a range of days, which the database keeps by the day after it. Null: it has no end."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"source": "valid.upper", "read_only": True, "allow_null": True, **options})
+
+    def to_representation(self, value: date | None) -> str | None:
+        return (value - timedelta(days=1)).isoformat() if value is not None else None
+
+
+class Sourced(serializers.ModelSerializer[Any]):
+    """A fact with its source. `is_unverified` is what a reader must be shown beside it."""
+
+    is_unverified = serializers.SerializerMethodField()
+
+    def get_is_unverified(self, fact: Any) -> bool:
+        """Whether nobody has read it in the named source."""
+        return is_unverified(fact)
+
+
+def is_unverified(fact: Any) -> bool:
+    """Whether nobody has read the fact in its source; one without a source is unverified too."""
+    return not (fact.confidence and Confidence(fact.confidence).is_verified)

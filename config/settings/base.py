@@ -8,6 +8,8 @@ import environ
 from celery.schedules import crontab
 from django.utils.csp import CSP
 
+from config.schema import ENUM_NAMES
+
 from config.settings.admin import *
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -156,6 +158,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": "Electric-vehicle batteries, from the place that gives them up to the metal that comes out of them.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": ENUM_NAMES,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

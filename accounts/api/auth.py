@@ -1,0 +1,171 @@
+"""Logging in and out, tokens, and who one is."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from knox.models import AuthToken
+from rest_framework import exceptions, mixins, serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from accounts.actors import Actor
+from accounts.models import Function, Role, User
+from accounts.services import tokens
+
+
+class LoginAddressThrottle(SimpleRateThrottle):
+    """So many log-ins from one address."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        return str(self.cache_format % {"scope": "login_address", "ident": self.get_ident(request)})
+
+
+class LoginEmailThrottle(SimpleRateThrottle):
+    """So many log-ins for one email, from wherever they come."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        email = request.data.get("email") if isinstance(request.data, dict) else None
+        if not isinstance(email, str):
+            return None
+        digest = hashlib.sha256(email.strip().lower().encode(errors="replace")).hexdigest()
+        return str(self.cache_format % {"scope": "login_email", "ident": digest})
+
+
+class LoginIn(serializers.Serializer[Any]):
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=256, trim_whitespace=False, style={"input_type": "password"})
+
+
+class TokenIn(serializers.Serializer[Any]):
+    expires_in_days = serializers.IntegerField(min_value=1, max_value=tokens.LONGEST_DAYS, default=1)
+
+
+class TokenOut(serializers.Serializer[AuthToken]):
+    """A token by its first characters; the rest is shown once, when it is made."""
+
+    id = serializers.CharField(source="token_key", read_only=True)
+    created_at = serializers.DateTimeField(source="created", read_only=True)
+    expires_at = serializers.DateTimeField(source="expiry", read_only=True)
+    is_current = serializers.SerializerMethodField()
+
+    def get_is_current(self, token: AuthToken) -> bool:
+        """Whether this request was sent with it."""
+        return self.context["request"].auth == token
+
+
+class NewTokenOut(TokenOut):
+    token = serializers.CharField(source="plain", read_only=True)
+
+
+class MembershipOfMine(serializers.Serializer[Any]):
+    id = serializers.IntegerField(read_only=True)
+    organization = serializers.IntegerField(source="organization_id", read_only=True)
+    organization_name = serializers.CharField(source="organization.name", read_only=True)
+    functions = serializers.ListField(
+        child=serializers.ChoiceField(choices=Function.choices), source="organization.functions", read_only=True
+    )
+    role = serializers.ChoiceField(choices=Role.choices, read_only=True)
+
+
+class Me(serializers.Serializer[Any]):
+    id = serializers.IntegerField(source="user.pk", read_only=True)
+    email = serializers.EmailField(source="user.email", read_only=True)
+    name = serializers.CharField(source="user.name", read_only=True)
+    runs_platform = serializers.BooleanField(source="user.is_superuser", read_only=True)
+    memberships = MembershipOfMine(many=True, read_only=True)
+
+
+class LoginView(APIView):
+    """Get a token for an email and a password."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = (LoginAddressThrottle, LoginEmailThrottle)
+
+    @extend_schema(request=LoginIn, responses=NewTokenOut, auth=[])
+    def post(self, request: Request) -> Response:
+        """Log in. The answer is the same for a wrong password, an unknown email and a user who may not log in."""
+        incoming = LoginIn(data=request.data)
+        incoming.is_valid(raise_exception=True)
+        user = authenticate(
+            request, username=incoming.validated_data["email"], password=incoming.validated_data["password"]
+        )
+        if not isinstance(user, User):
+            raise exceptions.AuthenticationFailed(_("Email and password do not match."))
+        token = tokens.create(actor=Actor.of(user))
+        return Response(NewTokenOut(token, context={"request": request}).data)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return "Token"
+
+
+class LogoutView(APIView):
+    """End the token that the request was sent with."""
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Log out."""
+        if isinstance(request.auth, AuthToken):
+            tokens.revoke(actor=Actor.of(request.user), token=request.auth)
+        return Response(status=204)
+
+
+class LogoutAllView(APIView):
+    """End all tokens of the user."""
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Log out everywhere."""
+        tokens.revoke_all(actor=Actor.of(request.user), user=request.user)
+        return Response(status=204)
+
+
+class MeView(APIView):
+    """Who the caller is, and what for."""
+
+    @extend_schema(responses=Me)
+    def get(self, request: Request) -> Response:
+        """Read one's name, memberships and functions."""
+        return Response(Me(Actor.of(request.user)).data)
+
+
+class TokenViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
+    """The caller's own tokens."""
+
+    queryset = AuthToken.objects.all()
+    serializer_class = TokenOut
+    lookup_field = "token_key"
+    lookup_value_regex = "[0-9a-f]{1,25}"
+    pagination_class = None
+    filter_backends = ()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return AuthToken.objects.none()
+        return AuthToken.objects.filter(user=self.request.user).order_by("-created")
+
+    @extend_schema(request=TokenIn, responses={201: NewTokenOut})
+    def create(self, request: Request) -> Response:
+        """Make a token. Its text is in the answer and cannot be read again."""
+        incoming = TokenIn(data=request.data)
+        incoming.is_valid(raise_exception=True)
+        token = tokens.create(actor=Actor.of(request.user), **incoming.validated_data)
+        return Response(NewTokenOut(token, context=self.get_serializer_context()).data, status=201)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, token_key: str) -> Response:
+        """Revoke a token."""
+        tokens.revoke(actor=Actor.of(request.user), token=self.get_object())
+        return Response(status=204)

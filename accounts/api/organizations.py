@@ -1,0 +1,99 @@
+"""Organizations and who works for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.actors import Actor
+from accounts.api.idempotency import once
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from accounts.models import Function, Membership, Organization, Role
+from accounts.services import memberships
+
+
+class OrganizationOut(serializers.ModelSerializer[Organization]):
+    functions = serializers.ListField(child=serializers.ChoiceField(choices=Function.choices), read_only=True)
+
+    class Meta:
+        model = Organization
+        fields = ("id", "name", "functions", "is_simulated")
+        read_only_fields = fields
+
+
+class OrganizationFilter(django_filters.FilterSet):
+    name = django_filters.CharFilter("name", "icontains")
+    function = django_filters.ChoiceFilter(choices=Function.choices, method="with_function")
+
+    class Meta:
+        model = Organization
+        fields = ("is_simulated",)
+
+    def with_function(self, rows: Any, name: str, value: str) -> Any:
+        return rows.with_function(value)
+
+
+class OrganizationViewSet(VisibleViewSet):
+    """Who takes part in the chain."""
+
+    queryset = Organization.objects.all()
+    serializer_class = OrganizationOut
+    filterset_class = OrganizationFilter
+    ordering_fields = ("id", "name")
+
+
+class MembershipOut(serializers.ModelSerializer[Membership]):
+    email = serializers.EmailField(source="user.email", read_only=True)
+    name = serializers.CharField(source="user.name", read_only=True)
+    organization_name = serializers.CharField(source="organization.name", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ("id", "user", "email", "name", "organization", "organization_name", "role")
+        read_only_fields = fields
+
+
+class MemberIn(serializers.Serializer[Any]):
+    organization = VisibleRelatedField(queryset=Organization.objects.all())
+    email = serializers.EmailField(max_length=254)
+    name = serializers.CharField(required=False, allow_blank=True, max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
+
+
+class RoleIn(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class MembershipViewSet(VisibleViewSet):
+    """Who works for the caller's organizations, and in which role."""
+
+    queryset = Membership.objects.select_related("user", "organization")
+    serializer_class = MembershipOut
+    filterset_fields = ("organization", "user", "role")
+
+    @extend_schema(request=MemberIn, responses={201: MembershipOut})
+    def create(self, request: Request) -> Response:
+        """Make a person a member; needs a manager."""
+        return self.command(memberships.add, MemberIn, status=201)
+
+    @extend_schema(request=RoleIn, responses=MembershipOut)
+    @action(detail=True, methods=["post"], url_path="change-role")
+    def change_role(self, request: Request, pk: str) -> Response:
+        """Give a member another role; needs a manager."""
+        return self.command(memberships.change_role, RoleIn, membership=self.get_object())
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """End a membership; needs a manager, or is the member's own decision."""
+
+        def act() -> Response:
+            memberships.remove(actor=Actor.of(request.user), membership=self.get_object())
+            return Response(status=204)
+
+        return once(request, act)

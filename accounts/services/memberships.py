@@ -1,0 +1,92 @@
+"""Who works for an organization, and as what. A manager decides; an organization is never left without one."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.actors import Actor
+from accounts.errors import Invalid, Refused
+from accounts.models import Membership, Organization, Role, User
+
+
+@transaction.atomic
+def add(*, actor: Actor, organization: Organization, email: str, role: str = Role.VIEWER, name: str = "") -> Membership:
+    """Make the person with `email` a member.
+
+    Whoever is not known yet becomes a user without a password, so that the answer does not tell who is known.
+    """
+    organization = _lock(organization)
+    actor.require(organization, role=Role.MANAGER)
+    _check_role(role)
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise Invalid(_("This is no email address."), field="email") from error
+    if len(email) > 254 or len(name) > 150:
+        raise Invalid(_("This is too long."), field="email" if len(email) > 254 else "name")
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        user = User.objects.create_user(email, None, name=name.strip() or email.partition("@")[0][:150])
+    if Membership.objects.filter(user=user, organization=organization).exists():
+        raise Refused(_("%(email)s already is a member.") % {"email": email}, field="email", code="duplicate")
+    return Membership.objects.create(user=user, organization=organization, role=role)
+
+
+@transaction.atomic
+def change_role(*, actor: Actor, membership: Membership, role: str) -> Membership:
+    """Give a member another role."""
+    membership = _settled(actor, membership)
+    actor.require(membership.organization, role=Role.MANAGER)
+    _check_role(role)
+    if role != Role.MANAGER:
+        _require_another_manager(membership)
+    membership.role = role
+    membership.save(update_fields=["role"])
+    return membership
+
+
+@transaction.atomic
+def remove(*, actor: Actor, membership: Membership) -> Membership:
+    """End a membership: a manager's decision, or the member's own. What the member did stays in its name."""
+    membership = _settled(actor, membership)
+    if membership.user_id != actor.user.pk:
+        actor.require(membership.organization, role=Role.MANAGER)
+    _require_another_manager(membership)
+    removed = membership.pk
+    membership.delete()
+    membership.pk = removed
+    return membership
+
+
+def _lock(organization: Organization) -> Organization:
+    """Changes of one organization's members wait for each other, else two managers could remove one another."""
+    return Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+
+
+def _settled(actor: Actor, membership: Membership) -> Membership:
+    _lock(membership.organization)
+    found = Membership.objects.select_related("organization", "user").filter(pk=membership.pk).first()
+    if found is None:
+        raise Refused(_("This membership has ended."), code="gone")
+    return found
+
+
+def _require_another_manager(membership: Membership) -> None:
+    others = Membership.objects.filter(
+        organization=membership.organization, role=Role.MANAGER, user__is_active=True
+    ).exclude(pk=membership.pk)
+    if membership.role == Role.MANAGER and not others.exists():
+        raise Refused(
+            _("%(name)s needs another manager first.") % {"name": membership.organization},
+            field="role",
+            code="last_manager",
+        )
+
+
+def _check_role(role: str) -> None:
+    if role not in Role.values:
+        raise Invalid(_("“%(role)s” is no role.") % {"role": role}, field="role")

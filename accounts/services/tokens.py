@@ -1,0 +1,48 @@
+"""Tokens, by which programs log in. Only their digest is stored; each can be revoked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from knox.models import AuthToken
+
+from accounts.actors import Actor
+from accounts.errors import Forbidden, Invalid, Refused
+from accounts.models import User
+
+#: Nobody needs more at a time, and each is one more that may leak.
+MOST_TOKENS = 50
+LONGEST_DAYS = 366
+
+
+@transaction.atomic
+def create(*, actor: Actor, expires_in_days: int = 1) -> AuthToken:
+    """A new token of the actor; its text stands in `plain`, now and never again."""
+    if not actor.user.is_active:
+        raise Forbidden(_("This user is not active."))
+    if not 1 <= expires_in_days <= LONGEST_DAYS:
+        raise Invalid(_("Give 1 to %(longest)s days.") % {"longest": LONGEST_DAYS}, field="expires_in_days")
+    User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)  # so that the number holds
+    if AuthToken.objects.filter(user=actor.user).count() >= MOST_TOKENS:
+        raise Refused(_("You have %(number)s tokens; revoke some.") % {"number": MOST_TOKENS}, code="too_many")
+    token, plain = AuthToken.objects.create(actor.user, expiry=timedelta(days=expires_in_days))
+    token.plain = plain
+    return token
+
+
+@transaction.atomic
+def revoke(*, actor: Actor, token: AuthToken) -> AuthToken:
+    """End one of the actor's tokens."""
+    if token.user_id != actor.user.pk:
+        raise Forbidden(_("This token is not yours."))
+    AuthToken.objects.filter(pk=token.pk).delete()
+    return token
+
+
+@transaction.atomic
+def revoke_all(*, actor: Actor, user: User) -> int:
+    """End all of a user's tokens, at its own command or in the course of another that was allowed. Returns how many."""
+    ended, _by_model = AuthToken.objects.filter(user=user).delete()
+    return int(ended)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import Prefetch
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from accounts.models import Organization
+from collection.api.custody import LifeMixin
+from collection.api.fields import IdentifierIn, MassField, UnitField
+from collection.models import Battery, BatteryModel, BatteryStatus, Chemistry, Condition, Facility, Identifier
+from collection.models import Jurisdiction as Place
+from collection.services import batteries
+from collection.units import Unit
+
+
+class IdentifierOut(serializers.ModelSerializer[Identifier]):
+    class Meta:
+        model = Identifier
+        fields = ("scheme", "issuer", "value")
+        read_only_fields = fields
+
+
+class BatteryOut(serializers.ModelSerializer[Battery]):
+    identifiers = IdentifierOut(many=True, read_only=True)
+    model_name = serializers.CharField(source="model.name", default="", read_only=True)
+    producer_name = serializers.CharField(source="producer.name", default="", read_only=True)
+    facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
+
+    class Meta:
+        model = Battery
+        fields = (
+            "id", "identifiers", "status", "condition", "state_of_health", "facility", "facility_name", "shipment",
+            "model", "model_name", "producer", "producer_name", "chemistry", "composition", "form", "rated_kwh",
+            "content_kwh", "mass_value", "mass_unit", "mass_kg", "placed_in", "placed_on", "registered_by",
+            "registered_at", "is_simulated",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class RegisterIn(serializers.Serializer[Any]):
+    """A battery, in use, or given up at `facility` at `occurred_at`. What its model says need not be repeated."""
+
+    organization = VisibleRelatedField(queryset=Organization.objects.all())
+    identifiers = serializers.ListField(child=IdentifierIn(), allow_empty=False, max_length=20)
+    model = VisibleRelatedField(queryset=BatteryModel.objects.all(), required=False, allow_null=True)
+    producer = VisibleRelatedField(queryset=Organization.objects.all(), required=False, allow_null=True)
+    chemistry = VisibleRelatedField(queryset=Chemistry.objects.all(), required=False, allow_null=True)
+    rated_kwh = serializers.DecimalField(max_digits=8, decimal_places=3, required=False, allow_null=True)
+    mass_value = MassField(required=False, allow_null=True)
+    mass_unit = UnitField()
+    form = serializers.ChoiceField(choices=BatteryModel.Form.choices, default=BatteryModel.Form.PACK)
+    placed_in = VisibleRelatedField(queryset=Place.objects.all(), required=False, allow_null=True)
+    placed_on = serializers.DateField(required=False, allow_null=True)
+    condition = serializers.ChoiceField(choices=Condition.choices, default=Condition.INTACT)
+    facility = VisibleRelatedField(queryset=Facility.objects.all(), required=False, allow_null=True)
+    occurred_at = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        if data.get("facility") is None and data.get("occurred_at") is not None:
+            raise serializers.ValidationError({"facility": _("Say where the battery was given up.")})
+        return data
+
+
+class PlainIdentifierIn(serializers.Serializer[Any]):
+    scheme = serializers.ChoiceField(choices=Identifier.Scheme.choices)
+    value = serializers.CharField(max_length=100)
+    issuer = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+
+class GiveUpIn(serializers.Serializer[Any]):
+    facility = VisibleRelatedField(queryset=Facility.objects.all())
+    occurred_at = serializers.DateTimeField()
+
+
+class GiveUpScannedIn(GiveUpIn):
+    identifier = IdentifierIn()
+
+
+class LostIn(serializers.Serializer[Any]):
+    occurred_at = serializers.DateTimeField()
+    reason = serializers.CharField(max_length=500)
+
+
+class CorrectIn(serializers.Serializer[Any]):
+    """What is left out stays; null says that it is not known."""
+
+    reason = serializers.CharField(max_length=500)
+    corrected_at = serializers.DateTimeField(required=False)
+    model = VisibleRelatedField(queryset=BatteryModel.objects.all(), required=False, allow_null=True)
+    producer = VisibleRelatedField(queryset=Organization.objects.all(), required=False, allow_null=True)
+    chemistry = VisibleRelatedField(queryset=Chemistry.objects.all(), required=False, allow_null=True)
+    rated_kwh = serializers.DecimalField(max_digits=8, decimal_places=3, required=False, allow_null=True)
+    placed_in = VisibleRelatedField(queryset=Place.objects.all(), required=False, allow_null=True)
+    placed_on = serializers.DateField(required=False, allow_null=True)
+    mass_value = MassField(required=False, allow_null=True)
+    mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
+
+
+class BatteryFilter(django_filters.FilterSet):
+    identifier = django_filters.CharFilter("identifiers__value", "iexact", distinct=True)
+    chemistry = django_filters.CharFilter("chemistry")
+    placed_in = django_filters.CharFilter("placed_in", "startswith")
+    at_jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
+    status = django_filters.ChoiceFilter(choices=BatteryStatus.choices)
+    model = django_filters.NumberFilter("model")
+    producer = django_filters.NumberFilter("producer")
+    facility = django_filters.NumberFilter("facility")
+
+    class Meta:
+        model = Battery
+        fields = ("condition", "form", "is_simulated")
+
+
+class BatteryViewSet(LifeMixin, VisibleViewSet):
+    """Batteries: what they are, where they are, and what happened to them."""
+
+    queryset = Battery.objects.select_related("model", "producer", "facility").prefetch_related(
+        Prefetch("identifiers", Identifier.objects.order_by("pk"))
+    )
+    serializer_class = BatteryOut
+    filterset_class = BatteryFilter
+    ordering_fields = ("id", "placed_on", "registered_at")
+
+    @extend_schema(request=RegisterIn, responses={201: BatteryOut})
+    def create(self, request: Request) -> Response:
+        """Register a battery."""
+        return self.command(batteries.register, RegisterIn, status=201)
+
+    @extend_schema(request=GiveUpScannedIn, responses=BatteryOut)
+    @action(detail=False, methods=["post"], url_path="give-up-scanned")
+    def give_up_scanned(self, request: Request) -> Response:
+        """Take in a battery that was in use, by an identifier read off it."""
+        return self.command(batteries.give_up_scanned, GiveUpScannedIn)
+
+    @extend_schema(request=GiveUpIn, responses=BatteryOut)
+    @action(detail=True, methods=["post"], url_path="give-up")
+    def give_up(self, request: Request, pk: str) -> Response:
+        """Take in a battery that was in use."""
+        return self.command(batteries.give_up, GiveUpIn, battery=self.get_object())
+
+    @extend_schema(request=PlainIdentifierIn, responses=BatteryOut)
+    @action(detail=True, methods=["post"])
+    def identify(self, request: Request, pk: str) -> Response:
+        """Add an identifier."""
+        return self.command(batteries.identify, PlainIdentifierIn, battery=self.get_object())
+
+    @extend_schema(request=LostIn, responses=BatteryOut)
+    @action(detail=True, methods=["post"], url_path="report-lost")
+    def report_lost(self, request: Request, pk: str) -> Response:
+        """The battery was lost or destroyed."""
+        return self.command(batteries.report_lost, LostIn, battery=self.get_object())
+
+    @extend_schema(request=GiveUpIn, responses=BatteryOut)
+    @action(detail=True, methods=["post"], url_path="report-found")
+    def report_found(self, request: Request, pk: str) -> Response:
+        """A lost battery was found again."""
+        return self.command(batteries.report_found, GiveUpIn, battery=self.get_object())
+
+    @extend_schema(request=CorrectIn, responses=BatteryOut)
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        """What was said of the battery was wrong."""
+        return self.command(batteries.correct, CorrectIn, battery=self.get_object())

@@ -1,0 +1,48 @@
+"""The life of a thing, as a part of its resource."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from collection.models import CustodyKind
+from collection.queries.lives import life_of
+
+
+class LifeEntryOut(serializers.Serializer[Any]):
+    """An entry of the custody ledger. `occurred_at` is in the time zone of the place, `recorded_at` in UTC."""
+
+    sequence = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=CustodyKind.choices)
+    occurred_at = serializers.SerializerMethodField()
+    time_zone = serializers.CharField()
+    recorded_at = serializers.DateTimeField()
+    from_place = serializers.CharField()
+    to_place = serializers.CharField()
+    from_organization = serializers.CharField()
+    to_organization = serializers.CharField()
+    status = serializers.CharField()
+    mass_kg = serializers.DecimalField(max_digits=20, decimal_places=11, allow_null=True)
+    reference = serializers.CharField()
+    note = serializers.CharField()
+    by = serializers.CharField()
+    corrects = serializers.IntegerField(allow_null=True)
+    corrected_by = serializers.ListField(child=serializers.IntegerField())
+
+    def get_occurred_at(self, entry: Any) -> str:
+        return str(entry.occurred_at.isoformat())
+
+
+class LifeMixin:
+    """Adds `life/` to a viewset of batteries or lots: whoever may see a thing may see its life."""
+
+    @extend_schema(responses=LifeEntryOut(many=True), filters=False)
+    @action(detail=True, pagination_class=None, filter_backends=())
+    def life(self, request: Request, pk: str) -> Response:
+        """Read the ledger of this thing, from its first entry to its last."""
+        return Response(LifeEntryOut(life_of(self.get_object()), many=True).data)  # type: ignore[attr-defined]

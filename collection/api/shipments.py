@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from accounts.models import Organization
+from collection.api.fields import MassField, RecordId, UnitField
+from collection.models import Consent, Facility, Package, Shipment, ShipmentLine, TransportDocument
+from collection.services import shipments
+from collection.services.shipments import NewLine, NewPackage, ReceivedLine
+
+MOST_LINES = 1000
+
+
+class ShipmentOut(serializers.ModelSerializer[Shipment]):
+    origin_name = serializers.CharField(source="origin.name", read_only=True)
+    destination_name = serializers.CharField(source="destination.name", read_only=True)
+    crosses_border = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Shipment
+        fields = (
+            "id", "status", "reason", "shipper", "origin", "origin_name", "destination", "destination_name",
+            "crosses_border", "carrier", "vehicle", "planned_at", "dispatched_at", "arrived_at", "received_at",
+            "consent", "return_of", "created_at", "is_simulated",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class LineOut(serializers.ModelSerializer[ShipmentLine]):
+    package = serializers.CharField(source="package.label", default="", read_only=True)
+
+    class Meta:
+        model = ShipmentLine
+        fields = ("id", "battery", "lot", "package", "declared_value", "unit", "declared_kg", "outcome", "reason")
+        read_only_fields = fields
+
+
+class PackageOut(serializers.ModelSerializer[Package]):
+    class Meta:
+        model = Package
+        fields = ("label", "kind", "packing_instruction", "un_number")
+        read_only_fields = fields
+
+
+class DocumentOut(serializers.ModelSerializer[TransportDocument]):
+    class Meta:
+        model = TransportDocument
+        fields = ("kind", "number", "issued_on")
+        read_only_fields = fields
+
+
+class ShipmentDetail(ShipmentOut):
+    lines = LineOut(many=True, read_only=True)
+    packages = PackageOut(many=True, read_only=True)
+    documents = DocumentOut(many=True, read_only=True)
+
+    class Meta(ShipmentOut.Meta):
+        fields = (*ShipmentOut.Meta.fields, "lines", "packages", "documents")
+        read_only_fields = fields
+
+
+class LineIn(serializers.Serializer[Any]):
+    """A battery or a lot, by its id; `package` is the label of a package of the shipment."""
+
+    battery = RecordId(required=False)
+    lot = RecordId(required=False)
+    package = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    declared_value = MassField(required=False)
+    unit = UnitField()
+
+    def to_internal_value(self, data: Any) -> Any:
+        return NewLine(**super().to_internal_value(data))
+
+
+class PackageIn(serializers.Serializer[Any]):
+    label = serializers.CharField(max_length=40)
+    kind = serializers.ChoiceField(choices=Package.Kind.choices, default=Package.Kind.SOUND)
+    packing_instruction = serializers.CharField(required=False, allow_blank=True, max_length=20)
+    un_number = serializers.CharField(required=False, allow_blank=True, max_length=6)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return NewPackage(**super().to_internal_value(data))
+
+
+class PackIn(serializers.Serializer[Any]):
+    lines = LineIn(many=True, max_length=MOST_LINES, required=False, default=list)
+    packages = PackageIn(many=True, max_length=MOST_LINES, required=False, default=list)
+
+
+class DraftIn(PackIn):
+    origin = VisibleRelatedField(queryset=Facility.objects.all())
+    destination = VisibleRelatedField(queryset=Facility.objects.all())
+    carrier = VisibleRelatedField(queryset=Organization.objects.all())
+    vehicle = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    planned_at = serializers.DateTimeField(required=False, allow_null=True)
+    consent = VisibleRelatedField(queryset=Consent.objects.all(), required=False, allow_null=True)
+
+
+class ChangeIn(serializers.Serializer[Any]):
+    carrier = VisibleRelatedField(queryset=Organization.objects.all(), required=False)
+    vehicle = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    planned_at = serializers.DateTimeField(required=False)
+    consent = VisibleRelatedField(queryset=Consent.objects.all(), required=False)
+
+
+class UnpackIn(serializers.Serializer[Any]):
+    lines = serializers.ListField(child=RecordId(), allow_empty=False, max_length=MOST_LINES)
+
+
+class DispatchIn(serializers.Serializer[Any]):
+    dispatched_at = serializers.DateTimeField()
+
+
+class ArriveIn(serializers.Serializer[Any]):
+    arrived_at = serializers.DateTimeField()
+
+
+class ReceivedLineIn(serializers.Serializer[Any]):
+    line = RecordId()
+    received_value = MassField(required=False, allow_null=True)
+    unit = UnitField()
+
+    def to_internal_value(self, data: Any) -> Any:
+        return ReceivedLine(**super().to_internal_value(data))
+
+
+class RejectedLineIn(serializers.Serializer[Any]):
+    line = RecordId()
+    reason = serializers.CharField(max_length=500)
+
+
+class ReceiveIn(serializers.Serializer[Any]):
+    """Without `accepted`, all lines that are not rejected are accepted as declared."""
+
+    received_at = serializers.DateTimeField()
+    accepted = ReceivedLineIn(many=True, max_length=MOST_LINES, required=False)
+    rejected = RejectedLineIn(many=True, max_length=MOST_LINES, required=False, default=list)
+
+    def validate_rejected(self, rows: list[dict[str, Any]]) -> dict[int, str]:
+        refusals: dict[int, str] = {}
+        for index, row in enumerate(rows):
+            if row["line"] in refusals:
+                message = _("Line %(line)s stands here twice.") % {"line": row["line"]}
+                raise serializers.ValidationError([{} for _before in range(index)] + [{"line": [message]}])
+            refusals[row["line"]] = row["reason"]
+        return refusals
+
+
+class CorrectLineIn(serializers.Serializer[Any]):
+    line = RecordId()
+    declared_value = MassField()
+    unit = UnitField()
+    reason = serializers.CharField(max_length=500)
+    corrected_at = serializers.DateTimeField()
+
+
+class DocumentIn(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=TransportDocument.Kind.choices)
+    number = serializers.CharField(max_length=60)
+    issued_on = serializers.DateField(required=False, allow_null=True)
+
+
+class CancelIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=500)
+
+
+class ShipmentFilter(django_filters.FilterSet):
+    to_jurisdiction = django_filters.CharFilter("destination__jurisdiction", "startswith")
+    from_jurisdiction = django_filters.CharFilter("origin__jurisdiction", "startswith")
+    battery = django_filters.NumberFilter("lines__battery", distinct=True)
+    lot = django_filters.NumberFilter("lines__lot", distinct=True)
+    dispatched_from = django_filters.IsoDateTimeFilter("dispatched_at", "gte")
+    dispatched_until = django_filters.IsoDateTimeFilter("dispatched_at", "lt")
+
+    class Meta:
+        model = Shipment
+        fields = ("status", "shipper", "origin", "destination", "carrier", "is_simulated")
+
+
+class ShipmentViewSet(VisibleViewSet):
+    """Shipments from facility to facility. A list shows no lines; one shipment shows all of it."""
+
+    queryset = Shipment.objects.select_related("origin", "destination").prefetch_related(
+        "lines__package", "packages", "documents"
+    )
+    serializer_class = ShipmentDetail
+    filterset_class = ShipmentFilter
+    ordering_fields = ("id", "planned_at", "dispatched_at", "arrived_at", "received_at")
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        return ShipmentOut if self.action == "list" else ShipmentDetail
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows if self.action == "retrieve" else rows.prefetch_related(None)
+
+    @extend_schema(request=DraftIn, responses={201: ShipmentDetail})
+    def create(self, request: Request) -> Response:
+        """Draft a shipment."""
+        return self.command(shipments.draft, DraftIn, status=201)
+
+    @extend_schema(request=ChangeIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def change(self, request: Request, pk: str) -> Response:
+        """Change a draft's carrier, vehicle, planned departure or consent."""
+        return self.command(shipments.change, ChangeIn, shipment=self.get_object())
+
+    @extend_schema(request=PackIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def pack(self, request: Request, pk: str) -> Response:
+        """Add lines and packages to a draft."""
+        return self.command(shipments.pack, PackIn, shipment=self.get_object())
+
+    @extend_schema(request=UnpackIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def unpack(self, request: Request, pk: str) -> Response:
+        """Take lines off a draft."""
+        return self.command(shipments.unpack, UnpackIn, shipment=self.get_object())
+
+    @extend_schema(request=None, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"], url_path="make-ready")
+    def make_ready(self, request: Request, pk: str) -> Response:
+        """The draft is complete and waits for its truck."""
+        return self.command(shipments.make_ready, shipment=self.get_object())
+
+    @extend_schema(request=None, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        """Make a ready shipment a draft again."""
+        return self.command(shipments.reopen, shipment=self.get_object())
+
+    @extend_schema(request=CancelIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Give up a shipment that has not left."""
+        return self.command(shipments.cancel, CancelIn, shipment=self.get_object())
+
+    @extend_schema(request=DispatchIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"], url_path="dispatch", url_name="dispatch")
+    def send(self, request: Request, pk: str) -> Response:
+        """The truck leaves."""
+        return self.command(shipments.dispatch, DispatchIn, shipment=self.get_object())
+
+    @extend_schema(request=ArriveIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def arrive(self, request: Request, pk: str) -> Response:
+        """The truck is at the gate."""
+        return self.command(shipments.arrive, ArriveIn, shipment=self.get_object())
+
+    @extend_schema(request=ReceiveIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def receive(self, request: Request, pk: str) -> Response:
+        """Accept lines, and reject others; these turn back on a shipment of their own."""
+        return self.command(shipments.receive, ReceiveIn, shipment=self.get_object())
+
+    @extend_schema(request=CorrectLineIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        """Correct the declared mass of a line."""
+        return self.command(shipments.correct, CorrectLineIn, shipment=self.get_object())
+
+    @extend_schema(request=DocumentIn, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def document(self, request: Request, pk: str) -> Response:
+        """Note a paper that travels with the shipment."""
+        return self.command(shipments.document, DocumentIn, shipment=self.get_object())
+
+    @extend_schema(request=None, responses=ShipmentDetail)
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, pk: str) -> Response:
+        """Everything is settled; needs a manager."""
+        return self.command(shipments.close, shipment=self.get_object())
