@@ -9,7 +9,6 @@ from celery.schedules import crontab
 from django.utils.csp import CSP
 
 from config.schema import ENUM_NAMES
-
 from config.settings.admin import *
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
