@@ -152,7 +152,7 @@ class Permit(models.Model):
 
 class CollectionPointQuerySet(models.QuerySet["CollectionPoint"]):
     def visible_to(self, user: User | AnonymousUser) -> CollectionPointQuerySet:
-        """Its operator, collectors and carriers (who drive there), recyclers, and the regulators of the place."""
+        """Its operator, every collector and carrier (they drive there), and the regulators of the place."""
         if user.is_superuser:
             return self
         drivers = organizations_of(user, function=Function.COLLECTOR)
