@@ -1,3 +1,3 @@
-from collection.admin import pickups
+from collection.admin import imports, pickups
 
-__all__ = ["pickups"]
+__all__ = ["imports", "pickups"]

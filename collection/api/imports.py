@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.actors import Actor
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from accounts.models import Organization
+from collection import csv_out
+from collection.models import ImportRowError, ImportRun
+from collection.services.imports import MAX_UPLOAD
+from collection.tasks import imports
+
+
+class ImportOut(serializers.ModelSerializer[ImportRun]):
+    class Meta:
+        model = ImportRun
+        fields = (
+            "id", "status", "kind", "organization", "filename", "sha256", "skip_bad_rows", "rows_read", "rows_total",
+            "rows_created", "rows_unchanged", "rows_bad", "message", "requested_at", "heartbeat_at", "finished_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class RowErrorOut(serializers.ModelSerializer[ImportRowError]):
+    class Meta:
+        model = ImportRowError
+        fields = ("line", "field", "message", "value")
+        read_only_fields = fields
+
+
+class ImportIn(serializers.Serializer[Any]):
+    """A CSV file (UTF-8; plain, gzip or xz) with a header row, and what it holds.
+
+    Columns, those in brackets may be left out. collection_points: name, kind, jurisdiction, [key, address, locality,
+    postal_code, latitude, longitude, time_zone, contact, notes]. batteries: scheme, value, [issuer, vin, model,
+    producer, chemistry, rated_kwh, mass, mass_unit, form, placed_in, placed_on, condition, facility, given_up_at].
+    market_placements: key, jurisdiction, period_start, period_end, units, [model, chemistry, mass_kg, description,
+    source]. intake_weighings: ticket, shipment, weighed_at, gross, tare, [plant, unit, scheme, issuer, value,
+    received_mass, mass_unit, rejected_because].
+    """
+
+    organization = VisibleRelatedField(queryset=Organization.objects.all())
+    kind = serializers.ChoiceField(choices=ImportRun.Kind.choices)
+    file = serializers.FileField(allow_empty_file=True)
+    skip_bad_rows = serializers.BooleanField(default=False)
+
+    def validate_file(self, file: UploadedFile) -> UploadedFile:
+        if (file.size or 0) > MAX_UPLOAD:
+            raise serializers.ValidationError(_("More than %(size)s bytes.") % {"size": f"{MAX_UPLOAD:,}"})
+        return file
+
+
+def send(*, actor: Actor, file: UploadedFile, **wanted: Any) -> ImportRun:
+    """Have a file that came with a request imported."""
+    return imports.request(actor=actor, filename=file.name or "", content=file.read(), **wanted)
+
+
+class ImportFilter(django_filters.FilterSet):
+    class Meta:
+        model = ImportRun
+        fields = ("status", "kind", "organization", "sha256")
+
+
+class ImportViewSet(VisibleViewSet):
+    """Imports of files: all rows or, if bad ones are to be skipped, all good ones; the same file twice changes nothing."""
+
+    queryset = ImportRun.objects.defer("content")
+    serializer_class = ImportOut
+    filterset_class = ImportFilter
+    ordering_fields = ("id", "requested_at", "finished_at")
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(request={"multipart/form-data": ImportIn}, responses={201: ImportOut})
+    def create(self, request: Request) -> Response:
+        """Send a file. It is imported in the background; ask for the import again to see how far it is."""
+        return self.command(send, ImportIn, status=201)
+
+    @extend_schema(responses=RowErrorOut(many=True), filters=False)
+    @action(detail=True)
+    def errors(self, request: Request, pk: str) -> Response:
+        """What is wrong with which rows."""
+        rows = ImportRowError.objects.filter(run=self.get_object())
+        self.ordering, self.ordering_fields = ("line", "pk"), ("line",)
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(RowErrorOut(page, many=True).data)
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
+    @action(detail=True, url_path="errors-csv")
+    def errors_csv(self, request: Request, pk: str) -> HttpResponseBase:
+        """What is wrong with which rows, as a CSV file."""
+        return errors_as_csv(self.get_object())
+
+
+def errors_as_csv(run: ImportRun) -> HttpResponseBase:
+    """The faults of an import as a file, the way a spreadsheet can open it safely."""
+    rows = run.errors.order_by("line", "pk").values_list("line", "field", "message", "value")
+    return csv_out.stream(f"import-{run.pk}-errors.csv", ["line", "field", "message", "value"], rows.iterator())

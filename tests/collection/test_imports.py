@@ -1,0 +1,607 @@
+"""Importing files: all or nothing, once however often, seen while it runs, and nobody touches what is not theirs."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.errors import DomainError, Forbidden, Invalid
+from accounts.models import Role
+from collection.imports import runs
+from collection.imports.batteries import BatteryImporter
+from collection.imports.collection_points import CollectionPointImporter
+from collection.imports.engine import bring_in
+from collection.models import (
+    Battery,
+    BatteryStatus,
+    CollectionPoint,
+    CustodyEvent,
+    Facility,
+    Identifier,
+    ImportRowError,
+    ImportRun,
+    ImportStatus,
+)
+from collection.services import batteries, imports
+from collection.services.batteries import NewIdentifier
+from collection.tasks import imports as tasks
+from config.servers import PROJECT
+from tests.world import World, ago, batteries_at
+
+HEADER = "scheme,value,issuer,model,mass,mass_unit,placed_in,placed_on,condition,facility,given_up_at"
+POINTS = "name,kind,jurisdiction,latitude,longitude,key\n"
+
+
+def battery_file(*rows: str, header: str = HEADER) -> bytes:
+    return ("\n".join([header, *rows]) + "\n").encode()
+
+
+def plain(*serials: str) -> bytes:
+    return battery_file(*(f"oem_serial,{serial},test,,,,,,,," for serial in serials))
+
+
+def state():
+    return (
+        list(Battery.objects.order_by("pk").values()),
+        list(Identifier.objects.order_by("pk").values()),
+        list(CustodyEvent.objects.order_by("pk").values()),
+        list(Facility.objects.order_by("pk").values()),
+        list(CollectionPoint.objects.order_by("pk").values()),
+    )
+
+
+def request(world: World, content: bytes, kind: str = "batteries", organization=None, **more) -> ImportRun:
+    organization = organization or world.yard_owner
+    return imports.request(
+        actor=world.actor(organization),
+        organization=organization,
+        kind=kind,
+        filename="list.csv",
+        content=content,
+        **more,
+    )
+
+
+def do(world: World, content: bytes, kind: str = "batteries", **more) -> ImportRun:
+    """Import `content` the way a worker does."""
+    run = request(world, content, kind, **more)
+    runs.execute(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def refused(world: World, content: bytes, line: int | None = None, field: str | None = None, **more) -> ImportRowError:
+    """`content` is refused, naming line and field, and changes nothing."""
+    before = state()
+    run = do(world, content, **more)
+    assert run.status == ImportStatus.REFUSED, run.message
+    assert state() == before
+    assert (run.rows_created, run.rows_unchanged) == (0, 0)
+    fault = run.errors.order_by("line", "pk").first()
+    if line is not None:
+        assert (fault.line, fault.field) == (line, field), fault.message
+    return fault
+
+
+# What comes of a good file
+
+
+def test_batteries(world: World) -> None:
+    run = do(
+        world,
+        battery_file(
+            "oem_serial,A1,GM,nmc-60,880,lb,US-NV,2021-05-06,,,",
+            "vin,1m8gdm9axkp042788,,lfp-50,,,,,damaged,Reno Yard,2026-03-01 23:30",
+            "internal,X,me,,,,,,,,",
+        ),
+    )
+    assert (run.status, run.rows_read, run.rows_created, run.rows_bad) == (ImportStatus.DONE, 3, 3, 0)
+    first, second, third = Battery.objects.order_by("pk")
+    assert first.mass_kg == Decimal(880) * Decimal("0.45359237") and first.mass_unit == "lb"
+    assert (first.producer, first.chemistry, first.placed_in) == (world.producer, world.nmc, world.nv)
+    assert first.content_kwh == 60 and first.composition == world.nmc.compositions.get()
+    assert first.registered_by == world.yard_owner and first.status == BatteryStatus.IN_USE
+    assert second.identifiers.get().value == "1M8GDM9AXKP042788"
+    assert (second.status, second.facility, second.condition) == (BatteryStatus.AT_FACILITY, world.yard, "damaged")
+    event = second.events.get()
+    assert (event.kind, event.sequence, event.to_facility, event.to_organization) == (
+        "given_up",
+        1,
+        world.yard,
+        world.yard_owner,
+    )
+    assert event.occurred_at == datetime(2026, 3, 2, 7, 30, tzinfo=UTC)
+    assert event.actor == world.user(world.yard_owner)
+    assert (third.model, third.content_kwh, third.events.count()) == (None, None, 0)
+    assert run.content is None and len(run.sha256) == 64
+
+
+def test_the_same_as_one_by_one(world: World) -> None:
+    """The file and the service make the same battery, contents included."""
+    do(world, battery_file("oem_serial,F,t,,150,kg,US-NV,2020-01-01,recalled,,", header=HEADER))
+    do(world, b"scheme,value,issuer,chemistry,mass,rated_kwh\noem_serial,G,t,NMC622,150.5,60\n")
+    made = [
+        batteries.register(
+            actor=world.actor(world.yard_owner), organization=world.yard_owner,
+            identifiers=[NewIdentifier("oem_serial", "F2", "t")], mass_value=Decimal(150), placed_in=world.nv,
+            placed_on=datetime(2020, 1, 1, tzinfo=UTC).date(), condition="recalled",
+        ),
+        batteries.register(
+            actor=world.actor(world.yard_owner), organization=world.yard_owner,
+            identifiers=[NewIdentifier("oem_serial", "G2", "t")], mass_value=Decimal("150.5"), chemistry=world.nmc,
+            rated_kwh=Decimal(60),
+        ),
+    ]  # fmt: skip
+    for theirs, name in zip(made, "FG", strict=True):
+        ours = Battery.objects.get(identifiers__value=name)
+        differing = {
+            field.name
+            for field in Battery._meta.fields
+            if field.name not in ("id", "registered_at")
+            and getattr(ours, field.attname) != getattr(Battery.objects.get(pk=theirs.pk), field.attname)
+        }
+        assert not differing
+
+
+def test_collection_points(world: World) -> None:
+    content = (POINTS + 'Álamo "East",salvage_yard,US-NV,39.5,-119.8,k1\nB,dealer,CA-ON,,,\n').encode()
+    run = do(world, gzip.compress(content), "collection_points")
+    assert (run.status, run.rows_created) == (ImportStatus.DONE, 2), list(run.errors.all())
+    point = CollectionPoint.objects.get(facility__name='Álamo "East"')
+    assert (point.kind, point.facility.operator, point.facility.time_zone) == (
+        "salvage_yard",
+        world.yard_owner,
+        "America/Los_Angeles",
+    )
+    assert (point.facility.latitude, point.is_active) == (Decimal("39.5"), True)
+    assert do(world, content, "collection_points").rows_unchanged == 2
+    other = do(world, content, "collection_points", organization=world.stranger)
+    assert other.rows_created == 2  # another organization may use the same names and keys
+
+
+def test_the_same_file_twice_changes_nothing(world: World) -> None:
+    content = battery_file(
+        "oem_serial,A1,GM,nmc-60,880,lb,US-NV,2021-05-06,,,",
+        "vin,1M8GDM9AXKP042788,,lfp-50,,,,,damaged,Reno Yard,2026-03-01 23:30",
+    )
+    do(world, content)
+    before = state()
+    run = do(world, content)
+    assert (run.status, run.rows_created, run.rows_unchanged) == (ImportStatus.DONE, 0, 2)
+    assert state() == before
+
+
+def test_the_same_file_after_a_battery_went_on(world: World) -> None:
+    """What scales and inspectors found since is not held against the file."""
+    content = battery_file("oem_serial,A1,GM,nmc-60,400,kg,,,,,")
+    do(world, content)
+    battery = Battery.objects.get()
+    batteries.give_up(
+        actor=world.actor(world.yard_owner), battery=battery, facility=world.yard, occurred_at=ago(days=1)
+    )
+    Battery.objects.update(mass_value=Decimal(390))
+    assert do(world, content).rows_unchanged == 1
+    assert Battery.objects.get().mass_value == 390
+
+
+# What makes a row bad
+
+
+GOOD = "oem_serial,GOOD,test,,,,,,,,"
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        ("oem_serial,A", ""),
+        ("oem_serial,A,t,,,,,,,,,", ""),
+        (",A,t,,,,,,,,", "scheme"),
+        ("barcode,A,t,,,,,,,,", "scheme"),
+        ("oem_serial,,t,,,,,,,,", "value"),
+        ("oem_serial,a\0b,t,,,,,,,,", "value"),
+        ("vin,1M8GDM9AXKP042789,,,,,,,,,", "value"),
+        ("vin,1M8GDM9AXKP042788,t,,,,,,,,", "value"),
+        ("oem_serial,A,t,no-such,,,,,,,", "model"),
+        ("oem_serial,A,t,,-1,,,,,,", "mass"),
+        ("oem_serial,A,t,,0,,,,,,", "mass"),
+        ("oem_serial,A,t,,NaN,,,,,,", "mass"),
+        ("oem_serial,A,t,,Infinity,,,,,,", "mass"),
+        ("oem_serial,A,t,,1e400,,,,,,", "mass"),
+        ('oem_serial,A,t,,"1,000",,,,,,', "mass"),
+        ("oem_serial,A,t,,10000000000,,,,,,", "mass"),
+        ("oem_serial,A,t,,1,stone,,,,,", "mass_unit"),
+        ("oem_serial,A,t,,,,XX-YY,,,,", "placed_in"),
+        ("oem_serial,A,t,,,,,2026-13-01,,,", "placed_on"),
+        ("oem_serial,A,t,,,,,2999-01-01,,,", "placed_on"),
+        ("oem_serial,A,t,,,,,,fine,,", "condition"),
+        ("oem_serial,A,t,,,,,,,Elsewhere,2026-01-01 00:00", "facility"),  # another organization's
+        ("oem_serial,A,t,,,,,,,Reno Yard,", "given_up_at"),
+        ("oem_serial,A,t,,,,,,,,2026-01-01 00:00", "facility"),
+        ("oem_serial,A,t,,,,,,,Reno Yard,2025-11-02 01:30", "given_up_at"),
+        ("oem_serial,A,t,,,,,,,Reno Yard,2999-01-01 00:00", "given_up_at"),
+        ("oem_serial,GOOD,test,,,,,,,,", "value"),
+    ],
+)
+def test_one_bad_row_and_nothing_happens(world: World, row: str, field: str) -> None:
+    content = battery_file(GOOD, row)
+    fault = refused(world, content, 3, field)
+    assert fault.message
+    run = do(world, content, skip_bad_rows=True)
+    assert (run.status, run.rows_created, run.rows_bad) == (ImportStatus.DONE, 1, 1)
+    assert Identifier.objects.get().value == "GOOD" and run.errors.get().line == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        ("A,salvage_yard,US-NV,91,0,", "latitude"),
+        ("A,salvage_yard,US-NV,39.5,,", "longitude"),
+        ("A,shop,US-NV,,,", "kind"),
+        ("A,dealer,US-ZZ,,,", "jurisdiction"),
+        (",dealer,US-NV,,,", "name"),
+        ("Good,dealer,US-NV,,,", "name"),
+        ("Sparks,dealer,US-NV,,,good", "key"),
+        ("Reno Yard,dealer,US-NV,,,", "kind"),
+    ],
+)
+def test_a_bad_collection_point(world: World, row: str, field: str) -> None:
+    refused(world, f"{POINTS}Good,dealer,US-NV,,,good\n{row}\n".encode(), 3, field, kind="collection_points")
+
+
+def test_a_facility_that_is_no_collection_point(world: World) -> None:
+    content = f"{POINTS}Sparks Hub,dealer,US-NV,,,\n".encode()
+    refused(world, content, 2, "name", kind="collection_points", organization=world.collector)
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        ("oem_serial,A1,GM,lfp-50,,,,,,,", "model"),
+        ("oem_serial,A1,GM,nmc-60,401,,,,,,", "mass"),
+        ("oem_serial,A1,GM,nmc-60,400,,US-NV,,,,", "placed_in"),
+        ("oem_serial,A1,GM,nmc-60,400,,,,damaged,,", "condition"),
+        ("oem_serial,A1,GM,nmc-60,400,,,,,Reno Yard,2026-01-01 00:00", "facility"),
+    ],
+)
+def test_nothing_that_exists_is_overwritten(world: World, row: str, field: str) -> None:
+    do(world, battery_file("oem_serial,A1,GM,nmc-60,400,,,,,,"))
+    assert "overwritten" in refused(world, battery_file(row), 2, field).message
+
+
+def test_a_battery_of_somebody_else_is_named_only_to_who_may_see_it(world: World) -> None:
+    (theirs,) = batteries_at(world, world.stranger_site)
+    name = theirs.identifiers.get()
+    content = battery_file(f"{name.scheme},{name.value},{name.issuer},,,,,,,,")
+    assert str(theirs.pk) not in refused(world, content, 2, "value").message
+    Battery.objects.filter(pk=theirs.pk).update(producer=world.yard_owner)
+    assert str(theirs.pk) in refused(world, content, 2, "value").message
+
+
+def test_a_second_identifier_that_another_battery_has(world: World) -> None:
+    header = "scheme,value,issuer,vin"
+    do(world, battery_file("vin,1M8GDM9AXKP042788,,", header=header))
+    refused(world, battery_file("oem_serial,B,t,1M8GDM9AXKP042788", header=header), 2, "vin")
+    both = battery_file("oem_serial,B,t,5YJ3E1EA7KF317000", "oem_serial,C,t,5YJ3E1EA7KF317000", header=header)
+    fault = refused(world, both)
+    assert fault.line in (2, 3)
+
+
+def test_many_errors_are_all_counted(world: World) -> None:
+    run = do(world, battery_file(*(f"oem_serial,{n},t,,-1,stone,,,,," for n in range(40))))
+    assert (run.rows_bad, run.errors.count(), run.rows_read) == (40, 80, 40)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "says"),
+    [
+        ("scheme,value\nvin,Montréal\n".encode("latin-1"), 2, "UTF-8"),
+        (gzip.compress(plain("A", "B") * 100)[:-30], None, "cut off"),
+        (b"scheme,worth\n", 1, "value"),
+        (b"scheme,value,value\n", 1, "twice"),
+        (b"PK\x03\x04", 0, "zip"),
+    ],
+)
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_file_that_cannot_be_read(world: World, content: bytes, line: int | None, says: str, skip: bool) -> None:
+    fault = refused(world, content, skip_bad_rows=skip)
+    assert says in fault.message
+    assert line is None or fault.line == line
+
+
+def test_the_number_of_statements_is_that_of_a_file_not_of_its_rows(world: World) -> None:
+    def statements(name: str, number: int) -> int:
+        rows = [f"oem_serial,{name}{n},t,nmc-60,{400 + n},kg,,,,Reno Yard,2026-01-01 00:00" for n in range(number)]
+        importer = BatteryImporter(actor=world.actor(world.yard_owner), organization=world.yard_owner)
+        with CaptureQueriesContext(connection) as queries:
+            bring_in(io.BytesIO(battery_file(*rows)), importer)
+        return len(queries)
+
+    assert statements("a", 3) == statements("b", 300) < 40
+
+    def point_statements(name: str, number: int) -> int:
+        rows = "".join(f"{name}{n},dealer,US-NV,,,\n" for n in range(number))
+        importer = CollectionPointImporter(actor=world.actor(world.yard_owner), organization=world.yard_owner)
+        with CaptureQueriesContext(connection) as queries:
+            bring_in(io.BytesIO((POINTS + rows).encode()), importer)
+        return len(queries)
+
+    assert point_statements("a", 3) == point_statements("b", 300) < 30
+
+
+# Who may
+
+
+def test_who_may_import(world: World) -> None:
+    before = state()
+    for organization, role in ((world.yard_owner, Role.VIEWER), (world.stranger, Role.MANAGER)):
+        with pytest.raises(Forbidden):
+            imports.request(
+                actor=world.actor(organization, role), organization=world.yard_owner, kind="batteries", filename="x",
+                content=plain("A"),
+            )  # fmt: skip
+    with pytest.raises(Forbidden):
+        request(world, plain("A"), organization=world.regulator)
+    for change in ({"content": b""}, {"kind": "elephants"}, {"content": b"x" * (imports.MAX_UPLOAD + 1)}):
+        with pytest.raises(Invalid):
+            request(world, **{"content": plain("A"), **change})
+    assert not ImportRun.objects.exists() and state() == before
+
+
+def test_who_lost_the_right_while_waiting_imports_nothing(world: World) -> None:
+    run = request(world, plain("A"))
+    world.user(world.yard_owner).memberships.all().delete()
+    runs.execute(run.pk)
+    run.refresh_from_db()
+    assert run.status == ImportStatus.REFUSED and not Battery.objects.exists()
+
+
+# Its life
+
+
+def test_an_import_is_done_once(world: World) -> None:
+    run = request(world, plain("A"))
+    assert runs.execute(run.pk) is not None
+    assert runs.execute(run.pk) is None
+    assert Battery.objects.count() == 1
+
+
+def test_something_unforeseen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = request(world, plain("A"))
+    monkeypatch.setattr(BatteryImporter, "write", lambda self, faults: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        runs.execute(run.pk)
+    run.refresh_from_db()
+    assert run.status == ImportStatus.FAILED and run.message and not Battery.objects.exists()
+
+
+def test_an_error_half_way_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the batteries were written, while the ledger is."""
+    run = request(world, battery_file("oem_serial,A1,GM,,,,,,,Reno Yard,2026-01-01 00:00"))
+    before = state()
+
+    def fail(**_arguments):
+        raise RuntimeError
+
+    monkeypatch.setattr("collection.services.custody.give_up_imported", fail)
+    with pytest.raises(RuntimeError):
+        runs.execute(run.pk)
+    assert state() == before
+
+
+def test_what_the_sweep_takes_up(world: World) -> None:
+    waiting, running, abandoned, of_a_command = (request(world, plain(name)) for name in "ABCD")
+    ImportRun.objects.filter(pk__in=[running.pk, abandoned.pk, of_a_command.pk]).update(
+        status=ImportStatus.RUNNING, heartbeat_at=timezone.now()
+    )
+    old = timezone.now() - runs.ABANDONED - timedelta(seconds=1)
+    ImportRun.objects.filter(pk__in=[abandoned.pk, of_a_command.pk]).update(heartbeat_at=old)
+    ImportRun.objects.filter(pk=of_a_command.pk).update(content=None)
+    assert runs.stale() == [waiting.pk, abandoned.pk]
+    assert ImportRun.objects.get(pk=running.pk).status == ImportStatus.RUNNING
+    assert ImportRun.objects.get(pk=of_a_command.pk).status == ImportStatus.FAILED
+    runs.execute(abandoned.pk)
+    assert Identifier.objects.get().value == "C"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_worker_stays_off_while_the_first_is_only_slow(world: World) -> None:
+    import psycopg
+
+    run = request(world, plain("A"))
+    settings = connection.settings_dict
+    with psycopg.connect(
+        host=settings["HOST"], port=settings["PORT"], user=settings["USER"], password=settings["PASSWORD"],
+        dbname=settings["NAME"],
+    ) as first:  # fmt: skip
+        first.execute("SELECT pg_advisory_xact_lock(%s, %s)", [runs._LOCKS, run.pk])
+        assert runs.execute(run.pk) is None
+        assert not Battery.objects.exists()
+    ImportRun.objects.update(heartbeat_at=timezone.now() - runs.ABANDONED - timedelta(seconds=1))
+    assert runs.stale() == [run.pk]
+    assert runs.execute(run.pk) is not None
+    assert Battery.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_half_way(world: World, process_environment: dict[str, str]) -> None:
+    """Seen from outside while it runs, gone without a trace when killed, complete when taken up again."""
+    number = 60_000
+    run = request(world, plain(*(f"S{n}" for n in range(number))))
+    program = (
+        f"import django; django.setup(); from collection.imports import runs; runs.BEAT = 0.02; runs.execute({run.pk})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, env=os.environ | process_environment)
+    try:
+        deadline = time.monotonic() + 60
+        while not (seen := ImportRun.objects.defer("content").get(pk=run.pk)).rows_read:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        assert seen.status == ImportStatus.RUNNING and seen.heartbeat_at is not None
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not Battery.objects.exists()
+    assert ImportRun.objects.get(pk=run.pk).status == ImportStatus.RUNNING
+    ImportRun.objects.update(heartbeat_at=timezone.now() - runs.ABANDONED - timedelta(seconds=1))
+    assert runs.stale() == [run.pk]
+    assert runs.execute(run.pk) is not None
+    assert Battery.objects.count() == Identifier.objects.count() == number
+
+
+# Its doors
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Ids of the imports for which a message was sent."""
+    ids: list[int] = []
+    monkeypatch.setattr(tasks.run_import, "delay", ids.append)
+    return ids
+
+
+def upload(name: str = "list.csv", content: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, plain("A") if content is None else content)
+
+
+def test_by_the_api(world: World, sent: list[int], django_capture_on_commit_callbacks) -> None:
+    client = APIClient()
+    client.force_authenticate(world.user(world.yard_owner))
+    body = {"organization": world.yard_owner.pk, "kind": "batteries"}
+    key = {"HTTP_IDEMPOTENCY_KEY": "one"}
+    with django_capture_on_commit_callbacks(execute=True):
+        made = client.post(
+            "/api/v1/imports/", body | {"file": upload(content=plain("A") + b"bad\n")}, format="multipart", **key
+        )
+        again = client.post(
+            "/api/v1/imports/", body | {"file": upload(content=plain("A") + b"bad\n")}, format="multipart", **key
+        )
+        other = client.post(
+            "/api/v1/imports/", body | {"file": upload(content=plain("B") + b"bad\n")}, format="multipart", **key
+        )
+    assert made.status_code == 201 and made.data["status"] == "queued", made.data
+    assert again.data["id"] == made.data["id"] and other.status_code == 409
+    assert sent == [made.data["id"]]
+    runs.execute(made.data["id"])
+    address = f"/api/v1/imports/{made.data['id']}/"
+    seen = client.get(address).data
+    assert (seen["status"], seen["rows_read"], seen["rows_bad"]) == ("refused", 2, 1)
+    (fault,) = client.get(f"{address}errors/").data["results"]
+    assert fault["line"] == 3 and fault["message"]
+    download = client.get(f"{address}errors-csv/")
+    assert b"".join(download).splitlines()[0] == b"line,field,message,value"
+    stranger = APIClient()
+    stranger.force_authenticate(world.user(world.stranger))
+    for path in ("", "errors/", "errors-csv/"):
+        assert stranger.get(address + path).status_code == 404
+    assert stranger.get("/api/v1/imports/").data["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"kind": "elephants"}, 400, "kind"),
+        ({"organization": 10**30}, 400, "organization"),
+        ({"organization": "x"}, 400, "organization"),
+        ({"file": "text"}, 400, "file"),
+        ({"file": SimpleUploadedFile("empty.csv", b"")}, 400, "file"),
+        ({"skip_bad_rows": "perhaps"}, 400, "skip_bad_rows"),
+    ],
+)
+def test_a_wrong_request(world: World, sent: list[int], change, status: int, field: str) -> None:
+    client = APIClient()
+    client.force_authenticate(world.user(world.yard_owner))
+    body = {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload()} | change
+    answer = client.post("/api/v1/imports/", body, format="multipart")
+    assert answer.status_code == status, answer.data
+    assert answer.data["errors"][0]["field"] == field
+    assert not ImportRun.objects.exists() and sent == []
+
+
+def test_somebody_elses_organization_by_the_api(world: World, sent: list[int]) -> None:
+    client = APIClient()
+    client.force_authenticate(world.user(world.stranger))
+    body = {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload()}
+    assert client.post("/api/v1/imports/", body, format="multipart").status_code == 403
+    client.force_authenticate(world.user(world.yard_owner))
+    body = {"organization": world.yard_owner.pk, "kind": "intake_weighings", "file": upload()}
+    assert client.post("/api/v1/imports/", body, format="multipart").status_code == 403  # it is no recycler
+    assert not ImportRun.objects.exists()
+
+
+def test_by_the_admin(world: World, sent: list[int], django_capture_on_commit_callbacks) -> None:
+    client = Client()
+    client.force_login(world.user(world.yard_owner))
+    assert client.get("/admin/collection/importrun/add/").status_code == 200
+    content = plain("A") + b"=evil,x\n"
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client.post(
+            "/admin/collection/importrun/add/",
+            {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload(content=content)},
+        )
+    run = ImportRun.objects.get()
+    page = f"/admin/collection/importrun/{run.pk}/change/"
+    assert answer.status_code == 302 and answer.url == page and sent == [run.pk]
+    waiting = client.get(page)
+    assert waiting.status_code == 200 and waiting["Refresh"] and b"<progress" in waiting.content
+    runs.execute(run.pk)
+    over = client.get(page)
+    assert "Refresh" not in over and b"The row has 2 fields" in over.content
+    assert client.get("/admin/collection/importrun/").status_code == 200
+    assert b"'=evil" in b"".join(client.get(f"/admin/collection/importrun/{run.pk}/errors.csv"))
+    client.force_login(world.user(world.stranger))
+    assert client.get(f"/admin/collection/importrun/{run.pk}/errors.csv").status_code == 404
+    assert client.get(page).status_code in (302, 404)
+    client.force_login(world.user(world.regulator))
+    assert client.get("/admin/collection/importrun/add/").status_code == 403
+    client.force_login(world.user(world.yard_owner, Role.VIEWER))
+    assert client.get("/admin/collection/importrun/add/").status_code == 403
+
+
+def test_by_the_command_line(world: World, tmp_path) -> None:
+    good, bad, errors = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "errors.csv"
+    good.write_bytes(plain("A", "B"))
+    bad.write_bytes(plain("C") + b"=evil,x\n")
+    who = ["--as", world.user(world.yard_owner).email, "--organization", "Yard Owner"]
+    out = io.StringIO()
+    call_command("importfile", "batteries", str(good), *who, stdout=out)
+    assert Battery.objects.count() == 2 and "created              2" in out.getvalue()
+    call_command("importfile", "batteries", str(good), *who, stdout=out)
+    assert Battery.objects.count() == 2 and "unchanged            2" in out.getvalue()
+    with pytest.raises(CommandError):
+        call_command("importfile", "batteries", str(bad), *who, "--errors", str(errors), stdout=out)
+    assert Battery.objects.count() == 2 and "'=evil" in errors.read_text()
+    call_command("importfile", "batteries", str(bad), *who, "--skip-bad-rows", stdout=out)
+    assert Battery.objects.count() == 3
+    for wrong in (
+        ["batteries", str(tmp_path / "none.csv"), *who],
+        ["batteries", str(good), "--as", "nobody@example.com", "--organization", "Yard Owner"],
+        ["batteries", str(good), *who[:2], "--organization", "Nobody"],
+        ["batteries", str(good), *who[:2], "--organization", "Stranger"],
+        ["intake_weighings", str(good), *who],
+        ["elephants", str(good), *who],
+    ):
+        with pytest.raises(CommandError):
+            call_command("importfile", *wrong, stdout=out)
+    assert Battery.objects.count() == 3
+
+
+def test_errors_are_domain_errors() -> None:
+    from collection.imports.files import BadFile
+
+    assert issubclass(BadFile, DomainError)
