@@ -17,7 +17,7 @@ from collection.models import LotStatus, Material
 from recycling.models import Charge, Output
 
 #: Enough for a product of all fields that contents are made of; PostgreSQL itself rounds nothing.
-_EXACT: DecimalField[Decimal, Decimal] = DecimalField(max_digits=60, decimal_places=30)
+EXACT_FIELD: DecimalField[Decimal, Decimal] = DecimalField(max_digits=60, decimal_places=30)
 
 #: Room for exact sums of products: 12 digits of kilograms before the point, 23 + 18 decimals after it.
 EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
@@ -80,12 +80,12 @@ def inputs(batches: Iterable[int] | None = None) -> dict[int, ByElement]:
     of_batteries = (
         charges.filter(battery__isnull=False, content_kwh__isnull=False)
         .values_list("batch_id", "composition__elements__element")
-        .annotate(kg=Sum(F("content_kwh") * F("composition__elements__kg_per_kwh"), output_field=_EXACT))
+        .annotate(kg=Sum(F("content_kwh") * F("composition__elements__kg_per_kwh"), output_field=EXACT_FIELD))
     )
     of_lots = (
         charges.filter(lot__isnull=False)
         .values_list("batch_id", "lot__assays__element")
-        .annotate(kg=Sum(_in_lot("lot__"), output_field=_EXACT))
+        .annotate(kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD))
     )
     with localcontext(EXACT):
         for rows in (of_batteries, of_lots):
@@ -101,7 +101,7 @@ def outflows(batches: Iterable[int] | None = None) -> list[Outflow]:
         _of(Output.objects.all(), batches)
         .exclude(lot__status__in=NOT_THERE)
         .values_list("batch_id", "lot__assays__element", FATE, "lot__charge__batch_id")
-        .annotate(kg=Sum(_in_lot("lot__"), output_field=_EXACT))
+        .annotate(kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD))
     )
     return [
         Outflow(batch, element, Fate(fate), into, kg)
@@ -110,7 +110,8 @@ def outflows(batches: Iterable[int] | None = None) -> list[Outflow]:
     ]
 
 
-def _in_lot(lot: str) -> F:
+def in_lot(lot: str) -> F:
+    """Kilograms of an assayed element in the lot that the prefix `lot` leads to."""
     dry = F(f"{lot}mass_kg") * (Value(Decimal(1)) - F(f"{lot}moisture"))
     return dry * F(f"{lot}assays__fraction")  # type: ignore[return-value]
 

@@ -121,7 +121,7 @@ def test_a_line_says_what_it_accepts(w: World) -> None:
     w.shredder.chemistries.set([w.lfp])
     (battery,) = packs(w)
     batch = opened(w)
-    arguments = dict(actor=w.actor(w.recycler), batch=batch, charged_at=ago(days=9), batteries=[battery.pk])
+    arguments = {"actor": w.actor(w.recycler), "batch": batch, "charged_at": ago(days=9), "batteries": [battery.pk]}
     assert refused(Refused, charges.charge, **arguments).code == "not_accepted"
     w.shredder.chemistries.set([w.lfp, w.nmc])
     ProcessLine.objects.update(forms=["cell"])
@@ -175,7 +175,7 @@ def test_uncharge(w: World) -> None:
     batch = charged(w, 2)
     battery = Battery.objects.filter(charge__batch=batch).first()
     assert battery
-    arguments = dict(actor=w.actor(w.recycler), batch=batch, uncharged_at=ago(days=8), reason="wrong pallet")
+    arguments = {"actor": w.actor(w.recycler), "batch": batch, "uncharged_at": ago(days=8), "reason": "wrong pallet"}
     error = refused(Invalid, charges.uncharge, batteries=[battery.pk, 10**15], **arguments)
     assert error.field == "batteries.1"
     charges.uncharge(batteries=[battery.pk], **arguments)
@@ -334,7 +334,7 @@ def test_within_balance(w: World) -> None:
 
 def test_needs_charges_and_outputs(w: World) -> None:
     batch = opened(w)
-    arguments = dict(actor=w.actor(w.recycler), batch=batch, closed_at=ago(days=1))
+    arguments = {"actor": w.actor(w.recycler), "batch": batch, "closed_at": ago(days=1)}
     assert refused(Refused, batches.close, **arguments).field == "charges"
     charges.charge(actor=w.actor(w.recycler), batch=batch, charged_at=ago(days=9), batteries=[packs(w)[0].pk])
     assert refused(Refused, batches.close, **arguments).field == "outputs"
@@ -343,7 +343,7 @@ def test_needs_charges_and_outputs(w: World) -> None:
 def test_outputs_weigh_no_more_than_inputs_and_reagents(w: World) -> None:
     batch = charged(w)
     output(w, batch, "slag", "400.001")
-    arguments = dict(actor=w.actor(w.recycler), batch=batch, closed_at=ago(days=1))
+    arguments = {"actor": w.actor(w.recycler), "batch": batch, "closed_at": ago(days=1)}
     error = refused(Refused, batches.close, **arguments)
     assert (error.field, error.code) == ("explanation", "out_of_balance")
     outputs.add_reagent(actor=w.actor(w.recycler), batch=batch, name="lime", mass_value=Decimal("0.001"), unit="kg")
@@ -355,7 +355,7 @@ def test_each_element_within_the_assay_tolerance(w: World, kg: str, is_held: boo
     """33 kg of nickel may come out as 33 x 1.05 = 34.65 kg."""
     batch = charged(w)
     output(w, batch, "black_mass", kg, assays={"Ni": Decimal(1)})
-    arguments = dict(actor=w.actor(w.recycler), batch=batch, closed_at=ago(days=1))
+    arguments = {"actor": w.actor(w.recycler), "batch": batch, "closed_at": ago(days=1)}
     if is_held:
         batches.close(**arguments)
     else:
@@ -372,7 +372,7 @@ def test_an_element_that_nothing_contained(w: World) -> None:
 def test_a_manager_signs_an_explanation(w: World) -> None:
     batch = charged(w)
     output(w, batch, "slag", "401")
-    arguments = dict(batch=batch, closed_at=ago(days=1), explanation="moisture of the air")
+    arguments = {"batch": batch, "closed_at": ago(days=1), "explanation": "moisture of the air"}
     refused(Forbidden, batches.close, actor=w.actor(w.recycler), **arguments)
     batch = batches.close(actor=w.actor(w.recycler, Role.MANAGER), **arguments)
     assert (batch.explanation, batch.explained_by) == (
@@ -479,7 +479,7 @@ def test_reopen_void(w: World) -> None:
 def test_open_refusals(w: World) -> None:
     opened(w)
     actor = w.actor(w.recycler)
-    arguments = dict(actor=actor, line=w.shredder, number="B1", started_at=ago(days=1))
+    arguments = {"actor": actor, "line": w.shredder, "number": "B1", "started_at": ago(days=1)}
     assert refused(Refused, batches.open_batch, **arguments).field == "number"
     assert refused(Invalid, batches.open_batch, **arguments | {"number": ""}).field == "number"
     assert refused(Invalid, batches.open_batch, **arguments | {"started_at": ago(days=-1)}).field == "started_at"

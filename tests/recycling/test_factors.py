@@ -1,18 +1,12 @@
-"""Recovery factors against an oracle that follows every gram forward, on random graphs of batches (invariant 3).
-
-The code under test goes backward from products, in decimals; the oracle goes forward from each source, in fractions.
-"""
+"""Recovery factors against an oracle that follows every gram forward, on random graphs of batches (invariant 3)."""
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import count
 from typing import Any
 
 import pytest
@@ -22,233 +16,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Role
-from collection.models import Assay, Battery, Composition, Lot
+from collection.models import Lot
 from collection.services import lots
 from collection.services.lots import Part
-from recycling.models import Batch, Charge, Factor, Output
+from recycling.models import Batch, Charge, Factor
 from recycling.queries import factors as queries
 from recycling.queries.factors import CyclicTraceError, compute, read, stored
 from recycling.services import batches, charges, factors
 from recycling.services.charges import LotCharge
 from tests.recycling.chains import BLACK_MASS, charged, closed, opened, output, packs
-from tests.world import INTENSITIES, World, ago
+from tests.recycling.graphs import MICROGRAM, BatchPlan, Oracle, build, graphs, rolled_back
+from tests.world import World, ago
 
 pytestmark = pytest.mark.django_db
-
-ELEMENTS = ("Li", "Ni", "Fe")
-MATERIALS = {"product": "copper", "intermediate": "black_mass", "residue": "slag", "energy": "offgas"}
-#: In kg. Conservation is to the gram; rounding factors to 18 decimals leaves far less than this of a thousand tonnes.
-MICROGRAM = Fraction(1, 10**9)
-_numbers = count()
-
-
-@dataclass(frozen=True)
-class LotPlan:
-    """An output: what it is, and what became of it; `into` is how many batches further on it was charged, 0 for none."""
-
-    kind: str
-    status: str
-    into: int
-    kg: Decimal
-    moisture: Decimal
-    assay: tuple[Decimal, ...]
-    split: bool = False
-
-
-@dataclass(frozen=True)
-class BatchPlan:
-    """A batch: energies of its packs by chemistry, feedstock from outside, and outputs."""
-
-    nmc: tuple[Decimal, ...]
-    lfp: tuple[Decimal, ...]
-    external: tuple[LotPlan, ...]
-    outputs: tuple[LotPlan, ...]
-    is_open: bool
-
-
-assays = st.tuples(*[st.one_of(st.just(Decimal(0)), st.decimals("0.0001", "0.33", places=8)) for _ in ELEMENTS])
-kilograms = st.decimals("0.001", "99999", places=3)
-energies = st.lists(st.decimals("0.000001", "200", places=6), max_size=3).map(tuple)
-lot_plans = st.builds(
-    LotPlan,
-    kind=st.sampled_from(sorted(MATERIALS)),
-    status=st.sampled_from(["in_stock", "sold", "landfilled", "mineralized", "energy_recovered", "lost", "void"]),
-    into=st.integers(0, 3),
-    kg=kilograms,
-    moisture=st.decimals("0", "0.5", places=4),
-    assay=assays,
-    split=st.booleans(),
-)
-batch_plans = st.builds(
-    BatchPlan,
-    nmc=energies,
-    lfp=energies,
-    external=st.lists(lot_plans, max_size=2).map(tuple),
-    outputs=st.lists(lot_plans, max_size=4).map(tuple),
-    is_open=st.integers(0, 5).map(lambda n: n == 0),
-)
-graphs = st.lists(batch_plans, min_size=1, max_size=6)
-
-
-@dataclass
-class Built:
-    """What was written, as the oracle needs it: batches by position, and all masses as fractions."""
-
-    ids: list[int] = field(default_factory=list)
-    is_open: list[bool] = field(default_factory=list)
-    sources: list[tuple[int, dict[str, Fraction]]] = field(default_factory=list)
-    """Packs and outside lots: the batch they went into, and what they contain."""
-    outputs: list[tuple[int, str, int | None, dict[str, Fraction]]] = field(default_factory=list)
-    """Leaf outputs: the batch that made them, their fate, where they were charged, and what they contain."""
-    lots: list[Lot] = field(default_factory=list)
-
-
-def fate_of(plan: LotPlan) -> str:
-    """Worked out from DESIGN.md section 3, not from the code."""
-    if plan.status == "lost" or plan.kind == "energy":
-        return "lost"
-    if plan.kind == "residue":
-        return "residue"
-    if plan.kind == "product":
-        return "recovered" if plan.status in ("in_stock", "sold") else "lost"
-    return "pending" if plan.status == "in_stock" else "lost"
-
-
-def content(plan: LotPlan, kg: Decimal) -> dict[str, Fraction]:
-    dry = Fraction(kg) * (1 - Fraction(plan.moisture))
-    return {element: dry * Fraction(share) for element, share in zip(ELEMENTS, plan.assay, strict=True)}
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
-def build(w: World, plans: list[BatchPlan]) -> Built:
-    """Write a graph straight into the tables."""
-    built = Built()
-    compositions = {c.chemistry_id: c for c in Composition.objects.all()}
-    batch_rows = [Batch(line=w.shredder, number=str(next(_numbers)), started_at=ago(days=9)) for _ in plans]
-    Batch.objects.bulk_create(batch_rows)
-    built.ids = [batch.pk for batch in batch_rows]
-
-    def lot(plan: LotPlan, status: str, kg: Decimal, whole: Lot | None = None) -> Lot:
-        made = Lot.objects.create(
-            number=f"L{next(_numbers)}", owner=w.recycler, material_id=MATERIALS[plan.kind], mass_value=kg,
-            moisture=plan.moisture, status=status, made_at=ago(days=9), split_from=whole,
-            facility=w.plant_site if status == "in_stock" else None,
-        )  # fmt: skip
-        Assay.objects.bulk_create(
-            Assay(lot=made, element=element, fraction=share)
-            for element, share in zip(ELEMENTS, plan.assay, strict=True)
-        )
-        return made
-
-    charged_from: set[int] = set()
-    for position, plan in enumerate(plans):
-        batch = batch_rows[position]
-        for chemistry, energies in (("NMC622", plan.nmc), ("LFP", plan.lfp)):
-            for energy in energies:
-                battery = Battery.objects.create(chemistry_id=chemistry, registered_by=w.recycler, status="consumed")
-                Charge.objects.create(
-                    batch=batch, battery=battery, mass_kg=1, composition=compositions[chemistry],
-                    content_kwh=energy, charged_at=ago(days=9),
-                )  # fmt: skip
-                intensity = INTENSITIES[chemistry]
-                built.sources.append((position, {e: Fraction(energy) * Fraction(kg) for e, kg in intensity.items()}))
-        for outside in plan.external:
-            brought = lot(outside, "consumed", outside.kg)
-            Charge.objects.create(batch=batch, lot=brought, mass_kg=outside.kg, charged_at=ago(days=9))
-            built.sources.append((position, content(outside, outside.kg)))
-        for made in plan.outputs:
-            goes_on = made.kind == "intermediate" and made.into and position + made.into < len(plans)
-            is_split = made.split and made.kg > Decimal("0.002")
-            whole = lot(made, "split" if is_split else "consumed" if goes_on else made.status, made.kg)
-            Output.objects.create(batch=batch, lot=whole)
-            rows = [(whole, made.kg)]
-            if is_split:
-                first = Decimal("0.001")
-                rows = [
-                    (lot(made, "consumed" if goes_on else made.status, first, whole), first),
-                    (lot(made, made.status, made.kg - first, whole), made.kg - first),
-                ]
-            for index, (row, kg) in enumerate(rows):
-                into = position + made.into if goes_on and index == 0 else None
-                if into is not None:
-                    charged_from.add(position)
-                    Charge.objects.create(batch=batch_rows[into], lot=row, mass_kg=kg, charged_at=ago(days=9))
-                elif made.status == "void":
-                    continue
-                fate = "charged" if into is not None else fate_of(made)
-                built.outputs.append((position, fate, into, content(made, kg)))
-                built.lots.append(row)
-    # A lot is charged only once the batch that made it is closed.
-    built.is_open = [plan.is_open and position not in charged_from for position, plan in enumerate(plans)]
-    closing = [pk for pk, is_open in zip(built.ids, built.is_open, strict=True) if not is_open]
-    Batch.objects.filter(pk__in=closing).update(status="closed", closed_at=ago(days=8))
-    return built
-
-
-@dataclass
-class Followed:
-    """Where the mass of each element ended, by what it counts as, and what came from nowhere."""
-
-    of_source: list[dict[str, dict[str, Fraction]]]
-    unattributed: dict[str, Fraction]
-    in_products: dict[str, Fraction]
-
-
-def follow(built: Built) -> Followed:
-    """The oracle: follow each source forward, batch by batch; what came from nowhere is followed as one more."""
-    charged_kg: dict[tuple[int, str], Fraction] = defaultdict(Fraction)
-    for position, contained in built.sources:
-        for element, kg in contained.items():
-            charged_kg[position, element] += kg
-    for _made_by, _fate, into, contained in built.outputs:
-        if into is not None:
-            for element, kg in contained.items():
-                charged_kg[into, element] += kg
-    by_batch = defaultdict(list)
-    for row in built.outputs:
-        by_batch[row[0]].append(row)
-
-    def onward(inside: dict[tuple[int, str], Fraction]) -> dict[str, dict[str, Fraction]]:
-        ended: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-        for position, is_open in enumerate(built.is_open):
-            for element in {*ELEMENTS, *INTENSITIES["NMC622"], *INTENSITIES["LFP"]}:
-                mine = inside.get((position, element), Fraction(0))
-                if not mine:
-                    continue
-                if is_open:
-                    ended["pending"][element] += mine
-                    continue
-                share = mine / charged_kg[position, element]
-                for _made_by, fate, into, contained in by_batch[position]:
-                    kg = share * contained.get(element, 0)
-                    if into is not None:
-                        inside[into, element] = inside.get((into, element), Fraction(0)) + kg
-                    else:
-                        ended[fate][element] += kg
-        return ended
-
-    of_source = [onward({(position, e): kg for e, kg in contained.items()}) for position, contained in built.sources]
-    unattributed: dict[str, Fraction] = defaultdict(Fraction)
-    in_products: dict[str, Fraction] = defaultdict(Fraction)
-    for position, fate, into, contained in built.outputs:
-        if built.is_open[position]:
-            continue
-        for element, kg in contained.items():
-            if fate == "recovered":
-                in_products[element] += kg
-            if charged_kg[position, element]:
-                continue
-            if into is None:
-                unattributed[element] += kg if fate == "recovered" else 0
-            else:
-                unattributed[element] += onward({(into, element): kg}).get("recovered", {}).get(element, Fraction(0))
-    return Followed(of_source, unattributed, in_products)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -258,7 +38,7 @@ def test_every_source_is_credited_as_if_it_had_been_followed(world: World, plans
         built = build(world, plans)
         factors.refresh()
         rows = {(row.batch, row.element): row for row in stored()}
-        followed = follow(built)
+        followed = Oracle(built).follow()
         credited: dict[str, Fraction] = defaultdict(Fraction)
         for (position, contained), ended in zip(built.sources, followed.of_source, strict=True):
             for element, kg in contained.items():

@@ -1,0 +1,286 @@
+"""The trace both ways: from a battery to every lot that holds some of it, and from a lot back to its batteries.
+
+Exact, in fractions, through any number of stages; only the batches on the way are read. What a battery is credited with
+in reports is content x stored factor, which is the same to the 18th decimal of a share.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from graphlib import TopologicalSorter
+
+from django.db import connection
+from django.db.models import ExpressionWrapper, F, QuerySet, Sum, Value
+
+from collection.models import Assay, Battery, CompositionElement, Lot
+from recycling.models import Batch, BatchStatus, Charge, Output
+from recycling.queries.contents import EXACT, EXACT_FIELD, FATE, NOT_THERE, ByElement, Fate, in_lot, inputs
+from recycling.queries.factors import KG_STEP, upstream
+
+type Masses = dict[str, Fraction]
+
+
+@dataclass(frozen=True)
+class ElementFate:
+    """What became of one element of a battery, in kilograms. `lost_kg` below 0: its content was estimated too low."""
+
+    element: str
+    content_kg: Decimal
+    recovered_kg: Decimal
+    pending_kg: Decimal
+    residue_kg: Decimal
+    lost_kg: Decimal
+
+
+@dataclass(frozen=True)
+class LotShare:
+    """A lot that holds some of a battery: the batch that made it, its fate, and the battery's kilograms by element."""
+
+    lot: int
+    made_by: int
+    fate: Fate
+    charged_into: int | None
+    kg: ByElement
+
+
+@dataclass(frozen=True)
+class BatteryTrace:
+    """Where a battery went. Without a batch, it has not been charged: all of its content is pending."""
+
+    battery: int
+    batch: int | None
+    elements: list[ElementFate]
+    lots: list[LotShare]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A battery, or a lot from outside, that a lot came from, with its share of that lot in kilograms by element."""
+
+    charge: int
+    batch: int
+    battery: int | None
+    lot: int | None
+    kg: ByElement
+
+
+@dataclass(frozen=True)
+class LotTrace:
+    """Where a lot came from: the shares of its `sources` and what is `unattributed` add up to its `content`.
+
+    A lot that no batch made came from outside, as its origin says; it has no sources.
+    """
+
+    lot: int
+    made_by: int | None
+    content: ByElement
+    unattributed: ByElement
+    weights: Mapping[int, Masses] = field(repr=False)
+    """By batch and element: kilograms of the lot per kilogram charged into that batch."""
+
+    def sources(self, *, after: int = 0, limit: int = 100, batteries: QuerySet[Battery] | None = None) -> list[Source]:
+        """Batteries and outside lots behind the lot, by charge, from the one after `after`; two queries.
+
+        `batteries` narrows it to some, such as those that a user may see; outside lots are then left out.
+        """
+        charges = Charge.objects.filter(batch__in=self.weights, pk__gt=after, lot__output__isnull=True)
+        if batteries is not None:
+            charges = charges.filter(battery__in=batteries.values("pk"))
+        page = list(charges.select_related("lot").order_by("pk")[:limit])
+        intensities = _intensities({row.composition_id for row in page if row.composition_id is not None})
+        assays = _assays({row.lot_id for row in page if row.lot_id is not None})
+        found = []
+        for row in page:
+            if row.lot_id is not None:
+                content = assays.get(row.lot_id, {})
+            else:
+                kwh = Fraction(row.content_kwh or 0)
+                content = {e: kwh * kg for e, kg in intensities.get(row.composition_id or 0, {}).items()}
+            weights = self.weights[row.batch_id]
+            kg = {e: kg * weights[e] for e, kg in content.items() if weights.get(e)}
+            found.append(Source(row.pk, row.batch_id, row.battery_id, row.lot_id, _decimals(kg)))
+        return found
+
+    def attributed_to(self, batteries: QuerySet[Battery]) -> ByElement:
+        """Kilograms of the lot that come from some batteries altogether, such as those that a user may see."""
+        rows = (
+            Charge.objects.filter(batch__in=self.weights, battery__in=batteries.values("pk"))
+            .values_list("batch_id", "composition__elements__element")
+            .annotate(kg=Sum(F("content_kwh") * F("composition__elements__kg_per_kwh"), output_field=EXACT_FIELD))
+        )
+        total: Masses = defaultdict(Fraction)
+        for batch, element, kg in rows.order_by():
+            if kg and element in self.weights[batch]:
+                total[element] += Fraction(kg) * self.weights[batch][element]
+        return _decimals(total)
+
+
+def forward(battery: Battery) -> BatteryTrace:
+    """Where the elements of `battery` are now. Raises `CycleError` for a circle in the tables."""
+    charge = Charge.objects.filter(battery=battery).first()
+    source = charge or battery
+    intensities = _intensities({source.composition_id}).get(source.composition_id or 0, {})
+    content = {e: Fraction(source.content_kwh or 0) * kg for e, kg in intensities.items()}
+    content = {e: kg for e, kg in content.items() if kg}
+    if charge is None:
+        fates = {Fate.PENDING: content}
+        return BatteryTrace(battery.pk, None, _element_fates(content, fates), [])
+    graph = _Downstream(charge.batch_id)
+    fates, lots = graph.follow(charge.batch_id, content)
+    return BatteryTrace(battery.pk, charge.batch_id, _element_fates(content, fates), lots)
+
+
+def backward(lot: Lot) -> LotTrace:
+    """What `lot` was made from, through all the stages before it. Raises `CycleError` for a circle in the tables."""
+    content = _assays({lot.pk}).get(lot.pk, {})
+    made_by = Output.objects.filter(lot=lot).values_list("batch", flat=True).first()
+    if made_by is None:
+        return LotTrace(lot.pk, None, _decimals(content), {}, {})
+    batches = upstream([made_by])
+    charged = inputs(batches)
+    feeds: dict[int, list[tuple[int, str, Fraction]]] = defaultdict(list)
+    after: dict[int, set[int]] = {batch: set() for batch in batches}
+    rows = Charge.objects.filter(batch__in=batches, lot__output__isnull=False).values_list(
+        "batch_id", "lot__output__batch_id", "lot__assays__element"
+    )
+    for batch, maker, element, kg in rows.annotate(kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD)).order_by():
+        after[maker].add(batch)
+        if kg:
+            feeds[batch].append((maker, element, Fraction(kg)))
+    weights: dict[int, Masses] = defaultdict(lambda: defaultdict(Fraction))
+    unattributed: Masses = defaultdict(Fraction)
+
+    def arrive(batch: int, element: str, kg: Fraction) -> None:
+        known = charged.get(batch, {}).get(element)
+        if known:
+            weights[batch][element] += kg / Fraction(known)
+        else:
+            unattributed[element] += kg
+
+    for element, kg in content.items():
+        arrive(made_by, element, kg)
+    for batch in TopologicalSorter(after).static_order():
+        for maker, element, kg in feeds[batch]:
+            if weights[batch].get(element):
+                arrive(maker, element, kg * weights[batch][element])
+    return LotTrace(
+        lot.pk, made_by, _decimals(content), _decimals(unattributed), {b: dict(w) for b, w in weights.items() if w}
+    )
+
+
+class _Downstream:
+    """The batches that what was charged into one batch can reach, with their inputs and outputs."""
+
+    def __init__(self, batch: int) -> None:
+        batches = _downstream(batch)
+        self.status = dict(Batch.objects.filter(pk__in=batches).values_list("pk", "status"))
+        self.charged = inputs(batches)
+        self.outputs: dict[int, dict[int, tuple[Fate, int | None, Masses]]] = defaultdict(dict)
+        needs: dict[int, set[int]] = {pk: set() for pk in batches}
+        rows = (
+            Output.objects.filter(batch__in=batches)
+            .exclude(lot__status__in=NOT_THERE)
+            .values_list("batch_id", "lot_id", FATE, "lot__charge__batch_id", "lot__assays__element")
+            .annotate(kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD))
+        )
+        for maker, lot, fate, into, element, kg in rows.order_by("batch_id", "lot_id"):
+            _fate, _into, masses = self.outputs[maker].setdefault(lot, (Fate(fate), into, {}))
+            if kg:
+                masses[element] = Fraction(kg)
+            if into is not None:
+                needs[into].add(maker)
+        self.order = list(TopologicalSorter(needs).static_order())
+
+    def follow(self, batch: int, content: Masses) -> tuple[dict[Fate, Masses], list[LotShare]]:
+        """Follow what was charged into `batch` to the last lots."""
+        inside: dict[int, Masses] = {batch: content}
+        fates: dict[Fate, Masses] = defaultdict(lambda: defaultdict(Fraction))
+        lots: list[LotShare] = []
+        for at in self.order:
+            mine = inside.pop(at, {})
+            if self.status[at] != BatchStatus.CLOSED:
+                _add(fates[Fate.PENDING], mine)
+                continue
+            shares = {e: kg / Fraction(self.charged[at][e]) for e, kg in mine.items() if kg}
+            for lot, (fate, into, masses) in self.outputs[at].items():
+                kg = {e: masses[e] * share for e, share in shares.items() if masses.get(e)}
+                if not kg:
+                    continue
+                lots.append(LotShare(lot, at, fate, into, _decimals(kg)))
+                if fate == Fate.CHARGED and into is not None:
+                    _add(inside.setdefault(into, {}), kg)
+                else:
+                    _add(fates[fate], kg)
+        return fates, lots
+
+
+def _downstream(batch: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE down (batch_id) AS (
+                SELECT %s::bigint
+                UNION
+                SELECT c.batch_id FROM down
+                JOIN recycling_output o ON o.batch_id = down.batch_id
+                JOIN recycling_charge c ON c.lot_id = o.lot_id
+            )
+            SELECT batch_id FROM down
+            """,
+            [batch],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _element_fates(content: Masses, fates: Mapping[Fate, Masses]) -> list[ElementFate]:
+    rows = []
+    for element, kg in sorted(content.items()):
+        known = [fates.get(fate, {}).get(element, Fraction(0)) for fate in (Fate.RECOVERED, Fate.PENDING, Fate.RESIDUE)]
+        rows.append(ElementFate(element, *(_decimal(part) for part in (kg, *known, kg - sum(known)))))
+    return rows
+
+
+def _intensities(compositions: Iterable[int | None]) -> dict[int, Masses]:
+    found: dict[int, Masses] = defaultdict(dict)
+    rows = CompositionElement.objects.filter(composition__in=[pk for pk in compositions if pk is not None])
+    for row in rows:
+        found[row.composition_id][row.element] = Fraction(row.kg_per_kwh)
+    return found
+
+
+def _assays(lots: Iterable[int]) -> dict[int, Masses]:
+    """Kilograms of each element in lots."""
+    found: dict[int, Masses] = defaultdict(dict)
+    dry = F("lot__mass_kg") * (Value(Decimal(1)) - F("lot__moisture"))
+    rows = Assay.objects.filter(lot__in=list(lots)).annotate(kg=ExpressionWrapper(dry * F("fraction"), EXACT_FIELD))
+    for lot, element, kg in rows.values_list("lot_id", "element", "kg").order_by():
+        found[lot][element] = Fraction(kg)
+    return found
+
+
+def _add(total: Masses, more: Mapping[str, Fraction]) -> None:
+    for element, kg in more.items():
+        total[element] = total.get(element, Fraction(0)) + kg
+
+
+def _decimals(masses: Mapping[str, Fraction]) -> ByElement:
+    return {element: _decimal(kg) for element, kg in sorted(masses.items()) if kg}
+
+
+def _decimal(kg: Fraction) -> Decimal:
+    with localcontext(EXACT):
+        return (Decimal(kg.numerator) / Decimal(kg.denominator)).quantize(KG_STEP)
+
+
+def sum_of(shares: Sequence[ByElement]) -> ByElement:
+    """Kilograms by element of several shares together."""
+    total: ByElement = {}
+    with localcontext(EXACT):
+        for share in shares:
+            for element, kg in share.items():
+                total[element] = total.get(element, Decimal(0)) + kg
+    return total
