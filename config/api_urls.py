@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api import auth, organizations
 from collection.api import batteries, consents, facilities, imports, pickups, reference, shipments
+from recycling.api import epr, placements, reports, schemes, utilization
 
 router = SimpleRouter()
 router.register("pickups", pickups.PickupViewSet)
@@ -23,6 +24,14 @@ router.register("materials", reference.MaterialViewSet)
 router.register("organizations", organizations.OrganizationViewSet)
 router.register("memberships", organizations.MembershipViewSet)
 router.register("auth/tokens", auth.TokenViewSet)
+
+router.register("utilization", utilization.UtilizationViewSet, "utilization")
+router.register("utilization-runs", utilization.RunViewSet)
+router.register("backlog", utilization.BacklogViewSet, "backlog")
+router.register("epr-schemes", schemes.SchemeViewSet)
+router.register("epr-reports", reports.ReportViewSet)
+router.register("epr-overview", epr.OverviewViewSet, "epr-overview")
+router.register("market-placements", placements.PlacementViewSet)
 
 urlpatterns = [
     path("auth/login/", auth.LoginView.as_view(), name="login"),

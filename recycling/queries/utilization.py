@@ -140,11 +140,11 @@ _STARTS: dict[Period, Any] = {
 }
 
 
-def loads(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) -> list[Load]:
-    """`rows` added up, in one statement: newest period first, then by name and stage."""
+def rolled_up(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) -> QuerySet[Any, dict[str, Any]]:
+    """`rows` added up by level, stage, basis and period; in no order yet. `load_of` reads a row of it."""
     key, name = _KEYS[level]
     rated = Q(nameplate_kg__isnull=False)
-    together = (
+    return (
         rows.order_by()
         .annotate(
             of=models.F(key) if isinstance(key, str) else key,
@@ -162,27 +162,33 @@ def loads(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) 
             unrated=Count("line", distinct=True, filter=~rated),
             days=Count("day", distinct=True),
         )
-        .order_by("-start", "called", "of", "stage", "basis")
     )
-    return [
-        Load(
-            level=level,
-            key=str(row["of"]),
-            name=str(row["called"]),
-            stage=row["stage"],
-            basis=row["basis"],
-            period=period,
-            start=row["start"],
-            processed_kg=row["processed"],
-            rated_processed_kg=row["rated_processed"],
-            nameplate_kg=row["nameplate"],
-            available_kg=row["available"],
-            lines=row["lines"],
-            lines_without_nameplate=row["unrated"],
-            days=row["days"],
-        )
-        for row in together
-    ]
+
+
+def load_of(row: dict[str, Any], *, level: Level, period: Period) -> Load:
+    """A row of `rolled_up`."""
+    return Load(
+        level=level,
+        key=str(row["of"]),
+        name=str(row["called"]),
+        stage=row["stage"],
+        basis=row["basis"],
+        period=period,
+        start=row["start"],
+        processed_kg=row["processed"],
+        rated_processed_kg=row["rated_processed"],
+        nameplate_kg=row["nameplate"],
+        available_kg=row["available"],
+        lines=row["lines"],
+        lines_without_nameplate=row["unrated"],
+        days=row["days"],
+    )
+
+
+def loads(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) -> list[Load]:
+    """`rows` added up, in one statement: newest period first, then by name and stage."""
+    together = rolled_up(rows, level=level, period=period).order_by("-start", "called", "of", "stage", "basis")
+    return [load_of(row, level=level, period=period) for row in together]
 
 
 def newest_day(rows: QuerySet[UtilizationSnapshot]) -> date | None:

@@ -322,21 +322,33 @@ def header(report: EprReport) -> Mapping[str, Any]:
     }
 
 
-def content_hash(report: EprReport) -> str:
-    """SHA-256 over header, lines, evidence, placements, factors, intensities and sites.
+def canonical(report: EprReport) -> Iterator[bytes]:
+    """Header, lines, evidence, placements, factors, intensities and sites of a report, in one fixed form.
 
-    Each row is one line of JSON: an array whose first member names the part, numbers as the database writes them, in a
-    fixed order. Rows are streamed, never all in memory.
+    Each row is one line of JSON: an array whose first member names the part, with numbers as the database writes them,
+    in a fixed order. Rows are streamed, never all in memory.
     """
-    digest = hashlib.sha256()
 
-    def add(part: str, *values: Any) -> None:
+    def row(part: str, *values: Any) -> bytes:
         text = json.dumps([part, *values], default=str, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        digest.update(text.encode() + b"\n")
+        return text.encode() + b"\n"
 
-    add("header", header(report))
+    yield row("header", header(report))
+    for name, fields, rows in parts(report):
+        for values in rows.values_list(*fields).iterator(chunk_size=10_000):
+            yield row(name, *values)
+
+
+def parts(report: EprReport) -> Iterator[tuple[str, tuple[str, ...], models.QuerySet[Any]]]:
+    """What is kept with a report: the name of each part, its fields, and its rows in a fixed order."""
     for name, order, fields in _KEPT:
         rows: models.QuerySet[Any] = getattr(report, name).order_by(*order)
-        for values in rows.values_list(*fields).iterator(chunk_size=10_000):
-            add(name, *values)
+        yield name, fields, rows
+
+
+def content_hash(report: EprReport) -> str:
+    """SHA-256 over the canonical form of a report."""
+    digest = hashlib.sha256()
+    for line in canonical(report):
+        digest.update(line)
     return digest.hexdigest()

@@ -1,0 +1,92 @@
+"""What producers put on the market."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from accounts.models import Organization
+from collection.models import BatteryModel, Chemistry, Jurisdiction
+from recycling.models import MarketPlacement
+from recycling.services import placements
+
+
+class PlacementOut(serializers.ModelSerializer[MarketPlacement]):
+    producer_name = serializers.CharField(source="producer.name", read_only=True)
+
+    class Meta:
+        model = MarketPlacement
+        fields = (
+            "id", "producer", "producer_name", "jurisdiction", "period_start", "period_end", "model", "chemistry",
+            "units", "mass_kg", "description", "source", "source_key", "is_simulated",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+def _mass(**options: Any) -> serializers.DecimalField:
+    return serializers.DecimalField(
+        max_digits=15, decimal_places=3, min_value=0, required=False, allow_null=True, **options
+    )
+
+
+class DeclareIn(serializers.Serializer[Any]):
+    """Units placed on a market. `source_key` recognizes the row when it is sent again."""
+
+    producer = VisibleRelatedField(queryset=Organization.objects.all())
+    jurisdiction = VisibleRelatedField(queryset=Jurisdiction.objects.all())
+    period_start = serializers.DateField()
+    period_end = serializers.DateField()
+    units = serializers.IntegerField(min_value=0, max_value=placements.MOST_UNITS)
+    source_key = serializers.CharField(max_length=200)
+    model = VisibleRelatedField(queryset=BatteryModel.objects.all(), required=False, allow_null=True)
+    chemistry = VisibleRelatedField(queryset=Chemistry.objects.all(), required=False, allow_null=True)
+    mass_kg = _mass()
+    description = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    source = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class CorrectPlacementIn(serializers.Serializer[Any]):
+    """What is left out stays as it is."""
+
+    units = serializers.IntegerField(min_value=0, max_value=placements.MOST_UNITS, required=False)
+    mass_kg = _mass()
+
+
+class PlacementFilter(django_filters.FilterSet):
+    jurisdiction = django_filters.CharFilter("jurisdiction", "startswith")
+    producer = django_filters.NumberFilter("producer")
+    chemistry = django_filters.CharFilter("chemistry")
+    model = django_filters.NumberFilter("model")
+    starts_from = django_filters.DateFilter("period_start", "gte")
+    ends_by = django_filters.DateFilter("period_end", "lte")
+
+    class Meta:
+        model = MarketPlacement
+        fields = ("source_key", "is_simulated")
+
+
+class PlacementViewSet(VisibleViewSet):
+    """Batteries placed on the market: a producer's own; regulators read those of their jurisdictions."""
+
+    queryset = MarketPlacement.objects.select_related("producer")
+    serializer_class = PlacementOut
+    filterset_class = PlacementFilter
+    ordering_fields = ("id", "period_start", "units")
+
+    @extend_schema(request=DeclareIn, responses={201: PlacementOut})
+    def create(self, request: Request) -> Response:
+        """Declare what was placed on a market. The same row sent again changes nothing."""
+        return self.command(placements.declare, DeclareIn, status=201)
+
+    @extend_schema(request=CorrectPlacementIn, responses=PlacementOut)
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        """Correct the figures. Reports that were filed with the old ones keep them."""
+        return self.command(placements.correct, CorrectPlacementIn, placement=self.get_object())

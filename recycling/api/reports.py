@@ -1,0 +1,272 @@
+"""EPR reports: asked for, computed in the background, filed, decided on, corrected; each figure with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.http import Http404, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from accounts.models import Organization
+from collection.models import Jurisdiction
+from recycling import report_files
+from recycling.models import EprEvidence, EprPlacement, EprReport, EprReportLine, EprScheme
+from recycling.queries import epr
+from recycling.services import report_figures, reports
+from recycling.tasks import reports as tasks
+
+KILOGRAMS: dict[str, Any] = {"max_digits": 40, "decimal_places": 9, "allow_null": True}
+
+
+class ReportOut(serializers.ModelSerializer[EprReport]):
+    """A report. `progress` and `step` say how far its computation is."""
+
+    scheme_code = serializers.CharField(source="scheme.code", read_only=True)
+    shape = serializers.ChoiceField(source="scheme.shape", choices=EprScheme.Shape.choices, read_only=True)
+    producer_name = serializers.CharField(source="producer.name", read_only=True)
+    progress = serializers.IntegerField(source="progress.percent", read_only=True, default=0)
+    step = serializers.CharField(source="progress.step", read_only=True, default="")
+
+    class Meta:
+        model = EprReport
+        fields = (
+            "id", "status", "progress", "step", "message", "scheme", "scheme_code", "shape", "producer",
+            "producer_name", "jurisdiction", "period_start", "period_end", "method_version", "supersedes",
+            "requested_at", "computed_at", "content_hash", "submitted_at", "decided_at", "decision_note",
+            "is_simulated",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class FigureOut(serializers.ModelSerializer[EprReportLine]):
+    """A figure. Lines of one metric and one breakdown add up to the line of that metric without any."""
+
+    facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
+
+    class Meta:
+        model = EprReportLine
+        fields = (
+            "position", "metric", "breakdown", "family", "chemistry", "method", "decision", "facility",
+            "facility_name", "country", "element", "value", "unit", "numerator", "denominator", "rows",
+            "without_mass", "target_percent", "target_status", "target_source", "note",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class EvidenceOut(serializers.ModelSerializer[EprEvidence]):
+    """A battery behind a figure. With a line about an element: its content and the shares that it met which fate in."""
+
+    content_kg = serializers.DecimalField(**KILOGRAMS, read_only=True, required=False)
+    recovered_share = serializers.DecimalField(max_digits=30, decimal_places=18, read_only=True, required=False)
+    pending_share = serializers.DecimalField(max_digits=30, decimal_places=18, read_only=True, required=False)
+    residue_share = serializers.DecimalField(max_digits=30, decimal_places=18, read_only=True, required=False)
+
+    class Meta:
+        model = EprEvidence
+        fields = (
+            "id", "battery", "fate", "occurred_on", "facility", "country", "batch", "method", "decision", "chemistry",
+            "family", "composition", "content_kwh", "mass_kg", "content_kg", "recovered_share", "pending_share",
+            "residue_share",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class CountedPlacementOut(serializers.ModelSerializer[EprPlacement]):
+    class Meta:
+        model = EprPlacement
+        fields = (
+            "id", "placement", "period_start", "period_end", "model", "chemistry", "family", "units", "mass_kg",
+            "is_counted",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ChangeOut(serializers.Serializer[Any]):
+    """A figure of a correction beside the one that was filed."""
+
+    metric = serializers.CharField(source="line.metric")
+    breakdown = serializers.CharField(source="line.breakdown")
+    family = serializers.CharField(source="line.family")
+    chemistry = serializers.CharField(source="line.chemistry_id", allow_null=True)
+    method = serializers.CharField(source="line.method")
+    decision = serializers.CharField(source="line.decision")
+    facility = serializers.IntegerField(source="line.facility_id", allow_null=True)
+    country = serializers.CharField(source="line.country")
+    element = serializers.CharField(source="line.element")
+    unit = serializers.CharField(source="line.unit")
+    filed = serializers.DecimalField(source="filed.value", default=None, **KILOGRAMS)
+    corrected = serializers.DecimalField(source="corrected.value", default=None, **KILOGRAMS)
+    delta = serializers.DecimalField(**KILOGRAMS)
+    is_changed = serializers.BooleanField()
+
+
+class VerificationOut(serializers.Serializer[Any]):
+    """Whether figures and hash follow, to the digit, from what is kept with the report."""
+
+    agrees = serializers.BooleanField()
+    figures_agree = serializers.BooleanField()
+    hash_agrees = serializers.BooleanField(allow_null=True)
+    content_hash = serializers.CharField()
+
+
+class RequestReportIn(serializers.Serializer[Any]):
+    """`jurisdiction` may be left out for a scheme that is a jurisdiction's own."""
+
+    scheme = VisibleRelatedField(queryset=EprScheme.objects.all())
+    producer = VisibleRelatedField(queryset=Organization.objects.all())
+    jurisdiction = VisibleRelatedField(queryset=Jurisdiction.objects.all(), required=False, allow_null=True)
+    period_start = serializers.DateField()
+    period_end = serializers.DateField()
+
+
+class AcceptIn(serializers.Serializer[Any]):
+    note = serializers.CharField(required=False, allow_blank=True, max_length=5000)
+
+
+class ReturnIn(serializers.Serializer[Any]):
+    note = serializers.CharField(max_length=5000)
+
+
+class ReportFilter(django_filters.FilterSet):
+    scheme = django_filters.NumberFilter("scheme")
+    scheme_code = django_filters.CharFilter("scheme__code")
+    producer = django_filters.NumberFilter("producer")
+    jurisdiction = django_filters.CharFilter("jurisdiction", "startswith")
+    starts_from = django_filters.DateFilter("period_start", "gte")
+    ends_by = django_filters.DateFilter("period_end", "lte")
+    supersedes = django_filters.NumberFilter("supersedes")
+
+    class Meta:
+        model = EprReport
+        fields = ("status", "is_simulated")
+
+
+_LINE = OpenApiParameter(
+    "line", OpenApiTypes.INT, required=True, description="The position of the figure in the report."
+)
+
+
+class ReportViewSet(VisibleViewSet):
+    """EPR reports. A producer sees its own; regulators those that were filed in their jurisdictions."""
+
+    queryset = EprReport.objects.select_related("scheme", "producer", "progress")
+    serializer_class = ReportOut
+    filterset_class = ReportFilter
+    ordering_fields = ("id", "period_start", "requested_at", "submitted_at")
+
+    @extend_schema(request=RequestReportIn, responses={201: ReportOut})
+    def create(self, request: Request) -> Response:
+        """Ask for a report. If an equal one is being worked on, that one is answered."""
+        return self.command(tasks.request, RequestReportIn, status=201)
+
+    @extend_schema(request=None, responses=ReportOut)
+    @action(detail=True, methods=["post"])
+    def recompute(self, request: Request, pk: str) -> Response:
+        """Compute a draft again from what is known now."""
+        return self.command(tasks.recompute, report=self.get_object())
+
+    @extend_schema(request=None, responses=ReportOut)
+    @action(detail=True, methods=["post"])
+    def submit(self, request: Request, pk: str) -> Response:
+        """File a draft. It never changes from then on."""
+        return self.command(reports.submit, report=self.get_object())
+
+    @extend_schema(request=AcceptIn, responses=ReportOut)
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, pk: str) -> Response:
+        """As a regulator, accept a report."""
+        return self.command(reports.accept, AcceptIn, report=self.get_object())
+
+    @extend_schema(request=ReturnIn, responses=ReportOut)
+    @action(detail=True, methods=["post"], url_path="return")
+    def return_(self, request: Request, pk: str) -> Response:
+        """As a regulator, return a report, saying why."""
+        return self.command(reports.return_, ReturnIn, report=self.get_object())
+
+    @extend_schema(request=None, responses={201: ReportOut})
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        """Ask for a correction of a filed report: a report of its own, which is answered."""
+        return self.command(tasks.correct, report=self.get_object(), status=201)
+
+    @extend_schema(request=None, responses=ReportOut)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        """Give a draft up."""
+        return self.command(reports.withdraw, report=self.get_object())
+
+    @extend_schema(responses=VerificationOut, filters=False)
+    @action(detail=True, filter_backends=(), pagination_class=None)
+    def verify(self, request: Request, pk: str) -> Response:
+        """Compute the figures again from what is kept with the report, and compare them and the hash."""
+        return Response(VerificationOut(report_figures.verify(self.get_object())).data)
+
+    @extend_schema(responses=FigureOut(many=True), filters=False)
+    @action(detail=True, filter_backends=(), pagination_class=None)
+    def lines(self, request: Request, pk: str) -> Response:
+        """Read all figures of a report."""
+        rows = self.get_object().lines.select_related("facility").order_by("position")
+        return Response(FigureOut(rows, many=True).data)
+
+    @extend_schema(responses=EvidenceOut(many=True), parameters=[_LINE], filters=False)
+    @action(detail=True, filter_backends=())
+    def evidence(self, request: Request, pk: str) -> Response:
+        """Read the batteries behind a figure."""
+        line = self._line(request)
+        rows = epr.evidence_of(line)
+        if line.element:
+            rows = epr.traced(rows, line.element)
+        return self._page(rows, EvidenceOut)
+
+    @extend_schema(responses=CountedPlacementOut(many=True), parameters=[_LINE], filters=False)
+    @action(detail=True, filter_backends=())
+    def placements(self, request: Request, pk: str) -> Response:
+        """Read the market placements behind a figure."""
+        return self._page(epr.placements_of(self._line(request)), CountedPlacementOut)
+
+    @extend_schema(responses=ChangeOut(many=True), filters=False)
+    @action(detail=True, filter_backends=(), pagination_class=None)
+    def difference(self, request: Request, pk: str) -> Response:
+        """Read a correction figure by figure beside the report as it was filed."""
+        return Response(ChangeOut(reports.difference(self.get_object()), many=True).data)
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR}, filters=False)
+    @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/csv")
+    def download_csv(self, request: Request, pk: str) -> StreamingHttpResponse:
+        """Download the figures as a table."""
+        return report_files.as_csv(self.get_object())
+
+    @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT}, filters=False)
+    @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/json")
+    def download_json(self, request: Request, pk: str) -> StreamingHttpResponse:
+        """Download all that is kept with the report."""
+        return report_files.as_json(self.get_object())
+
+    @extend_schema(responses={(200, "application/x-ndjson"): OpenApiTypes.STR}, filters=False)
+    @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/canonical")
+    def download_canonical(self, request: Request, pk: str) -> StreamingHttpResponse:
+        """Download the form that the content hash is the SHA-256 of."""
+        return report_files.as_canonical(self.get_object())
+
+    def _line(self, request: Request) -> EprReportLine:
+        report = self.get_object()
+        position = request.query_params.get("line", "")
+        if not position.isascii() or not position.isdigit() or len(position) > 9:
+            raise serializers.ValidationError({"line": ["Name a figure by its position."]})
+        line: EprReportLine | None = report.lines.select_related("report").filter(position=int(position)).first()
+        if line is None:
+            raise Http404
+        return line
+
+    def _page(self, rows: QuerySet[Any], form: type[serializers.BaseSerializer[Any]]) -> Response:
+        page: Iterable[Any] | None = self.paginate_queryset(rows)
+        return self.get_paginated_response(form(page, many=True).data)

@@ -1,0 +1,178 @@
+"""How full plants are, and what is coming to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.paging import CursorPagination
+from accounts.api.viewsets import VisibleViewSet
+from recycling.models import Basis, Plant, Stage, UtilizationRun, UtilizationSnapshot
+from recycling.queries.utilization import Level, Period, backlog, load_of, rolled_up
+from recycling.tasks import utilization as tasks
+
+
+class LoadOut(serializers.Serializer[Any]):
+    """How full something was in a period, in one stage and counted by one basis.
+
+    `utilization` is processed / available mass on days with a known capacity; empty where none is known. Above 1 it is
+    flagged by `is_over`.
+    """
+
+    level = serializers.ChoiceField(choices=[(level.value, level.value) for level in Level])
+    key = serializers.CharField(help_text="Id of the line or plant, or code of the jurisdiction or country.")
+    name = serializers.CharField()
+    stage = serializers.ChoiceField(choices=Stage.choices)
+    basis = serializers.ChoiceField(choices=Basis.choices)
+    period = serializers.ChoiceField(choices=[(period.value, period.value) for period in Period])
+    start = serializers.DateField()
+    processed_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    rated_processed_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    nameplate_kg = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
+    available_kg = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
+    utilization = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
+    is_over = serializers.BooleanField()
+    lines = serializers.IntegerField()
+    lines_without_nameplate = serializers.IntegerField()
+    days = serializers.IntegerField()
+
+
+class QuestionIn(serializers.Serializer[Any]):
+    """What utilization is asked for."""
+
+    level = serializers.ChoiceField(choices=[level.value for level in Level], default=Level.PLANT.value)
+    period = serializers.ChoiceField(choices=[period.value for period in Period], default=Period.MONTH.value)
+    stage = serializers.ChoiceField(choices=Stage.choices, required=False)
+    line = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    plant = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    jurisdiction = serializers.CharField(max_length=6, required=False, help_text="US is all of its states too.")
+    # `from` is a word of the language, so it is added below.
+
+
+QuestionIn._declared_fields["from"] = serializers.DateField(required=False)
+QuestionIn._declared_fields["to"] = serializers.DateField(required=False)
+
+_FILTERS = {
+    "stage": "line__stage",
+    "line": "line",
+    "plant": "line__plant",
+    "jurisdiction": "line__plant__facility__jurisdiction__startswith",
+    "from": "day__gte",
+    "to": "day__lte",
+}
+
+
+class NewestFirst(CursorPagination):
+    """Pages of sums, which have no id: newest period first."""
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        return ("-start", "of", "stage", "basis")
+
+
+class UtilizationViewSet(viewsets.GenericViewSet[Any]):
+    """Capacity utilization of the caller's own plants, or of those that it regulates."""
+
+    queryset = UtilizationSnapshot.objects.all()
+    serializer_class = LoadOut
+    pagination_class = NewestFirst
+    filter_backends = ()
+
+    @extend_schema(parameters=[QuestionIn], responses=LoadOut(many=True))
+    def list(self, request: Request) -> Response:
+        """Read how full lines, plants, jurisdictions or countries were, by day, month or year."""
+        question = QuestionIn(data=request.query_params)
+        question.is_valid(raise_exception=True)
+        asked = question.validated_data
+        level, period = Level(asked["level"]), Period(asked["period"])
+        rows = UtilizationSnapshot.objects.visible_to(request.user).filter(  # type: ignore[arg-type]
+            **{path: asked[name] for name, path in _FILTERS.items() if name in asked}
+        )
+        page = self.paginate_queryset(rolled_up(rows, level=level, period=period))
+        loads = [load_of(row, level=level, period=period) for row in page or ()]
+        return self.get_paginated_response(LoadOut(loads, many=True).data)
+
+
+class BacklogOut(serializers.Serializer[Any]):
+    """What waits at a plant and is coming to it, as it is now.
+
+    `days` is the waiting mass / the nameplate per day of the stage that takes it; empty where that is not known.
+    """
+
+    plant = serializers.IntegerField()
+    plant_name = serializers.CharField()
+    day = serializers.DateField()
+    feed = serializers.CharField()
+    waiting_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    in_transit_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    scheduled_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    unweighed = serializers.IntegerField()
+    stage = serializers.CharField(allow_blank=True)
+    daily_kg = serializers.DecimalField(max_digits=40, decimal_places=6, allow_null=True)
+    days = serializers.DecimalField(max_digits=30, decimal_places=2, allow_null=True)
+
+
+class BacklogFilter(django_filters.FilterSet):
+    plant = django_filters.NumberFilter("pk")
+    jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
+
+    class Meta:
+        model = Plant
+        fields = ()
+
+
+class BacklogViewSet(viewsets.GenericViewSet[Any]):
+    """Backlog of the caller's own plants, or of those that it regulates."""
+
+    queryset = Plant.objects.select_related("facility")
+    serializer_class = BacklogOut
+    filterset_class = BacklogFilter
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows if getattr(self, "swagger_fake_view", False) else rows.reported_to(self.request.user)
+
+    @extend_schema(responses=BacklogOut(many=True))
+    def list(self, request: Request) -> Response:
+        """Read what is waiting, in transit and scheduled, two rows for each plant: batteries and lots."""
+        plants = {plant.pk: plant for plant in self.paginate_queryset(self.filter_queryset(self.get_queryset())) or ()}
+        rows = [{**_public(row), "plant_name": str(plants[row.plant])} for row in backlog(list(plants))]
+        return self.get_paginated_response(BacklogOut(rows, many=True).data)
+
+
+def _public(row: Any) -> dict[str, Any]:
+    names = [name for name in BacklogOut().fields if name != "plant_name"]
+    values = {name: getattr(row, name) for name in names}
+    if values["daily_kg"] is not None:
+        values["daily_kg"] = round(values["daily_kg"], 6)
+    return values
+
+
+class RunOut(serializers.ModelSerializer[UtilizationRun]):
+    class Meta:
+        model = UtilizationRun
+        fields = ("id", "from_day", "to_day", "status", "progress", "message", "requested_at", "finished_at")
+        read_only_fields = fields
+
+
+class RunIn(serializers.Serializer[Any]):
+    from_day = serializers.DateField()
+    to_day = serializers.DateField()
+
+
+class RunViewSet(VisibleViewSet):
+    """Computations of utilization, and how far they are."""
+
+    queryset = UtilizationRun.objects.all()
+    serializer_class = RunOut
+    filterset_fields = ("status",)
+    ordering_fields = ("id", "requested_at")
+
+    @extend_schema(request=RunIn, responses={201: RunOut})
+    def create(self, request: Request) -> Response:
+        """Have utilization computed anew. An equal run that still waits is answered."""
+        return self.command(tasks.request, RunIn, status=201)
