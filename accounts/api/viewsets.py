@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import DataError, models
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -69,5 +69,5 @@ class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
     def to_internal_value(self, data: Any) -> Any:
         try:
             return super().to_internal_value(data)
-        except (OverflowError, ValueError):
+        except (OverflowError, ValueError, DataError):  # no id that could be
             self.fail("does_not_exist", pk_value=data)

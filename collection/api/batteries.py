@@ -107,8 +107,8 @@ class CorrectIn(serializers.Serializer[Any]):
 class BatteryFilter(django_filters.FilterSet):
     identifier = django_filters.CharFilter("identifiers__value", "iexact", distinct=True)
     chemistry = django_filters.CharFilter("chemistry")
-    placed_in = django_filters.CharFilter("placed_in", "startswith")
-    at_jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
+    placed_in = django_filters.CharFilter("placed_in__code", "startswith")
+    at_jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     status = django_filters.ChoiceFilter(choices=BatteryStatus.choices)
     model = django_filters.NumberFilter("model")
     producer = django_filters.NumberFilter("producer")

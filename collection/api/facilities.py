@@ -53,7 +53,7 @@ class FacilityChangeIn(FacilityIn):
 
 class FacilityFilter(django_filters.FilterSet):
     name = django_filters.CharFilter("name", "icontains")
-    jurisdiction = django_filters.CharFilter("jurisdiction", "startswith")
+    jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
 
     class Meta:
         model = Facility
@@ -139,7 +139,7 @@ class CollectionPointChangeIn(serializers.Serializer[Any]):
 
 
 class CollectionPointFilter(django_filters.FilterSet):
-    jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
+    jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     name = django_filters.CharFilter("facility__name", "icontains")
     operator = django_filters.NumberFilter("facility__operator")
 

@@ -82,7 +82,7 @@ class ReasonIn(serializers.Serializer[Any]):
 
 
 class PickupFilter(django_filters.FilterSet):
-    jurisdiction = django_filters.CharFilter("collection_point__facility__jurisdiction", "startswith")
+    jurisdiction = django_filters.CharFilter("collection_point__facility__jurisdiction__code", "startswith")
     window_from = django_filters.IsoDateTimeFilter("window_start", "gte")
     window_until = django_filters.IsoDateTimeFilter("window_start", "lt")
 

@@ -174,8 +174,8 @@ class CancelIn(serializers.Serializer[Any]):
 
 
 class ShipmentFilter(django_filters.FilterSet):
-    to_jurisdiction = django_filters.CharFilter("destination__jurisdiction", "startswith")
-    from_jurisdiction = django_filters.CharFilter("origin__jurisdiction", "startswith")
+    to_jurisdiction = django_filters.CharFilter("destination__jurisdiction__code", "startswith")
+    from_jurisdiction = django_filters.CharFilter("origin__jurisdiction__code", "startswith")
     battery = django_filters.NumberFilter("lines__battery", distinct=True)
     lot = django_filters.NumberFilter("lines__lot", distinct=True)
     dispatched_from = django_filters.IsoDateTimeFilter("dispatched_at", "gte")

@@ -60,7 +60,7 @@ class CorrectPlacementIn(serializers.Serializer[Any]):
 
 
 class PlacementFilter(django_filters.FilterSet):
-    jurisdiction = django_filters.CharFilter("jurisdiction", "startswith")
+    jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
     producer = django_filters.NumberFilter("producer")
     chemistry = django_filters.CharFilter("chemistry")
     model = django_filters.NumberFilter("model")

@@ -140,7 +140,7 @@ class ReportFilter(django_filters.FilterSet):
     scheme = django_filters.NumberFilter("scheme")
     scheme_code = django_filters.CharFilter("scheme__code")
     producer = django_filters.NumberFilter("producer")
-    jurisdiction = django_filters.CharFilter("jurisdiction", "startswith")
+    jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
     starts_from = django_filters.DateFilter("period_start", "gte")
     ends_by = django_filters.DateFilter("period_end", "lte")
     supersedes = django_filters.NumberFilter("supersedes")

@@ -61,7 +61,7 @@ _FILTERS = {
     "stage": "line__stage",
     "line": "line",
     "plant": "line__plant",
-    "jurisdiction": "line__plant__facility__jurisdiction__startswith",
+    "jurisdiction": "line__plant__facility__jurisdiction__code__startswith",
     "from": "day__gte",
     "to": "day__lte",
 }
@@ -118,7 +118,7 @@ class BacklogOut(serializers.Serializer[Any]):
 
 class BacklogFilter(django_filters.FilterSet):
     plant = django_filters.NumberFilter("pk")
-    jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
+    jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
 
     class Meta:
         model = Plant
