@@ -154,8 +154,12 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
     actions: ClassVar[Any] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request).visible_to(request.user)
-        return rows
+        return self.visible(request, super().get_queryset(request))
+
+    def visible(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of `rows` that the user may see."""
+        seen: QuerySet[Any] = rows.visible_to(request.user)
+        return seen
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_staff)  # type: ignore[union-attr]
@@ -216,6 +220,8 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         found = next((v for v in self.verbs if v.name == verb), None)
         if record is None or found is None:
             raise Http404
+        if request.method == "GET" and found not in self.available(record, actor_of(request)):
+            raise PermissionDenied  # whoever sends the form of an outdated page learns the reason from the service
         return self._ask(request, found, record)
 
     def _ask(self, request: HttpRequest, verb: Verb, record: Any) -> HttpResponse:
@@ -240,7 +246,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
             else:
                 if verb.after is not None:
                     verb.after(done)
-                messages.success(request, _("%(verb)s: done.") % {"verb": verb.label})
+                self.tell(request, verb, done)
                 return HttpResponseRedirect(self.address_after(request, done, record))
         context = {
             **self.admin_site.each_context(request),
@@ -254,6 +260,10 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
             "back": self.address_after(request, record, record),
         }
         return TemplateResponse(request, "relode/verb.html", context, status=status)
+
+    def tell(self, request: HttpRequest, verb: Verb, done: Any) -> None:
+        """Say that a verb was carried out; for subclasses that have more to say."""
+        messages.success(request, _("%(verb)s: done.") % {"verb": verb.label})
 
     def address_after(self, request: HttpRequest, done: Any, record: Any) -> str:
         """Where to go after a verb: to the record it is about, or the list if it is not of this page."""
@@ -296,6 +306,11 @@ class PartInline(TabularInline):  # type: ignore[misc]
     can_delete = False
     show_change_link = False
     ordering = ("pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The parts that are visible: not all that hangs on a visible record is."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.visible_to(request.user) if hasattr(rows, "visible_to") else rows
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         return tuple(self.fields or ())

@@ -1,3 +1,3 @@
-from collection.admin import imports, pickups
+from collection.admin import batteries, custody, facilities, imports, pickups, reference, shipments
 
-__all__ = ["imports", "pickups"]
+__all__ = ["batteries", "custody", "facilities", "imports", "pickups", "reference", "shipments"]

@@ -1,0 +1,181 @@
+"""Organizations, users, memberships and tokens in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from knox.models import AuthToken
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from accounts.actors import Actor
+from accounts.admin.scoped import PartInline, ReferenceAdmin, ScopedAdmin, Verb, VerbForm
+from accounts.models import Membership, Organization, Role, User
+from accounts.services import memberships, tokens, users
+
+# What a user may do follows from its memberships; groups and permissions of Django say nothing here.
+admin.site.unregister(Group)
+admin.site.unregister(AuthToken)
+
+
+class MemberInline(PartInline):
+    model = Membership
+    fields = ("user", "role")
+    verbose_name_plural = gettext_lazy("members")
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ReferenceAdmin):
+    list_display = ("name", "functions", "is_simulated")
+    list_filter = ("is_simulated",)
+    search_fields = ("name",)
+    inlines = (MemberInline,)
+
+
+class MembershipInline(PartInline):
+    model = Membership
+    fields = ("organization", "role")
+
+
+class UserForm(VerbForm):
+    email = forms.EmailField(max_length=254, label=gettext_lazy("email"))
+    name = forms.CharField(max_length=150, label=gettext_lazy("name"))
+
+
+class PasswordForm(VerbForm):
+    password = forms.CharField(
+        max_length=256, strip=False, label=gettext_lazy("password"), widget=UnfoldAdminPasswordWidget
+    )
+    again = forms.CharField(
+        max_length=256, strip=False, label=gettext_lazy("the same again"), widget=UnfoldAdminPasswordWidget
+    )
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("password") != given.pop("again", None):
+            self.add_error("again", _("The two are not the same."))
+        return given
+
+
+def _sets_password(user: User, actor: Actor) -> bool:
+    return actor.user.is_superuser or actor.user.pk == user.pk or not user.has_usable_password()
+
+
+@admin.register(User)
+class UserAdmin(ScopedAdmin):
+    list_display = ("email", "name", "is_active")
+    list_filter = ("is_active",)
+    search_fields = ("email", "name")
+    fields = ("email", "name", "is_active", "joined_at", "last_login")
+    inlines = (MembershipInline,)
+    create = Verb("register", gettext_lazy("Register a user"), users.register, form=UserForm)
+    may_create = staticmethod(lambda actor: actor.user.is_superuser)
+    verbs = (
+        Verb("password", gettext_lazy("set password"), users.set_password, "user", PasswordForm, when=_sets_password),
+        Verb(
+            "deactivate",
+            gettext_lazy("deactivate"),
+            users.deactivate,
+            "user",
+            is_final=True,
+            when=lambda user, actor: user.is_active and actor.user.is_superuser,
+        ),
+        Verb(
+            "activate",
+            gettext_lazy("activate"),
+            users.activate,
+            "user",
+            when=lambda user, actor: not user.is_active and actor.user.is_superuser,
+        ),
+    )
+
+
+class MemberForm(VerbForm):
+    organization = forms.ModelChoiceField(Organization.objects.all(), label=gettext_lazy("organization"))
+    email = forms.EmailField(max_length=254, label=gettext_lazy("email"))
+    name = forms.CharField(max_length=150, required=False, label=gettext_lazy("name"))
+    role = forms.ChoiceField(choices=Role.choices, label=gettext_lazy("role"))
+
+    def scope(self) -> None:
+        field = self.fields["organization"]
+        if isinstance(field, forms.ModelChoiceField) and not self.user.is_superuser:
+            managed = [m.organization_id for m in Actor.of(self.user).memberships if m.role == Role.MANAGER]
+            field.queryset = Organization.objects.filter(pk__in=managed)
+
+
+class RoleForm(VerbForm):
+    role = forms.ChoiceField(choices=Role.choices, label=gettext_lazy("role"))
+
+    def scope(self) -> None:
+        assert isinstance(self.target, Membership)
+        self.initial["role"] = self.target.role
+
+
+def _manages(membership: Membership, actor: Actor) -> bool:
+    return actor.may(membership.organization, role=Role.MANAGER)
+
+
+@admin.register(Membership)
+class MembershipAdmin(ScopedAdmin):
+    list_display = ("user", "organization", "role")
+    list_filter = ("role", "organization")
+    list_select_related = ("user", "organization")
+    search_fields = ("user__email", "user__name", "organization__name")
+    create = Verb("add", gettext_lazy("Add a member"), memberships.add, form=MemberForm)
+    may_create = staticmethod(
+        lambda actor: actor.user.is_superuser or any(m.role == Role.MANAGER for m in actor.memberships)
+    )
+    verbs = (
+        Verb(
+            "change-role", gettext_lazy("change role"), memberships.change_role, "membership", RoleForm, when=_manages
+        ),
+        Verb(
+            "remove",
+            gettext_lazy("end membership"),
+            memberships.remove,
+            "membership",
+            is_final=True,
+            when=lambda m, actor: _manages(m, actor) or m.user_id == actor.user.pk,
+        ),
+    )
+
+    def address_after(self, request: HttpRequest, done: Any, record: Any) -> str:
+        page = done or record
+        is_there = page is not None and Membership.objects.filter(pk=page.pk).exists()
+        return super().address_after(request, page if is_there else None, None)
+
+
+class TokenForm(VerbForm):
+    expires_in_days = forms.IntegerField(
+        min_value=1, max_value=tokens.LONGEST_DAYS, initial=30, label=gettext_lazy("expires in days")
+    )
+
+
+@admin.register(AuthToken)
+class TokenAdmin(ScopedAdmin):
+    """The user's own tokens; nobody sees those of others."""
+
+    list_display = ("token_key", "created", "expiry")
+    fields = ("token_key", "created", "expiry")
+    ordering = ("-created",)
+    create = Verb("create", gettext_lazy("Make a token"), tokens.create, form=TokenForm)
+    verbs = (Verb("revoke", gettext_lazy("revoke"), tokens.revoke, "token", is_final=True),)
+
+    def visible(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(user=request.user)
+
+    def tell(self, request: HttpRequest, verb: Verb, done: Any) -> None:
+        if hasattr(done, "plain"):
+            message = _("Your token is %(token)s – note it now: it is not shown again.") % {"token": done.plain}
+            messages.success(request, message)
+        else:
+            super().tell(request, verb, done)
+
+    def address_after(self, request: HttpRequest, done: Any, record: Any) -> str:
+        return super().address_after(request, None, None)

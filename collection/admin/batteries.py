@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.actors import Actor
+from accounts.admin.scoped import PartInline, RowsField, Verb, VerbForm, instant_field, text_field
+from accounts.models import Function, Organization, Role
+from collection.admin.cells import choice_cell
+from collection.admin.custody import LivingAdmin
+from collection.models import (
+    Battery,
+    BatteryModel,
+    BatteryStatus,
+    Chemistry,
+    Condition,
+    Facility,
+    Identifier,
+    Jurisdiction,
+)
+from collection.services import batteries
+from collection.services.batteries import NewIdentifier
+from collection.units import Unit
+
+
+def _own_organizations(user: Any) -> Any:
+    working = [m.organization_id for m in Actor.of(user).memberships if Role(m.role).rank >= Role.OPERATOR.rank]
+    return Organization.objects.filter(pk__in=working)
+
+
+class PlacedForm(VerbForm):
+    """Asks for one of the user's own facilities."""
+
+    facility = forms.ModelChoiceField(Facility.objects.all(), label=gettext_lazy("facility"))
+    occurred_at = instant_field(gettext_lazy("when"))
+
+    def scope(self) -> None:
+        field = self.fields["facility"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Facility.objects.run_by(self.user)
+
+
+class RegisterForm(PlacedForm):
+    organization = forms.ModelChoiceField(Organization.objects.all(), label=gettext_lazy("in the name of"))
+    identifiers = RowsField(
+        ["identifier", "scheme", "issuer"],
+        optional=["scheme", "issuer"],
+        label=gettext_lazy("identifiers"),
+        help_text=gettext_lazy(
+            "One per line: identifier, scheme (vin if it has 17 characters, else oem_serial), issuer."
+        ),
+    )
+    model = forms.ModelChoiceField(BatteryModel.objects.all(), required=False, label=gettext_lazy("battery model"))
+    producer = forms.ModelChoiceField(
+        Organization.objects.with_function(Function.PRODUCER),
+        required=False,
+        label=gettext_lazy("producer"),
+        help_text=gettext_lazy("If not the model's."),
+    )
+    chemistry = forms.ModelChoiceField(Chemistry.objects.all(), required=False, label=gettext_lazy("chemistry"))
+    rated_kwh = forms.DecimalField(
+        max_digits=8, decimal_places=3, required=False, label=gettext_lazy("rated energy (kWh)")
+    )
+    mass_value = forms.DecimalField(max_digits=12, decimal_places=3, required=False, label=gettext_lazy("mass"))
+    mass_unit = forms.ChoiceField(choices=Unit.choices, initial=Unit.KG, label=gettext_lazy("unit"))
+    condition = forms.ChoiceField(choices=Condition.choices, label=gettext_lazy("condition"))
+    placed_in = forms.ModelChoiceField(
+        Jurisdiction.objects.all(), required=False, label=gettext_lazy("placed on the market in")
+    )
+    placed_on = forms.DateField(required=False, label=gettext_lazy("placed on the market on"))
+    field_order = ("organization", "identifiers")
+
+    def scope(self) -> None:
+        super().scope()
+        for name in ("facility", "occurred_at"):
+            self.fields[name].required = False
+        self.fields["facility"].help_text = _("Where it was given up; empty for a battery in use.")
+        organizations = self.fields["organization"]
+        assert isinstance(organizations, forms.ModelChoiceField)
+        if not self.user.is_superuser:
+            organizations.queryset = _own_organizations(self.user)
+        own = list(organizations.queryset[:2]) if organizations.queryset is not None else []
+        if len(own) == 1:
+            organizations.initial = own[0]
+
+    def clean_identifiers(self) -> list[NewIdentifier]:
+        found = []
+        for number, row in enumerate(self.cleaned_data["identifiers"], start=1):
+            guess = Identifier.Scheme.VIN if len(row["identifier"]) == 17 else Identifier.Scheme.OEM_SERIAL
+            scheme = choice_cell(row["scheme"] or guess, Identifier.Scheme.values, number)
+            found.append(NewIdentifier(scheme, row["identifier"], row["issuer"]))
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("occurred_at") and not given.get("facility"):
+            self.add_error("facility", _("Say where the battery was given up."))
+        return given
+
+
+class IdentifyForm(VerbForm):
+    scheme = forms.ChoiceField(choices=Identifier.Scheme.choices, label=gettext_lazy("scheme"))
+    value = forms.CharField(max_length=100, label=gettext_lazy("value"))
+    issuer = forms.CharField(max_length=100, required=False, label=gettext_lazy("issuer"))
+
+
+class LostForm(VerbForm):
+    occurred_at = instant_field(gettext_lazy("when"))
+    reason = text_field(gettext_lazy("what happened"), max_length=500)
+
+
+class CorrectForm(VerbForm):
+    """Shows what is there; what was changed is corrected."""
+
+    reason = text_field(gettext_lazy("reason"), max_length=500)
+    model = forms.ModelChoiceField(BatteryModel.objects.all(), required=False, label=gettext_lazy("battery model"))
+    producer = forms.ModelChoiceField(
+        Organization.objects.with_function(Function.PRODUCER), required=False, label=gettext_lazy("producer")
+    )
+    chemistry = forms.ModelChoiceField(Chemistry.objects.all(), required=False, label=gettext_lazy("chemistry"))
+    rated_kwh = forms.DecimalField(
+        max_digits=8, decimal_places=3, required=False, label=gettext_lazy("rated energy (kWh)")
+    )
+    mass_value = forms.DecimalField(max_digits=12, decimal_places=3, required=False, label=gettext_lazy("mass"))
+    mass_unit = forms.ChoiceField(choices=Unit.choices, label=gettext_lazy("unit"))
+    placed_in = forms.ModelChoiceField(
+        Jurisdiction.objects.all(), required=False, label=gettext_lazy("placed on the market in")
+    )
+    placed_on = forms.DateField(required=False, label=gettext_lazy("placed on the market on"))
+
+    def scope(self) -> None:
+        assert isinstance(self.target, Battery)
+        for name in self.fields:
+            if name != "reason":
+                self.initial[name] = getattr(self.target, name)
+
+    def arguments(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in {"reason", *self.changed_data}}
+
+
+class IdentifierInline(PartInline):
+    model = Identifier
+    fields = ("scheme", "issuer", "value")
+
+
+def _works(actor: Actor) -> bool:
+    return any(Role(m.role).rank >= Role.OPERATOR.rank for m in actor.memberships) or actor.user.is_superuser
+
+
+def _holds(battery: Battery, actor: Actor) -> bool:
+    place = battery.facility.operator if battery.facility else battery.shipment.carrier if battery.shipment else None
+    return actor.may(place)
+
+
+@admin.register(Battery)
+class BatteryAdmin(LivingAdmin):
+    list_display = ("__str__", "model", "producer", "condition", "status", "facility", "shipment", "mass_kg")
+    list_filter = ("status", "condition", "chemistry", "is_simulated")
+    list_select_related = ("model", "producer", "facility", "shipment")
+    search_fields = ("identifiers__value", "=id")
+    search_help_text = gettext_lazy("Any of the battery's identifiers, or its number.")
+    inlines = (IdentifierInline,)
+    create = Verb("register", gettext_lazy("Register a battery"), batteries.register, form=RegisterForm)
+    may_create = staticmethod(_works)
+    verbs = (
+        Verb(
+            "give-up",
+            gettext_lazy("take in"),
+            batteries.give_up,
+            "battery",
+            PlacedForm,
+            when=lambda b, a: b.status in (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE) and _works(a),
+        ),
+        Verb(
+            "identify",
+            gettext_lazy("add an identifier"),
+            batteries.identify,
+            "battery",
+            IdentifyForm,
+            when=lambda b, a: a.may(b.registered_by) or _holds(b, a),
+        ),
+        Verb(
+            "correct",
+            gettext_lazy("correct"),
+            batteries.correct,
+            "battery",
+            CorrectForm,
+            when=lambda b, a: b.status != BatteryStatus.CONSUMED and (a.may(b.registered_by) or _holds(b, a)),
+        ),
+        Verb(
+            "lost",
+            gettext_lazy("report as lost"),
+            batteries.report_lost,
+            "battery",
+            LostForm,
+            is_final=True,
+            when=lambda b, a: b.status in (BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT) and _holds(b, a),
+        ),
+        Verb(
+            "found",
+            gettext_lazy("report as found"),
+            batteries.report_found,
+            "battery",
+            PlacedForm,
+            when=lambda b, a: b.status == BatteryStatus.LOST and _works(a),
+        ),
+    )
+
+    def facts(self, record: Battery) -> list[tuple[Any, Any]]:
+        names = "; ".join(str(identifier) for identifier in record.identifiers.all())
+        where = record.facility or record.shipment
+        return [
+            (_("identifiers"), names),
+            (_("battery model"), record.model),
+            (_("producer"), record.producer or _("not known")),
+            (_("chemistry"), record.chemistry),
+            (_("condition"), record.get_condition_display()),
+            (_("state of health"), f"{record.state_of_health:.1%}" if record.state_of_health is not None else None),
+            (_("status"), record.get_status_display()),
+            (_("where it is"), where),
+            (
+                _("mass"),
+                f"{record.mass_value.normalize():f} {record.get_mass_unit_display()}" if record.mass_value else "",
+            ),
+            (_("placed on the market"), " ".join(str(v) for v in (record.placed_in, record.placed_on) if v)),
+        ]

@@ -1,0 +1,73 @@
+"""The ledger, and the life of one thing on one screen."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
+
+from accounts.admin.scoped import ScopedAdmin
+from collection.models import CustodyEvent
+from collection.queries.lives import Entry, life_of
+
+#: The page of a record that the ledger refers to as “shipment 12”, by the word. Other apps add theirs.
+REFERENCE_PAGES: dict[str, str] = {
+    "shipment": "admin:collection_shipment_change",
+    "pickup": "admin:collection_pickup_change",
+}
+
+
+def reference_address(reference: str) -> str:
+    """Where the record behind a ledger entry is shown; empty if nothing shows it."""
+    word, _blank, number = reference.partition(" ")
+    page = REFERENCE_PAGES.get(word)
+    return reverse(page, args=[number]) if page and number.isdigit() else ""
+
+
+class LivingAdmin(ScopedAdmin):
+    """A thing with a ledger of its own (a battery, a lot): its page tells its life above all else."""
+
+    change_form_outer_before_template = "relode/life.html"
+
+    def about(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        entries = life_of(record)
+        return {
+            "facts": self.facts(record),
+            "entries": [(entry, reference_address(entry.reference), self.tone(entry)) for entry in entries],
+        }
+
+    def facts(self, record: Any) -> list[tuple[Any, Any]]:
+        """What the thing is and where, as pairs of a label and a value; for subclasses."""
+        return []
+
+    TONES: ClassVar[dict[str, str]] = {
+        "lost": "bad",
+        "rejected": "bad",
+        "corrected": "note",
+        "inspected": "note",
+        "charged": "end",
+        "disposed": "end",
+        "released": "end",
+    }
+
+    def tone(self, entry: Entry) -> str:
+        """How an entry looks: `bad`, `note`, `end` or plain."""
+        return self.TONES.get(entry.kind, "plain")
+
+
+@admin.register(CustodyEvent)
+class CustodyEventAdmin(ScopedAdmin):
+    list_display = (
+        "occurred_at", "battery", "lot", "kind", "from_organization", "to_organization", "to_facility", "mass_kg",
+        "reference", "actor",
+    )  # fmt: skip
+    list_filter = ("kind",)
+    list_select_related = (
+        "battery", "lot", "from_organization", "to_organization", "to_facility", "actor",
+    )  # fmt: skip
+    search_fields = ("=battery__identifiers__value", "=lot__number", "=reference")
+    search_help_text = gettext_lazy("An identifier, a lot number or a reference such as “shipment 12”.")
+    ordering = ("-pk",)
