@@ -4,8 +4,19 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from accounts.api import auth, organizations
-from collection.api import batteries, consents, facilities, imports, pickups, reference, shipments
-from recycling.api import epr, placements, reports, schemes, utilization
+from collection.api import batteries, consents, facilities, imports, lots, pickups, reference, shipments
+from recycling.api import (
+    batches,
+    epr,
+    inspections,
+    intakes,
+    placements,
+    plants,
+    reports,
+    schemes,
+    trace,
+    utilization,
+)
 
 router = SimpleRouter()
 router.register("pickups", pickups.PickupViewSet)
@@ -24,6 +35,20 @@ router.register("materials", reference.MaterialViewSet)
 router.register("organizations", organizations.OrganizationViewSet)
 router.register("memberships", organizations.MembershipViewSet)
 router.register("auth/tokens", auth.TokenViewSet)
+
+router.register("lots", lots.LotViewSet)
+router.register("plants", plants.PlantViewSet)
+router.register("lines", plants.LineViewSet)
+router.register("nameplates", plants.NameplateViewSet)
+router.register("outages", plants.OutageViewSet)
+router.register("intakes", intakes.IntakeViewSet)
+router.register("discrepancies", intakes.DiscrepancyViewSet)
+router.register("inspections", inspections.InspectionViewSet)
+router.register("batches", batches.BatchViewSet)
+router.register("charges", batches.ChargeViewSet)
+router.register("factors", batches.FactorViewSet)
+router.register("battery-traces", trace.BatteryTraceViewSet, "battery-trace")
+router.register("lot-traces", trace.LotTraceViewSet, "lot-trace")
 
 router.register("utilization", utilization.UtilizationViewSet, "utilization")
 router.register("utilization-runs", utilization.RunViewSet)

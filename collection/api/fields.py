@@ -1,6 +1,7 @@
 """Value objects of the services as parts of a request's body."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -75,3 +76,16 @@ class Sourced(serializers.ModelSerializer[Any]):
 def is_unverified(fact: Any) -> bool:
     """Whether nobody has read the fact in its source; one without a source is unverified too."""
     return not (fact.confidence and Confidence(fact.confidence).is_verified)
+
+
+class MoistureField(serializers.DecimalField):
+    """Mass fraction of water, 0 to less than 1."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=5, decimal_places=4, min_value=Decimal(0), max_value=Decimal(1), **options)
+
+
+class AssaysField(serializers.DictField):
+    """Mass fractions of the dry mass by element, such as {"Li": "0.04", "Ni": "0.2"}."""
+
+    child = serializers.DecimalField(max_digits=9, decimal_places=8, min_value=Decimal(0), max_value=Decimal(1))

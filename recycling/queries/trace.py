@@ -14,7 +14,7 @@ from fractions import Fraction
 from graphlib import TopologicalSorter
 
 from django.db import connection
-from django.db.models import ExpressionWrapper, F, QuerySet, Sum, Value
+from django.db.models import ExpressionWrapper, F, Q, QuerySet, Sum, Value
 
 from collection.models import Assay, Battery, CompositionElement, Lot
 from recycling.models import Batch, BatchStatus, Charge, Output
@@ -82,15 +82,25 @@ class LotTrace:
     weights: Mapping[int, Masses] = field(repr=False)
     """By batch and element: kilograms of the lot per kilogram charged into that batch."""
 
-    def sources(self, *, after: int = 0, limit: int = 100, batteries: QuerySet[Battery] | None = None) -> list[Source]:
-        """Batteries and outside lots behind the lot, by charge, from the one after `after`; two queries.
+    @property
+    def attributed(self) -> ByElement:
+        """Kilograms of the lot that came from batteries and outside lots; none of a lot from outside."""
+        return minus(self.content, self.unattributed) if self.made_by is not None else {}
 
-        `batteries` narrows it to some, such as those that a user may see; outside lots are then left out.
+    def sources(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        batteries: QuerySet[Battery] | None = None,
+        lots: QuerySet[Lot] | None = None,
+    ) -> list[Source]:
+        """Batteries and outside lots behind the lot, by charge, from the one after `after`; three queries.
+
+        `batteries` and `lots` narrow them, such as to what a user may see.
         """
-        charges = Charge.objects.filter(batch__in=self.weights, pk__gt=after, lot__output__isnull=True)
-        if batteries is not None:
-            charges = charges.filter(battery__in=batteries.values("pk"))
-        page = list(charges.select_related("lot").order_by("pk")[:limit])
+        charges = self._charges(batteries, lots).filter(pk__gt=after)
+        page = list(charges.order_by("pk")[:limit])
         intensities = _intensities({row.composition_id for row in page if row.composition_id is not None})
         assays = _assays({row.lot_id for row in page if row.lot_id is not None})
         found = []
@@ -105,18 +115,31 @@ class LotTrace:
             found.append(Source(row.pk, row.batch_id, row.battery_id, row.lot_id, _decimals(kg)))
         return found
 
-    def attributed_to(self, batteries: QuerySet[Battery]) -> ByElement:
-        """Kilograms of the lot that come from some batteries altogether, such as those that a user may see."""
-        rows = (
-            Charge.objects.filter(batch__in=self.weights, battery__in=batteries.values("pk"))
-            .values_list("batch_id", "composition__elements__element")
-            .annotate(kg=Sum(F("content_kwh") * F("composition__elements__kg_per_kwh"), output_field=EXACT_FIELD))
+    def attributed_to(
+        self, *, batteries: QuerySet[Battery] | None = None, lots: QuerySet[Lot] | None = None
+    ) -> ByElement:
+        """Kilograms of the lot that come from some batteries and outside lots altogether; two queries."""
+        charges = self._charges(batteries, lots)
+        of_batteries = charges.values_list("batch_id", "composition__elements__element").annotate(
+            kg=Sum(F("content_kwh") * F("composition__elements__kg_per_kwh"), output_field=EXACT_FIELD)
+        )
+        of_lots = charges.values_list("batch_id", "lot__assays__element").annotate(
+            kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD)
         )
         total: Masses = defaultdict(Fraction)
-        for batch, element, kg in rows.order_by():
-            if kg and element in self.weights[batch]:
-                total[element] += Fraction(kg) * self.weights[batch][element]
+        for rows in (of_batteries, of_lots):
+            for batch, element, kg in rows.order_by():
+                if kg and element in self.weights[batch]:
+                    total[element] += Fraction(kg) * self.weights[batch][element]
         return _decimals(total)
+
+    def _charges(self, batteries: QuerySet[Battery] | None, lots: QuerySet[Lot] | None) -> QuerySet[Charge]:
+        charges = Charge.objects.filter(batch__in=self.weights, lot__output__isnull=True)
+        if batteries is not None or lots is not None:
+            shown = Battery.objects.none() if batteries is None else batteries
+            outside = Lot.objects.none() if lots is None else lots
+            charges = charges.filter(Q(battery__in=shown.values("pk")) | Q(lot__in=outside.values("pk")))
+        return charges
 
 
 def forward(battery: Battery) -> BatteryTrace:
@@ -284,3 +307,10 @@ def sum_of(shares: Sequence[ByElement]) -> ByElement:
             for element, kg in share.items():
                 total[element] = total.get(element, Decimal(0)) + kg
     return total
+
+
+def minus(whole: ByElement, part: ByElement) -> ByElement:
+    """Kilograms by element of a whole without a part of it."""
+    with localcontext(EXACT):
+        rest = {element: kg - part.get(element, Decimal(0)) for element, kg in whole.items()}
+    return {element: kg for element, kg in rest.items() if kg > KG_STEP * 1000}

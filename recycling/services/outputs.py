@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -43,6 +44,12 @@ def remove_reagent(*, actor: Actor, batch: Batch, reagent: int) -> Batch:
     return batch
 
 
+def record(*, actor: Actor, batch: Batch, **lot: Any) -> Batch:
+    """As `record_output`, for the doors that show the batch."""
+    record_output(actor=actor, batch=batch, **lot)
+    return batch
+
+
 @transaction.atomic
 def record_output(
     *,
@@ -77,17 +84,17 @@ def record_output(
 
 
 @transaction.atomic
-def remove_output(*, actor: Actor, batch: Batch, lot: Lot, removed_at: datetime, reason: str) -> Batch:
-    """An output of an open batch never was: its lot becomes void."""
+def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime, reason: str) -> Batch:
+    """An output of an open batch, named by the id of its lot, never was: the lot becomes void."""
     batch = lock_open(batch)
     actor.require(operator_of(batch))
     lots.require_reason(reason)
     if not Output.objects.filter(batch=batch, lot=lot).exists():
         raise Invalid(_("This lot did not come out of the batch."), field="lot")
-    (lot,) = custody.lock_lots([lot.pk])
-    lots.require_in_stock([lot], field="lot")
+    gone = custody.lock_lots([lot])
+    lots.require_in_stock(gone, field="lot")
     custody.move_lots(
-        [lot],
+        gone,
         actor=actor,
         kind=CustodyKind.CORRECTED,
         status=LotStatus.VOID,

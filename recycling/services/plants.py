@@ -246,7 +246,7 @@ def _shortened(period: DateRange, last_day: date) -> DateRange:
     end = _day_after(last_day, "last_day")
     if period.upper is not None and end > period.upper:
         raise Refused(
-            _("It already ends on %(day)s.") % {"day": _last_day(period.upper)}, field="last_day", code="overlap"
+            _("It already ends on %(day)s.") % {"day": _last_day_before(period.upper)}, field="last_day", code="overlap"
         )
     return DateRange(period.lower, end)
 
@@ -257,12 +257,13 @@ def _day_after(day: date, field: str) -> date:
     return date.fromordinal(day.toordinal() + 1)
 
 
-def _last_day(end: date) -> date:
+def _last_day_before(end: date) -> date:
+    """The last day of a period whose upper bound, excluded, is `end`."""
     return date.fromordinal(end.toordinal() - 1)
 
 
 def _overlap(period: DateRange, field: str) -> Refused:
-    until = _last_day(period.upper).isoformat() if period.upper is not None else _("further notice")
+    until = _last_day_before(period.upper).isoformat() if period.upper is not None else _("further notice")
     return Refused(
         _("This overlaps the period from %(first)s until %(last)s.") % {"first": period.lower, "last": until},
         field=field,

@@ -309,7 +309,7 @@ def test_a_number_is_used_once(w: World) -> None:
 def test_outputs_remove(w: World) -> None:
     batch = charged(w)
     lot = output(w, batch, "copper", 1)
-    outputs.remove_output(actor=w.actor(w.recycler), batch=batch, lot=lot, removed_at=ago(days=7), reason="typo")
+    outputs.remove_output(actor=w.actor(w.recycler), batch=batch, lot=lot.pk, removed_at=ago(days=7), reason="typo")
     lot.refresh_from_db()
     assert (lot.status, lot.facility) == ("void", None)
     assert balance_of(batch).output_kg == 0
@@ -405,7 +405,7 @@ def test_a_closed_batch_is_sealed(w: World) -> None:
         (charges.charge, {"charged_at": ago(days=1), "batteries": [battery.pk]}),
         (charges.uncharge, {"uncharged_at": ago(days=1), "reason": "x", "batteries": [1]}),
         (outputs.add_reagent, {"name": "x", "mass_value": Decimal(1)}),
-        (outputs.remove_output, {"lot": lot, "removed_at": ago(days=1), "reason": "x"}),
+        (outputs.remove_output, {"lot": lot.pk, "removed_at": ago(days=1), "reason": "x"}),
         (batches.close, {"closed_at": ago(days=1)}),
     ):
         assert refused(Refused, command, actor=actor, batch=batch, **arguments).code == "wrong_status"
@@ -471,7 +471,7 @@ def test_reopen_void(w: World) -> None:
     )  # fmt: skip
     lot = output(w, batch, "slag", 1)
     assert refused(Refused, batches.void, actor=manager, batch=batch, reason="x").field == "outputs"
-    outputs.remove_output(actor=manager, batch=batch, lot=lot, removed_at=ago(days=7), reason="x")
+    outputs.remove_output(actor=manager, batch=batch, lot=lot.pk, removed_at=ago(days=7), reason="x")
     batches.void(actor=manager, batch=batch, reason="x")
     assert refused(Refused, batches.close, actor=manager, batch=batch, closed_at=ago(days=1)).code == ("wrong_status")
 

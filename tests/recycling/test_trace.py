@@ -91,7 +91,7 @@ def test_by_hand(world: World) -> None:
         one.pk: {"Ni": Decimal("22.5")}, two.pk: {"Ni": Decimal("22.5")}, lfp.pk: {}, None: {"Ni": Decimal(15)},
     }  # fmt: skip
     assert back.unattributed == {}
-    assert back.attributed_to(Battery.objects.filter(pk__in=[one.pk, lfp.pk])) == {"Ni": Decimal("22.5")}
+    assert back.attributed_to(batteries=Battery.objects.filter(pk__in=[one.pk, lfp.pk])) == {"Ni": Decimal("22.5")}
     factors.refresh()
     assert trace.batch
     assert abs(33 * one.charge.batch.factors.get(element="Ni").recovered - Decimal("22.5")) < Decimal("1e-15")

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from collection.api.custody import LifeMixin
+from collection.api.fields import AssaysField, MassField, MoistureField, UnitField
+from collection.models import DISPOSITIONS, Assay, Facility, Lot, LotStatus, Material
+from collection.services import lots
+from collection.services.lots import Part
+from collection.units import Unit
+
+MOST_PARTS = 100
+
+
+class AssayOut(serializers.ModelSerializer[Assay]):
+    class Meta:
+        model = Assay
+        fields = ("element", "fraction")
+        read_only_fields = fields
+
+
+class LotOut(serializers.ModelSerializer[Lot]):
+    """A lot; its assays are mass fractions of its dry mass."""
+
+    assays = AssayOut(many=True, read_only=True)
+
+    class Meta:
+        model = Lot
+        fields = (
+            "id", "number", "owner", "material", "mass_value", "mass_unit", "mass_kg", "moisture", "assays", "status",
+            "facility", "shipment", "split_from", "origin", "made_at", "is_simulated",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class BringInIn(serializers.Serializer[Any]):
+    """Feedstock from outside. Without `assays`, a material of known stoichiometry counts as pure."""
+
+    facility = VisibleRelatedField(queryset=Facility.objects.all())
+    number = serializers.CharField(max_length=60)
+    material = VisibleRelatedField(queryset=Material.objects.all())
+    mass_value = MassField()
+    mass_unit = UnitField()
+    moisture = MoistureField(required=False)
+    assays = AssaysField(required=False)
+    origin = serializers.CharField(max_length=200)
+    brought_at = serializers.DateTimeField()
+
+
+class PartIn(serializers.Serializer[Any]):
+    mass_value = MassField()
+    mass_unit = UnitField()
+    number = serializers.CharField(max_length=60, required=False, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return Part(**super().to_internal_value(data))
+
+
+class SplitIn(serializers.Serializer[Any]):
+    """What the parts leave over becomes a part of its own."""
+
+    parts = PartIn(many=True, allow_empty=False, max_length=MOST_PARTS)
+    split_at = serializers.DateTimeField()
+
+
+class DisposeIn(serializers.Serializer[Any]):
+    disposition = serializers.ChoiceField(choices=[(s.value, s.label) for s in DISPOSITIONS])
+    disposed_at = serializers.DateTimeField()
+    note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class ReinstateIn(serializers.Serializer[Any]):
+    reinstated_at = serializers.DateTimeField()
+    reason = serializers.CharField(max_length=500)
+
+
+class CorrectLotIn(serializers.Serializer[Any]):
+    """What is left out stays."""
+
+    corrected_at = serializers.DateTimeField()
+    reason = serializers.CharField(max_length=500)
+    mass_value = MassField(required=False)
+    mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
+    moisture = MoistureField(required=False)
+    assays = AssaysField(required=False)
+
+
+class LotFilter(django_filters.FilterSet):
+    number = django_filters.CharFilter("number", "iexact")
+    status = django_filters.ChoiceFilter(choices=LotStatus.choices)
+    material = django_filters.CharFilter("material")
+    kind = django_filters.ChoiceFilter(field_name="material__kind", choices=Material.Kind.choices)
+    owner = django_filters.NumberFilter("owner")
+    facility = django_filters.NumberFilter("facility")
+    shipment = django_filters.NumberFilter("shipment")
+    split_from = django_filters.NumberFilter("split_from")
+    made_from = django_filters.IsoDateTimeFilter("made_at", "gte")
+    made_until = django_filters.IsoDateTimeFilter("made_at", "lt")
+
+    class Meta:
+        model = Lot
+        fields = ("is_simulated",)
+
+
+class LotViewSet(LifeMixin, VisibleViewSet):
+    """Lots: black mass, products, residues. What a plant makes is recorded at its batch."""
+
+    queryset = Lot.objects.prefetch_related(Prefetch("assays", Assay.objects.order_by("element")))
+    serializer_class = LotOut
+    filterset_class = LotFilter
+    ordering_fields = ("id", "made_at", "number")
+
+    @extend_schema(request=BringInIn, responses={201: LotOut})
+    def create(self, request: Request) -> Response:
+        """Bring in feedstock from outside."""
+        return self.command(lots.bring_in, BringInIn, status=201)
+
+    @extend_schema(request=SplitIn, responses=LotOut)
+    @action(detail=True, methods=["post"])
+    def split(self, request: Request, pk: str) -> Response:
+        """Split the lot; its parts are listed by `?split_from=`."""
+        return self.command(lots.split, SplitIn, lot=self.get_object())
+
+    @extend_schema(request=DisposeIn, responses=LotOut)
+    @action(detail=True, methods=["post"])
+    def dispose(self, request: Request, pk: str) -> Response:
+        """Say what became of the lot."""
+        return self.command(lots.dispose, DisposeIn, lot=self.get_object())
+
+    @extend_schema(request=ReinstateIn, responses=LotOut)
+    @action(detail=True, methods=["post"])
+    def reinstate(self, request: Request, pk: str) -> Response:
+        """Take a disposition back; needs a manager."""
+        return self.command(lots.reinstate, ReinstateIn, lot=self.get_object())
+
+    @extend_schema(request=CorrectLotIn, responses=LotOut)
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        """Correct mass, moisture or assay; needs a manager."""
+        return self.command(lots.correct, CorrectLotIn, lot=self.get_object())

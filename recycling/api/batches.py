@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from collection.api.fields import AssaysField, MassField, MoistureField, RecordId, UnitField
+from collection.models import LotStatus, Material
+from recycling.models import Batch, Charge, Factor, Output, ProcessLine, Reagent, Stage
+from recycling.queries.balance import balance_of
+from recycling.services import batches, charges, outputs
+from recycling.services.charges import LotCharge
+
+MOST_ROWS = 1000
+
+
+class BatchOut(serializers.ModelSerializer[Batch]):
+    plant = serializers.IntegerField(source="line.plant_id", read_only=True)
+    stage = serializers.ChoiceField(source="line.stage", choices=Stage.choices, read_only=True)
+    factors_are_fresh = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Batch
+        fields = (
+            "id", "line", "plant", "stage", "number", "started_at", "closed_at", "status", "explanation",
+            "explained_by", "reason", "factors_are_fresh", "is_simulated",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_factors_are_fresh(self, batch: Batch) -> bool:
+        return batch.stale_since is None
+
+
+class ReagentOut(serializers.ModelSerializer[Reagent]):
+    class Meta:
+        model = Reagent
+        fields = ("id", "name", "mass_value", "unit", "mass_kg")
+        read_only_fields = fields
+
+
+class OutputOut(serializers.ModelSerializer[Output]):
+    number = serializers.CharField(source="lot.number", read_only=True)
+    material = serializers.CharField(source="lot.material_id", read_only=True)
+    mass_kg = serializers.DecimalField(source="lot.mass_kg", max_digits=20, decimal_places=11, read_only=True)
+    status = serializers.ChoiceField(source="lot.status", choices=LotStatus.choices, read_only=True)
+
+    class Meta:
+        model = Output
+        fields = ("lot", "number", "material", "mass_kg", "status")
+        read_only_fields = fields
+
+
+class BatchDetail(BatchOut):
+    """A batch with what came out of it. What went in is listed by `charges/?batch=`."""
+
+    reagents = ReagentOut(many=True, read_only=True)
+    outputs = OutputOut(many=True, read_only=True)
+
+    class Meta(BatchOut.Meta):
+        fields = (*BatchOut.Meta.fields, "reagents", "outputs")
+        read_only_fields = fields
+
+
+class ElementBalanceOut(serializers.Serializer[Any]):
+    element = serializers.CharField()
+    input_kg = serializers.DecimalField(max_digits=50, decimal_places=20)
+    output_kg = serializers.DecimalField(max_digits=50, decimal_places=20)
+
+
+class BalanceOut(serializers.Serializer[Any]):
+    """`excess_kg` and `excess_elements` are what needs an explanation to close."""
+
+    charged_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    reagents_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    output_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    excess_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    assay_tolerance = serializers.DecimalField(max_digits=5, decimal_places=4)
+    holds = serializers.BooleanField()
+    elements = ElementBalanceOut(many=True)
+    excess_elements = ElementBalanceOut(many=True)
+
+
+class OpenBatchIn(serializers.Serializer[Any]):
+    line = VisibleRelatedField(queryset=ProcessLine.objects.all())
+    number = serializers.CharField(max_length=60)
+    started_at = serializers.DateTimeField()
+
+
+class LotChargeIn(serializers.Serializer[Any]):
+    """A lot, whole; or with `mass_value` a part of it, which is split off first."""
+
+    lot = RecordId()
+    mass_value = MassField(required=False, allow_null=True)
+    mass_unit = UnitField()
+
+    def to_internal_value(self, data: Any) -> Any:
+        return LotCharge(**super().to_internal_value(data))
+
+
+class ChargeIn(serializers.Serializer[Any]):
+    charged_at = serializers.DateTimeField()
+    batteries = serializers.ListField(child=RecordId(), required=False, max_length=MOST_ROWS)
+    lots = LotChargeIn(many=True, required=False, max_length=MOST_ROWS)
+
+
+class UnchargeIn(serializers.Serializer[Any]):
+    uncharged_at = serializers.DateTimeField()
+    reason = serializers.CharField(max_length=500)
+    batteries = serializers.ListField(child=RecordId(), required=False, max_length=MOST_ROWS)
+    lots = serializers.ListField(child=RecordId(), required=False, max_length=MOST_ROWS)
+
+
+class AddReagentIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100)
+    mass_value = MassField()
+    unit = UnitField()
+
+
+class RemoveReagentIn(serializers.Serializer[Any]):
+    reagent = RecordId()
+
+
+class RecordOutputIn(serializers.Serializer[Any]):
+    """Without `assays`, a material of known stoichiometry counts as pure."""
+
+    number = serializers.CharField(max_length=60)
+    material = VisibleRelatedField(queryset=Material.objects.all())
+    mass_value = MassField()
+    mass_unit = UnitField()
+    moisture = MoistureField(required=False)
+    assays = AssaysField(required=False)
+    made_at = serializers.DateTimeField()
+
+
+class RemoveOutputIn(serializers.Serializer[Any]):
+    lot = RecordId()
+    removed_at = serializers.DateTimeField()
+    reason = serializers.CharField(max_length=500)
+
+
+class CloseIn(serializers.Serializer[Any]):
+    closed_at = serializers.DateTimeField()
+    explanation = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+
+
+class BatchReasonIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=500)
+
+
+class BatchFilter(django_filters.FilterSet):
+    line = django_filters.NumberFilter("line")
+    plant = django_filters.NumberFilter("line__plant")
+    stage = django_filters.ChoiceFilter(field_name="line__stage", choices=Stage.choices)
+    jurisdiction = django_filters.CharFilter("line__plant__facility__jurisdiction", "startswith")
+    battery = django_filters.NumberFilter("charges__battery")
+    lot = django_filters.NumberFilter("charges__lot")
+    output = django_filters.NumberFilter("outputs__lot")
+    started_from = django_filters.IsoDateTimeFilter("started_at", "gte")
+    started_until = django_filters.IsoDateTimeFilter("started_at", "lt")
+    is_explained = django_filters.BooleanFilter("explanation", lookup_expr="gt", method="by_explanation")
+
+    class Meta:
+        model = Batch
+        fields = ("number", "status", "is_simulated")
+
+    def by_explanation(self, rows: Any, _name: str, value: bool) -> Any:
+        return rows.exclude(explanation="") if value else rows.filter(explanation="")
+
+
+class BatchViewSet(VisibleViewSet):
+    """Batches: what was charged together, what came out, and the balance between them."""
+
+    queryset = Batch.objects.select_related("line").prefetch_related("reagents", "outputs__lot")
+    serializer_class = BatchDetail
+    filterset_class = BatchFilter
+    ordering_fields = ("id", "started_at", "closed_at", "number")
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        return BatchOut if self.action == "list" else BatchDetail
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows if self.action == "retrieve" else rows.prefetch_related(None)
+
+    @extend_schema(request=OpenBatchIn, responses={201: BatchDetail})
+    def create(self, request: Request) -> Response:
+        """Open a batch on a line."""
+        return self.command(batches.open_batch, OpenBatchIn, status=201)
+
+    @extend_schema(responses=BalanceOut, filters=False)
+    @action(detail=True, pagination_class=None, filter_backends=())
+    def balance(self, request: Request, pk: str) -> Response:
+        """Read its mass balance as it is now."""
+        return Response(BalanceOut(balance_of(self.get_object())).data)
+
+    @extend_schema(request=ChargeIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"])
+    def charge(self, request: Request, pk: str) -> Response:
+        """Charge batteries and lots; all of them or none."""
+        return self.command(charges.charge, ChargeIn, batch=self.get_object())
+
+    @extend_schema(request=UnchargeIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"])
+    def uncharge(self, request: Request, pk: str) -> Response:
+        """Take batteries and lots out again."""
+        return self.command(charges.uncharge, UnchargeIn, batch=self.get_object())
+
+    @extend_schema(request=AddReagentIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"], url_path="add-reagent")
+    def add_reagent(self, request: Request, pk: str) -> Response:
+        """Declare what was added that came from no battery."""
+        return self.command(outputs.add_reagent, AddReagentIn, batch=self.get_object())
+
+    @extend_schema(request=RemoveReagentIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"], url_path="remove-reagent")
+    def remove_reagent(self, request: Request, pk: str) -> Response:
+        """A reagent was not added after all."""
+        return self.command(outputs.remove_reagent, RemoveReagentIn, batch=self.get_object())
+
+    @extend_schema(request=RecordOutputIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"], url_path="record-output")
+    def record_output(self, request: Request, pk: str) -> Response:
+        """Record a lot that came out."""
+        return self.command(outputs.record, RecordOutputIn, batch=self.get_object())
+
+    @extend_schema(request=RemoveOutputIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"], url_path="remove-output")
+    def remove_output(self, request: Request, pk: str) -> Response:
+        """An output never was."""
+        return self.command(outputs.remove_output, RemoveOutputIn, batch=self.get_object())
+
+    @extend_schema(request=CloseIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, pk: str) -> Response:
+        """Strike the balance and close; outside of it a manager explains."""
+        return self.command(batches.close, CloseIn, batch=self.get_object())
+
+    @extend_schema(request=BatchReasonIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        """Open it again while all that it made is in stock; needs a manager."""
+        return self.command(batches.reopen, BatchReasonIn, batch=self.get_object())
+
+    @extend_schema(request=BatchReasonIn, responses=BatchDetail)
+    @action(detail=True, methods=["post"])
+    def void(self, request: Request, pk: str) -> Response:
+        """Give up an empty batch; needs a manager."""
+        return self.command(batches.void, BatchReasonIn, batch=self.get_object())
+
+
+class ChargeOut(serializers.ModelSerializer[Charge]):
+    class Meta:
+        model = Charge
+        fields = ("id", "batch", "battery", "lot", "mass_kg", "composition", "content_kwh", "charged_at")
+        read_only_fields = fields
+
+
+class ChargeViewSet(VisibleViewSet):
+    """What went into batches."""
+
+    queryset = Charge.objects.all()
+    serializer_class = ChargeOut
+    filterset_fields = ("batch", "battery", "lot")
+    ordering_fields = ("id", "charged_at")
+
+
+class FactorOut(serializers.ModelSerializer[Factor]):
+    """Shares of the element charged; `lost` is what is left of 1, below 0 where contents were estimated too low."""
+
+    lost = serializers.DecimalField(max_digits=30, decimal_places=18, read_only=True)
+
+    class Meta:
+        model = Factor
+        fields = (
+            "id", "batch", "element", "input_kg", "recovered", "pending", "residue", "lost",
+            "unattributed_recovered_kg", "unattributed_pending_kg", "unattributed_residue_kg",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class FactorViewSet(VisibleViewSet):
+    """Recovery factors of batches, through all the stages that follow."""
+
+    queryset = Factor.objects.all()
+    serializer_class = FactorOut
+    filterset_fields = ("batch", "element")

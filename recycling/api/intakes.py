@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from collection.api.fields import IdentifierIn, MassField, RecordId, UnitField
+from collection.models import Shipment
+from collection.units import Unit
+from recycling.models import Discrepancy, Intake, IntakeBattery, Plant
+from recycling.services import intakes
+from recycling.services.intakes import ReceivedBattery, RejectedThing
+
+MOST_ROWS = 1000
+
+
+class IntakeOut(serializers.ModelSerializer[Intake]):
+    gross_kg = serializers.DecimalField(max_digits=20, decimal_places=11, read_only=True)
+    tare_kg = serializers.DecimalField(max_digits=20, decimal_places=11, read_only=True)
+    net_kg = serializers.DecimalField(max_digits=20, decimal_places=11, read_only=True)
+
+    class Meta:
+        model = Intake
+        fields = (
+            "id", "plant", "shipment", "ticket", "weighed_at", "gross_value", "tare_value", "net_value", "unit",
+            "gross_kg", "tare_kg", "net_kg", "recorded_at", "note", "is_simulated",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class IntakeBatteryOut(serializers.ModelSerializer[IntakeBattery]):
+    class Meta:
+        model = IntakeBattery
+        fields = ("battery", "declared_kg", "received_value", "unit", "received_kg")
+        read_only_fields = fields
+
+
+class DiscrepancyOut(serializers.ModelSerializer[Discrepancy]):
+    plant = serializers.IntegerField(source="intake.plant_id", read_only=True)
+
+    class Meta:
+        model = Discrepancy
+        fields = (
+            "id", "intake", "plant", "battery", "kind", "declared_kg", "received_kg", "due_on", "status", "settlement",
+            "settled_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class IntakeDetail(IntakeOut):
+    batteries = IntakeBatteryOut(many=True, read_only=True)
+    discrepancies = DiscrepancyOut(many=True, read_only=True)
+
+    class Meta(IntakeOut.Meta):
+        fields = (*IntakeOut.Meta.fields, "batteries", "discrepancies")
+        read_only_fields = fields
+
+
+class ReceivedIn(serializers.Serializer[Any]):
+    """A battery found on the truck, by `battery` (id) or by `identifier`."""
+
+    battery = RecordId(required=False)
+    identifier = IdentifierIn(required=False)
+    received_value = MassField(required=False, allow_null=True)
+    unit = UnitField()
+
+    def to_internal_value(self, data: Any) -> Any:
+        return ReceivedBattery(**super().to_internal_value(data))
+
+
+class RejectedIn(serializers.Serializer[Any]):
+    battery = RecordId(required=False)
+    identifier = IdentifierIn(required=False)
+    lot = RecordId(required=False)
+    reason = serializers.CharField(max_length=500)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return RejectedThing(**super().to_internal_value(data))
+
+
+class RecordIn(serializers.Serializer[Any]):
+    """Without `batteries`, all that was not rejected was on the truck; with it, who stands in neither is missing."""
+
+    plant = VisibleRelatedField(queryset=Plant.objects.all())
+    shipment = VisibleRelatedField(queryset=Shipment.objects.all())
+    ticket = serializers.CharField(max_length=60)
+    weighed_at = serializers.DateTimeField()
+    gross_value = MassField()
+    tare_value = MassField()
+    unit = UnitField()
+    batteries = ReceivedIn(many=True, required=False, max_length=MOST_ROWS)
+    rejected = RejectedIn(many=True, required=False, max_length=MOST_ROWS)
+    note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class CorrectWeighingIn(serializers.Serializer[Any]):
+    gross_value = MassField()
+    tare_value = MassField()
+    unit = serializers.ChoiceField(choices=Unit.choices)
+    reason = serializers.CharField(max_length=500)
+
+
+class IntakeFilter(django_filters.FilterSet):
+    weighed_from = django_filters.IsoDateTimeFilter("weighed_at", "gte")
+    weighed_until = django_filters.IsoDateTimeFilter("weighed_at", "lt")
+    plant = django_filters.NumberFilter("plant")
+    shipment = django_filters.NumberFilter("shipment")
+
+    class Meta:
+        model = Intake
+        fields = ("ticket", "is_simulated")
+
+
+class IntakeViewSet(VisibleViewSet):
+    """Weighings at the gate. A list shows no batteries; one intake shows all of them."""
+
+    queryset = Intake.objects.prefetch_related("batteries", "discrepancies__intake")
+    serializer_class = IntakeDetail
+    filterset_class = IntakeFilter
+    ordering_fields = ("id", "weighed_at")
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        return IntakeOut if self.action == "list" else IntakeDetail
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows if self.action == "retrieve" else rows.prefetch_related(None)
+
+    @extend_schema(request=RecordIn, responses={201: IntakeDetail})
+    def create(self, request: Request) -> Response:
+        """Weigh a load in and receive its shipment."""
+        return self.command(intakes.record, RecordIn, status=201)
+
+    @extend_schema(request=CorrectWeighingIn, responses=IntakeDetail)
+    @action(detail=True, methods=["post"], url_path="correct-weighing")
+    def correct_weighing(self, request: Request, pk: str) -> Response:
+        """Gross or tare was written down wrongly; needs a manager."""
+        return self.command(intakes.correct_weighing, CorrectWeighingIn, intake=self.get_object())
+
+
+class SettleIn(serializers.Serializer[Any]):
+    settlement = serializers.CharField(max_length=500)
+
+
+class DiscrepancyFilter(django_filters.FilterSet):
+    plant = django_filters.NumberFilter("intake__plant")
+    battery = django_filters.NumberFilter("battery")
+    intake = django_filters.NumberFilter("intake")
+    due_until = django_filters.DateFilter("due_on", "lte")
+
+    class Meta:
+        model = Discrepancy
+        fields = ("kind", "status")
+
+
+class DiscrepancyViewSet(VisibleViewSet):
+    """Differences beyond tolerance between what was declared and what came, to be settled by a day."""
+
+    queryset = Discrepancy.objects.select_related("intake")
+    serializer_class = DiscrepancyOut
+    filterset_class = DiscrepancyFilter
+    ordering_fields = ("id", "due_on")
+
+    @extend_schema(request=SettleIn, responses=DiscrepancyOut)
+    @action(detail=True, methods=["post"])
+    def settle(self, request: Request, pk: str) -> Response:
+        """Say how it was settled."""
+        return self.command(intakes.settle_discrepancy, SettleIn, discrepancy=self.get_object())

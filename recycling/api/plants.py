@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from collection.api.fields import FirstDay, LastDay
+from collection.models import Chemistry, Confidence, Facility
+from collection.models.batteries import BatteryModel
+from recycling.models import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
+from recycling.services import plants
+
+
+class PlantOut(serializers.ModelSerializer[Plant]):
+    name = serializers.CharField(source="facility.name", read_only=True)
+    operator = serializers.IntegerField(source="facility.operator_id", read_only=True)
+    jurisdiction = serializers.CharField(source="facility.jurisdiction_id", read_only=True)
+
+    class Meta:
+        model = Plant
+        fields = (
+            "id", "facility", "name", "operator", "jurisdiction", "operating_status", "status_as_of", "mass_tolerance",
+            "assay_tolerance", "discrepancy_days",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class SettingsIn(serializers.Serializer[Any]):
+    operating_status = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    status_as_of = serializers.CharField(max_length=10, required=False, allow_blank=True)
+    mass_tolerance = serializers.DecimalField(max_digits=5, decimal_places=4, required=False)
+    assay_tolerance = serializers.DecimalField(max_digits=5, decimal_places=4, required=False)
+    discrepancy_days = serializers.IntegerField(min_value=0, max_value=365, required=False)
+
+
+class OpenPlantIn(SettingsIn):
+    facility = VisibleRelatedField(queryset=Facility.objects.all())
+
+
+class PlantFilter(django_filters.FilterSet):
+    operator = django_filters.NumberFilter("facility__operator")
+    jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
+    stage = django_filters.ChoiceFilter(field_name="lines__stage", choices=Stage.choices, distinct=True)
+
+    class Meta:
+        model = Plant
+        fields = ("facility",)
+
+
+class PlantViewSet(VisibleViewSet):
+    """Plants, with their published facts."""
+
+    queryset = Plant.objects.select_related("facility")
+    serializer_class = PlantOut
+    filterset_class = PlantFilter
+    ordering_fields = ("id", "facility__name")
+
+    @extend_schema(request=OpenPlantIn, responses={201: PlantOut})
+    def create(self, request: Request) -> Response:
+        """A facility recycles from now on; needs a manager."""
+        return self.command(plants.open_plant, OpenPlantIn, status=201)
+
+    @extend_schema(request=SettingsIn, responses=PlantOut)
+    @action(detail=True, methods=["post"])
+    def configure(self, request: Request, pk: str) -> Response:
+        """Change the plant's own settings; needs a manager."""
+        return self.command(plants.configure, SettingsIn, plant=self.get_object())
+
+
+class ProcessLineOut(serializers.ModelSerializer[ProcessLine]):
+    class Meta:
+        model = ProcessLine
+        fields = ("id", "plant", "name", "stage", "chemistries", "forms", "is_active")
+        read_only_fields = fields
+
+
+class ChangeProcessLineIn(serializers.Serializer[Any]):
+    """Empty lists accept all; what is left out stays."""
+
+    chemistries = VisibleRelatedField(queryset=Chemistry.objects.all(), many=True, required=False)
+    forms = serializers.ListField(
+        child=serializers.ChoiceField(choices=BatteryModel.Form.choices), required=False, max_length=10
+    )
+    is_active = serializers.BooleanField(required=False)
+
+
+class AddProcessLineIn(serializers.Serializer[Any]):
+    plant = VisibleRelatedField(queryset=Plant.objects.all())
+    name = serializers.CharField(max_length=100)
+    stage = serializers.ChoiceField(choices=Stage.choices)
+    chemistries = VisibleRelatedField(queryset=Chemistry.objects.all(), many=True, required=False)
+    forms = serializers.ListField(
+        child=serializers.ChoiceField(choices=BatteryModel.Form.choices), required=False, max_length=10
+    )
+
+
+class LineViewSet(VisibleViewSet):
+    """Process lines of plants."""
+
+    queryset = ProcessLine.objects.prefetch_related("chemistries")
+    serializer_class = ProcessLineOut
+    filterset_fields = ("plant", "stage", "is_active")
+    ordering_fields = ("id", "name")
+
+    @extend_schema(request=AddProcessLineIn, responses={201: ProcessLineOut})
+    def create(self, request: Request) -> Response:
+        """Add a line to a plant; needs a manager."""
+        return self.command(plants.add_line, AddProcessLineIn, status=201)
+
+    @extend_schema(request=ChangeProcessLineIn, responses=ProcessLineOut)
+    @action(detail=True, methods=["post"])
+    def change(self, request: Request, pk: str) -> Response:
+        """Change what the line accepts, or take it out of use; needs a manager."""
+        return self.command(plants.change_line, ChangeProcessLineIn, line=self.get_object())
+
+
+class NameplateOut(serializers.ModelSerializer[Nameplate]):
+    valid_from = FirstDay()
+    valid_until = LastDay()
+
+    class Meta:
+        model = Nameplate
+        fields = ("id", "line", "t_per_year", "basis", "valid_from", "valid_until", "source", "confidence")
+        read_only_fields = fields
+
+
+class AddNameplateIn(serializers.Serializer[Any]):
+    line = VisibleRelatedField(queryset=ProcessLine.objects.all())
+    t_per_year = serializers.DecimalField(max_digits=10, decimal_places=3)
+    basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.INPUT)
+    valid_from = serializers.DateField()
+    valid_until = serializers.DateField(required=False, allow_null=True)
+    source = serializers.CharField(max_length=300)
+    confidence = serializers.ChoiceField(choices=Confidence.choices, default=Confidence.READ)
+
+
+class EndIn(serializers.Serializer[Any]):
+    last_day = serializers.DateField()
+
+
+class NameplateViewSet(VisibleViewSet):
+    """What lines are built for, by period and source."""
+
+    queryset = Nameplate.objects.all()
+    serializer_class = NameplateOut
+    filterset_fields = ("line", "line__plant", "basis")
+
+    @extend_schema(request=AddNameplateIn, responses={201: NameplateOut})
+    def create(self, request: Request) -> Response:
+        """Say what a line is built for; needs a manager."""
+        return self.command(plants.add_nameplate, AddNameplateIn, status=201)
+
+    @extend_schema(request=EndIn, responses=NameplateOut)
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:
+        """It holds no longer than a day; needs a manager."""
+        return self.command(plants.end_nameplate, EndIn, nameplate=self.get_object())
+
+
+class OutageOut(serializers.ModelSerializer[Outage]):
+    first_day = FirstDay(source="days.lower")
+    last_day = LastDay(source="days.upper")
+
+    class Meta:
+        model = Outage
+        fields = ("id", "line", "first_day", "last_day", "share", "kind", "reason")
+        read_only_fields = fields
+
+
+class AddOutageIn(serializers.Serializer[Any]):
+    line = VisibleRelatedField(queryset=ProcessLine.objects.all())
+    first_day = serializers.DateField()
+    last_day = serializers.DateField(required=False, allow_null=True)
+    share = serializers.DecimalField(max_digits=4, decimal_places=3, required=False)
+    kind = serializers.ChoiceField(choices=Outage.Kind.choices)
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class OutageViewSet(VisibleViewSet):
+    """Days on which lines do not, or not fully, run."""
+
+    queryset = Outage.objects.all()
+    serializer_class = OutageOut
+    filterset_fields = ("line", "line__plant", "kind")
+
+    @extend_schema(request=AddOutageIn, responses={201: OutageOut})
+    def create(self, request: Request) -> Response:
+        """A line does not run."""
+        return self.command(plants.add_outage, AddOutageIn, status=201)
+
+    @extend_schema(request=EndIn, responses=OutageOut)
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:
+        """The outage ends with a day."""
+        return self.command(plants.end_outage, EndIn, outage=self.get_object())
