@@ -34,12 +34,15 @@ _MEMORY = 50_000
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a file: its name, how its cells are read, and whether the column, and each cell, must be there."""
+    """A column of a file: its name, how its cells are read, whether the column must be there (and each of its cells,
+    unless `blank`), and what an empty cell means.
+    """
 
     name: str
     parse: Parser
     required: bool = False
     default: Any = None
+    blank: bool = False
 
 
 def remembering(parse: Parser) -> Parser:

@@ -165,7 +165,13 @@ def read(sheet: Sheet, importer: Importer, faults: Faults, progress: Progress) -
     )
     # For each column where it stands, how it is read, whether a cell may be empty, and what an empty one means.
     plan = [
-        (c.name, header.index(c.name.lower()) if c.name.lower() in header else -1, c.parse, c.required, c.default)
+        (
+            c.name,
+            header.index(c.name.lower()) if c.name.lower() in header else -1,
+            c.parse,
+            c.required and not c.blank,
+            c.default,
+        )
         for c in columns
     ]
     width = len(header)

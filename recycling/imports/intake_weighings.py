@@ -1,5 +1,6 @@
 """Intake weighings from a file, one row per battery: the rows of a ticket are one weighing, recorded by the
-same service as at the gate. A ticket with a bad row is not recorded at all. A ticket is recognized by its plant and number.
+same service as at the gate. A ticket with a bad row is not recorded at all. A ticket is recognized by its plant and
+number.
 
 Batteries that were found are listed all or not at all: a ticket that lists none found everything that it does not
 reject.
@@ -31,6 +32,7 @@ from recycling.models import Intake, IntakeBattery, Plant
 from recycling.services import intakes
 from recycling.services.intakes import ReceivedBattery, RejectedThing
 
+_REQUIRED = ("ticket", "shipment", "weighed_at", "gross", "tare")
 #: What all rows of a ticket must say alike.
 _SHARED = ("shipment", "weighed_at", "gross", "tare", "unit")
 
@@ -90,24 +92,27 @@ class IntakeWeighingImporter:
         def as_is(cell: str) -> str:
             return cell
 
-        required = ("ticket", "shipment", "weighed_at", "gross", "tare")
         optional = ("plant", "unit", "scheme", "issuer", "value", "received_mass", "mass_unit", "rejected_because")
         return (
-            *(Column(name, as_is, required=True) for name in required),
+            *(Column(name, as_is, required=True, default="", blank=True) for name in _REQUIRED),
             *(Column(name, as_is, default="") for name in optional),
         )
 
     def take(self, rows: Iterator[Cells], faults: Faults) -> None:
         names = [column.name for column in self.columns]
-        known = 0
+        known, doubtful = 0, False
         before: tuple[int, str] | None = None
         for line, values in rows:
-            unread = len(faults.bad_lines) > known  # rows that were so bad that we never saw them
+            doubtful = doubtful or len(faults.bad_lines) > known  # rows that were so bad that we never saw them
             key = self._row(line, dict(zip(names, values, strict=True)), faults)
-            if unread:
-                self._spoiled.update(spoiled for spoiled in (before, key) if spoiled is not None)
-            known, before = len(faults.bad_lines), key
-        if len(faults.bad_lines) > known and before is not None:
+            if key is None:
+                doubtful = True
+            else:
+                if doubtful:  # a row of which the ticket is not known: it is one beside it
+                    self._spoiled.update(ticket for ticket in (before, key) if ticket is not None)
+                before, doubtful = key, False
+            known = len(faults.bad_lines)
+        if before is not None and (doubtful or len(faults.bad_lines) > known):
             self._spoiled.add(before)
 
     def check(self, faults: Faults) -> None:
@@ -211,6 +216,8 @@ class IntakeWeighingImporter:
     def _value(self, line: int, name: str, cells: dict[str, Any], faults: Faults) -> Any:
         cell = cells[name]
         if not cell:
+            if name in _REQUIRED:
+                faults.add(line, name, _("Must not be empty."))
             return None
         try:
             return self._parsers[name](cell)
