@@ -1,0 +1,3 @@
+from recycling.admin import placements, reports, schemes, utilization
+
+__all__ = ["placements", "reports", "schemes", "utilization"]

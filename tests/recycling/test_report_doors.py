@@ -1,4 +1,4 @@
-"""EPR reports and market placements through the API."""
+"""EPR reports and market placements through the API and the admin."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import csv
 import hashlib
 import io
 import json
+import re
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from recycling.models import EprReport, EprReportLine, MarketPlacement
@@ -20,7 +24,7 @@ from tests.world import World, batteries_at
 API = "/api/v1/epr-reports/"
 
 
-def client(world: World, organization: Any, role: str = "manager") -> APIClient:
+def api(world: World, organization: Any, role: str = "manager") -> APIClient:
     made = APIClient()
     made.force_authenticate(world.user(organization, role))
     return made
@@ -33,7 +37,7 @@ def body(response: Any) -> str:
 def test_from_request_to_acceptance(world: World, django_capture_on_commit_callbacks: Any) -> None:
     shared_batch(world)
     eu = scheme("eu_reference")
-    producer, regulator = client(world, world.producer), client(world, world.regulator)
+    producer, regulator = api(world, world.producer), api(world, world.regulator)
     wanted = {
         "scheme": eu.pk, "producer": world.producer.pk, "jurisdiction": "US-NV", "period_start": "2025-01-01",
         "period_end": "2025-12-31",
@@ -58,7 +62,7 @@ def test_from_request_to_acceptance(world: World, django_capture_on_commit_callb
     assert accepted.json()["status"] == "accepted"
     assert regulator.post(f"{address}accept/").status_code == 409
     for other in (world.other_producer, world.recycler, world.stranger):
-        assert client(world, other).get(address).status_code == 404
+        assert api(world, other).get(address).status_code == 404
     assert APIClient().get(address).status_code == 401
 
 
@@ -66,7 +70,7 @@ def test_drill_down(world: World) -> None:
     shared_batch(world)
     declared(world, "q1", jurisdiction=world.nv)
     report = drafted(world)
-    producer = client(world, world.producer, "viewer")
+    producer = api(world, world.producer, "viewer")
     lines = producer.get(f"{API}{report.pk}/lines/").json()
     assert [line["position"] for line in lines] == list(range(1, len(lines) + 1))
     nickel = next(line for line in lines if (line["metric"], line["element"]) == ("element_recovered", "Ni"))
@@ -89,7 +93,7 @@ def test_downloads(world: World) -> None:
     world.plant_site.name = "=HYPERLINK(1)"
     world.plant_site.save()
     report = filed(world)
-    producer = client(world, world.producer, "viewer")
+    producer = api(world, world.producer, "viewer")
     table = list(csv.reader(io.StringIO(body(producer.get(f"{API}{report.pk}/download/csv/")))))
     header = {row[0]: row[1] for row in table[: table.index([])]}
     assert header["content_hash_sha256"] == report.content_hash
@@ -110,13 +114,13 @@ def test_downloads(world: World) -> None:
         "agrees": True, "figures_agree": True, "hash_agrees": True, "content_hash": report.content_hash,
     }  # fmt: skip
     for kind in ("csv", "json", "canonical"):
-        assert client(world, world.recycler).get(f"{API}{report.pk}/download/{kind}/").status_code == 404
+        assert api(world, world.recycler).get(f"{API}{report.pk}/download/{kind}/").status_code == 404
 
 
 def test_correction_and_difference(world: World) -> None:
     original = filed(world)
     batteries_at(world, world.yard, 1, at=at(2025, 3, 1))
-    producer = client(world, world.producer)
+    producer = api(world, world.producer)
     made = producer.post(f"{API}{original.pk}/correct/")
     assert made.status_code == 201 and made.json()["supersedes"] == original.pk
     report_figures.compute(made.json()["id"])
@@ -148,7 +152,7 @@ def test_what_makes_no_sense_is_named(world: World, change: dict[str, Any], fiel
         "scheme": scheme("eu_reference").pk, "producer": world.producer.pk, "jurisdiction": "US-NV",
         "period_start": "2025-01-01", "period_end": "2025-12-31", **change,
     }  # fmt: skip
-    answer = client(world, world.producer).post(API, wanted)
+    answer = api(world, world.producer).post(API, wanted)
     assert answer.status_code == 400, answer.content
     assert answer.json()["errors"][0]["field"] == field
     assert not EprReport.objects.exists()
@@ -156,7 +160,7 @@ def test_what_makes_no_sense_is_named(world: World, change: dict[str, Any], fiel
 
 def test_a_command_sent_twice_acts_once(world: World) -> None:
     report = drafted(world)
-    producer = client(world, world.producer)
+    producer = api(world, world.producer)
     first = producer.post(f"{API}{report.pk}/submit/", headers={"Idempotency-Key": "submit-1"})
     again = producer.post(f"{API}{report.pk}/submit/", headers={"Idempotency-Key": "submit-1"})
     assert first.status_code == again.status_code == 200 and first.json() == again.json()
@@ -165,7 +169,7 @@ def test_a_command_sent_twice_acts_once(world: World) -> None:
 def test_a_list_costs_the_same_however_long(world: World, django_assert_max_num_queries: Any) -> None:
     for jurisdiction in (world.nv, world.nj, world.us, world.ca):
         drafted(world, jurisdiction=jurisdiction)
-    producer = client(world, world.producer)
+    producer = api(world, world.producer)
     with django_assert_max_num_queries(3):
         assert len(producer.get(API).json()["results"]) == 4
     with django_assert_max_num_queries(3):
@@ -185,7 +189,7 @@ def placement(world: World, **change: Any) -> dict[str, Any]:
 
 
 def test_declared_once_and_corrected(world: World) -> None:
-    producer = client(world, world.producer, "operator")
+    producer = api(world, world.producer, "operator")
     made = producer.post(PLACEMENTS, placement(world, mass_kg="4800.5"))
     assert made.status_code == 201 and made.json()["chemistry"] == "NMC622"
     assert producer.post(PLACEMENTS, placement(world, mass_kg="4800.5")).json() == made.json()
@@ -194,9 +198,9 @@ def test_declared_once_and_corrected(world: World) -> None:
     fixed = producer.post(f"{PLACEMENTS}{made.json()['id']}/correct/", {"units": 13})
     assert (fixed.json()["units"], fixed.json()["mass_kg"]) == (13, "4800.500")
     assert MarketPlacement.objects.count() == 1
-    assert client(world, world.federal).get(PLACEMENTS).json()["results"]
-    assert not client(world, world.regulator).get(PLACEMENTS).json()["results"]
-    assert not client(world, world.other_producer).get(PLACEMENTS).json()["results"]
+    assert api(world, world.federal).get(PLACEMENTS).json()["results"]
+    assert not api(world, world.regulator).get(PLACEMENTS).json()["results"]
+    assert not api(world, world.other_producer).get(PLACEMENTS).json()["results"]
 
 
 @pytest.mark.parametrize(
@@ -216,16 +220,16 @@ def test_declared_once_and_corrected(world: World) -> None:
     ],
 )
 def test_placements_that_make_no_sense(world: World, change: dict[str, Any], field: str, status: int) -> None:
-    answer = client(world, world.producer).post(PLACEMENTS, placement(world, **change))
+    answer = api(world, world.producer).post(PLACEMENTS, placement(world, **change))
     assert answer.status_code == status, answer.content
     assert answer.json()["errors"][0]["field"] == field
     assert not MarketPlacement.objects.exists()
 
 
 def test_placements_of_others(world: World) -> None:
-    assert client(world, world.other_producer).post(PLACEMENTS, placement(world)).status_code == 403
-    assert client(world, world.producer, "viewer").post(PLACEMENTS, placement(world)).status_code == 403
-    recycler = client(world, world.recycler).post(PLACEMENTS, placement(world, producer=world.recycler.pk, model=None))
+    assert api(world, world.other_producer).post(PLACEMENTS, placement(world)).status_code == 403
+    assert api(world, world.producer, "viewer").post(PLACEMENTS, placement(world)).status_code == 403
+    recycler = api(world, world.recycler).post(PLACEMENTS, placement(world, producer=world.recycler.pk, model=None))
     assert recycler.status_code == 400 and recycler.json()["errors"][0]["field"] == "producer"
     assert not MarketPlacement.objects.exists()
 
@@ -238,19 +242,19 @@ def test_the_overview_is_of_what_one_may_know(world: World) -> None:
     declared(world, "q1", jurisdiction=world.nv)
     report_figures.factors.refresh()
     period = {"start": "2025-01-01", "end": "2025-12-31"}
-    seen = client(world, world.regulator, "viewer").get("/api/v1/epr-overview/", period).json()
+    seen = api(world, world.regulator, "viewer").get("/api/v1/epr-overview/", period).json()
     rows = {row["producer"]: row for row in seen["standings"]}
     assert rows[world.producer.pk]["units_placed"] == 100
     assert (rows[world.producer.pk]["units_collected"], rows[world.producer.pk]["units_recycled"]) == (10, 10)
     assert rows[world.other_producer.pk]["units_recycled"] == 5
-    own = client(world, world.producer).get("/api/v1/epr-overview/", period).json()
+    own = api(world, world.producer).get("/api/v1/epr-overview/", period).json()
     assert {row["producer"] for row in own["standings"]} == {world.producer.pk}
     assert {row["producer"] for row in own["elements"]} == {world.producer.pk}
-    assert client(world, world.recycler).get("/api/v1/epr-overview/", period).json() == {
+    assert api(world, world.recycler).get("/api/v1/epr-overview/", period).json() == {
         "standings": [], "elements": []
     }  # fmt: skip
     for wrong in ({}, {"start": "x", "end": "2025-01-01"}, {"start": "2025-02-01", "end": "2025-01-01"}):
-        assert client(world, world.producer).get("/api/v1/epr-overview/", wrong).status_code == 400
+        assert api(world, world.producer).get("/api/v1/epr-overview/", wrong).status_code == 400
 
 
 def test_schemes_show_where_their_numbers_come_from(world: World) -> None:
@@ -259,7 +263,7 @@ def test_schemes_show_where_their_numbers_come_from(world: World) -> None:
         metric="material_recovery", element="Ni", percent=90, applies_from="2027-12-31", legal_status="reference",
         source="Annex XII", confidence="S2",
     )  # fmt: skip
-    (row,) = client(world, world.stranger, "viewer").get("/api/v1/epr-schemes/").json()["results"]
+    (row,) = api(world, world.stranger, "viewer").get("/api/v1/epr-schemes/").json()["results"]
     assert row["valid_from"] == "2020-01-01" and row["valid_until"] is None
     (target,) = row["targets"]
     assert (target["legal_status"], target["source"], target["is_unverified"]) == ("reference", "Annex XII", True)
@@ -267,7 +271,106 @@ def test_schemes_show_where_their_numbers_come_from(world: World) -> None:
 
 def test_lines_of_a_filed_report_are_there_for_the_regulator(world: World) -> None:
     report = drafted(world)
-    regulator = client(world, world.regulator, "viewer")
+    regulator = api(world, world.regulator, "viewer")
     assert regulator.get(f"{API}{report.pk}/lines/").status_code == 404
     reports.submit(actor=world.actor(world.producer, "manager"), report=report)
     assert len(regulator.get(f"{API}{report.pk}/lines/").json()) == EprReportLine.objects.filter(report=report).count()
+
+
+# In the admin
+
+
+def page(world: World, browser: Client, organization: Any, address: str, role: str = "manager") -> str:
+    browser.force_login(world.user(organization, role))
+    answer = browser.get(address)
+    assert answer.status_code == 200, answer
+    return answer.content.decode()
+
+
+def test_the_page_of_a_report(world: World, client: Client, django_capture_on_commit_callbacks: Any) -> None:
+    shared_batch(world)
+    declared(world, "q1", jurisdiction=world.nv)
+    eu = scheme("eu_reference")
+    client.force_login(world.user(world.producer, "manager"))
+    with django_capture_on_commit_callbacks() as sent:
+        made = client.post(
+            "/admin/recycling/eprreport/add/",
+            {
+                "scheme": eu.pk, "producer": world.producer.pk, "jurisdiction": "US-NV",
+                "period_start": "2025-01-01", "period_end": "2025-12-31",
+            },
+        )  # fmt: skip
+    report = EprReport.objects.get()
+    address = f"/admin/recycling/eprreport/{report.pk}/"
+    assert made.status_code == 302 and made["Location"] == f"{address}change/" and len(sent) == 1
+    assert client.get(f"{address}change/")["Refresh"] == "2"
+    report_figures.compute(report.pk)
+    shown = page(world, client, world.producer, f"{address}change/")
+    assert "Recycling efficiency" in shown and "/verb/submit/" in shown and "/verb/accept/" not in shown
+    assert f"/api/v1/epr-reports/{report.pk}/download/csv/" in shown
+    for table in ("eprevidence", "eprplacement"):
+        link = re.search(rf'href="(/admin/recycling/{table}/\?line=\d+)"', shown)
+        assert link is not None
+        assert client.get(link[1]).status_code == 200
+    nickel = EprReportLine.objects.get(report=report, metric="element_recovered", element="Ni")
+    behind = client.get(f"/admin/recycling/eprevidence/?line={nickel.pk}")
+    assert behind.context["cl"].result_count == 10
+    assert client.get("/admin/recycling/eprevidence/?line=x").status_code == 200
+    # The regulator comes when it is filed.
+    client.force_login(world.user(world.regulator, "manager"))
+    assert client.get(f"{address}change/").status_code in (302, 404)
+    client.force_login(world.user(world.producer, "manager"))
+    assert client.post(f"{address}verb/submit/").status_code == 302
+    shown = page(world, client, world.regulator, f"{address}change/")
+    assert "/verb/accept/" in shown and "/verb/submit/" not in shown
+    assert client.post(f"{address}verb/return/", {"note": ""}).status_code == 200
+    assert client.post(f"{address}verb/return/", {"note": "Look again."}).status_code == 302
+    shown = page(world, client, world.producer, f"{address}change/")
+    assert "Look again." in shown and "/verb/correct/" in shown
+    assert client.post(f"{address}verb/correct/").status_code == 302
+    correction = EprReport.objects.get(supersedes=report)
+    report_figures.compute(correction.pk)
+    shown = page(world, client, world.producer, f"/admin/recycling/eprreport/{correction.pk}/change/")
+    assert "No figure differs from what was filed." in shown
+
+
+def test_lists_in_the_admin_cost_the_same_however_long(world: World, client: Client) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page(world, client, world.producer, "/admin/recycling/eprreport/")
+            page(world, client, world.producer, "/admin/recycling/marketplacement/")
+        return len(queries)
+
+    drafted(world)
+    declared(world, "q1")
+    few = statements()
+    for number, jurisdiction in enumerate((world.nj, world.us, world.ca, world.mx)):
+        drafted(world, jurisdiction=jurisdiction)
+        declared(world, f"q{number + 2}")
+    assert statements() <= few
+
+
+def test_placements_in_the_admin(world: World, client: Client) -> None:
+    client.force_login(world.user(world.producer, "operator"))
+    form = {
+        "producer": world.producer.pk, "jurisdiction": "US-NJ", "period_start": "2025-01-01",
+        "period_end": "2025-03-31", "units": "12", "source_key": "q1", "model": world.nmc_pack.pk,
+    }  # fmt: skip
+    assert client.post("/admin/recycling/marketplacement/add/", {**form, "units": "-1"}).status_code == 200
+    assert not MarketPlacement.objects.exists()
+    assert client.post("/admin/recycling/marketplacement/add/", form).status_code == 302
+    row = MarketPlacement.objects.get()
+    assert client.post(
+        f"/admin/recycling/marketplacement/{row.pk}/verb/correct/", {"units": "13", "mass_kg": ""}
+    ).status_code == 302  # fmt: skip
+    row.refresh_from_db()
+    assert row.units == 13
+    client.force_login(world.user(world.regulator, "manager"))
+    assert client.get("/admin/recycling/marketplacement/add/").status_code == 403
+
+
+def test_schemes_in_the_admin(world: World, client: Client) -> None:
+    eu = scheme("eu_reference")
+    assert "EU reference method" in page(world, client, world.producer, f"/admin/recycling/eprscheme/{eu.pk}/change/")
+    page(world, client, world.producer, "/admin/recycling/eprtarget/")
+    assert client.post(f"/admin/recycling/eprscheme/{eu.pk}/change/", {}).status_code == 403

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from recycling.models import UtilizationRun
@@ -16,7 +17,7 @@ from tests.world import World, batteries_at
 API = "/api/v1/utilization/"
 
 
-def client(world: World, organization: Any, role: str = "viewer") -> APIClient:
+def api(world: World, organization: Any, role: str = "viewer") -> APIClient:
     made = APIClient()
     made.force_authenticate(world.user(organization, role))
     return made
@@ -32,7 +33,7 @@ def charged(world: World) -> World:
 
 
 def test_how_full(charged: World) -> None:
-    own = client(charged, charged.recycler)
+    own = api(charged, charged.recycler)
     (april, march) = own.get(API, {"level": "plant", "period": "month"}).json()["results"]
     assert (april["start"], april["utilization"], april["stage"]) == ("2025-04-01", "0.400000", "preprocess")
     assert (march["utilization"], april["processed_kg"]) == ("0.000000", "8000.00000000000")
@@ -46,7 +47,7 @@ def test_how_full(charged: World) -> None:
 
 
 def test_pages_meet_every_row_once(charged: World) -> None:
-    own = client(charged, charged.recycler)
+    own = api(charged, charged.recycler)
     address: str | None = f"{API}?level=line&period=day&page_size=1"
     days = []
     while address:
@@ -58,9 +59,9 @@ def test_pages_meet_every_row_once(charged: World) -> None:
 
 def test_whose_load_one_may_read(charged: World) -> None:
     for organization in (charged.regulator, charged.federal):
-        assert client(charged, organization).get(API, {"level": "country"}).json()["results"]
+        assert api(charged, organization).get(API, {"level": "country"}).json()["results"]
     for organization in (charged.refiner, charged.producer, charged.stranger):
-        rows = client(charged, organization).get(API, {"level": "country"}).json()["results"]
+        rows = api(charged, organization).get(API, {"level": "country"}).json()["results"]
         assert not any(row["key"] == "US" for row in rows)
     assert APIClient().get(API).status_code == 401
 
@@ -79,35 +80,35 @@ def test_whose_load_one_may_read(charged: World) -> None:
     ],
 )
 def test_questions_that_make_no_sense(world: World, question: dict[str, str], field: str) -> None:
-    answer = client(world, world.recycler).get(API, question)
+    answer = api(world, world.recycler).get(API, question)
     assert answer.status_code == 400 and answer.json()["errors"][0]["field"] == field
 
 
 def test_backlog(world: World, django_assert_max_num_queries: Any) -> None:
     batteries_at(world, world.plant_site, 3)
     with django_assert_max_num_queries(4):
-        rows = client(world, world.recycler).get("/api/v1/backlog/").json()["results"]
+        rows = api(world, world.recycler).get("/api/v1/backlog/").json()["results"]
     batteries, lots = sorted(rows, key=lambda row: str(row["feed"]))
     assert (batteries["plant_name"], batteries["waiting_kg"], batteries["days"]) == (
         "Storey Plant", "1200.00000000000", "0.12"
     )  # fmt: skip
     assert (lots["feed"], lots["waiting_kg"], lots["days"]) == ("lots", "0.00000000000", None)
-    assert client(world, world.regulator).get("/api/v1/backlog/").json()["results"] == rows
-    assert client(world, world.producer).get("/api/v1/backlog/").json()["results"] == []
+    assert api(world, world.regulator).get("/api/v1/backlog/").json()["results"] == rows
+    assert api(world, world.producer).get("/api/v1/backlog/").json()["results"] == []
 
 
 def test_on_demand(world: World, django_capture_on_commit_callbacks: Any) -> None:
     wanted = {"from_day": "2025-01-01", "to_day": "2025-01-31"}
     runs = "/api/v1/utilization-runs/"
-    operator = client(world, world.recycler, "operator")
+    operator = api(world, world.recycler, "operator")
     with django_capture_on_commit_callbacks() as sent:
         made = operator.post(runs, wanted)
     assert (made.status_code, made.json()["status"], len(sent)) == (201, "queued", 1)
     assert operator.post(runs, wanted).json()["id"] == made.json()["id"]
     utilization.run(made.json()["id"])
-    assert client(world, world.producer).get(f"{runs}{made.json()['id']}/").json()["status"] == "done"
-    assert client(world, world.recycler).post(runs, wanted).status_code == 403
-    assert client(world, world.producer, "manager").post(runs, wanted).status_code == 403
+    assert api(world, world.producer).get(f"{runs}{made.json()['id']}/").json()["status"] == "done"
+    assert api(world, world.recycler).post(runs, wanted).status_code == 403
+    assert api(world, world.producer, "manager").post(runs, wanted).status_code == 403
     for wrong, field in (
         ({"from_day": "2025-02-01", "to_day": "2025-01-01"}, "to_day"),
         ({"from_day": None, "to_day": "2025-01-01"}, "from_day"),
@@ -116,3 +117,18 @@ def test_on_demand(world: World, django_capture_on_commit_callbacks: Any) -> Non
         answer = operator.post(runs, wrong)
         assert answer.status_code == 400 and answer.json()["errors"][0]["field"] == field
     assert UtilizationRun.objects.count() == 1
+
+
+def test_in_the_admin(charged: World, client: Client) -> None:
+    client.force_login(charged.user(charged.recycler))
+    shown = client.get("/admin/recycling/utilizationsnapshot/").content.decode()
+    assert "80.0 %" in shown and "start-fill" in shown
+    assert client.get("/admin/recycling/backlogsnapshot/").status_code == 200
+    assert client.get("/admin/recycling/utilizationrun/").status_code == 200
+    made = client.post("/admin/recycling/utilizationrun/add/", {"from_day": "2025-01-01", "to_day": "2025-01-02"})
+    assert made.status_code == 302 and UtilizationRun.objects.count() == 2
+    wrong = client.post("/admin/recycling/utilizationrun/add/", {"from_day": "2025-02-01", "to_day": "2025-01-02"})
+    assert wrong.status_code == 409 and UtilizationRun.objects.count() == 2
+    client.force_login(charged.user(charged.producer))
+    assert client.get("/admin/recycling/utilizationrun/add/").status_code == 403
+    assert "80.0 %" not in client.get("/admin/recycling/utilizationsnapshot/").content.decode()

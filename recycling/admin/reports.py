@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from accounts.actors import Actor
+from accounts.admin.scoped import ScopedAdmin, Verb, VerbForm, text_field
+from accounts.models import Function, Organization, Role
+from collection.models import Jurisdiction
+from recycling.admin.bars import bar
+from recycling.admin.placements import is_producer, own_producers
+from recycling.models import (
+    FILED_REPORTS,
+    REPORT_MOVES,
+    EprEvidence,
+    EprPlacement,
+    EprReport,
+    EprReportLine,
+    EprScheme,
+    Metric,
+    ReportStatus,
+)
+from recycling.queries import epr
+from recycling.report_files import preamble
+from recycling.services import reports
+from recycling.tasks import reports as tasks
+
+#: Seconds after which the page of a report that is being computed is loaded again.
+AGAIN = 2
+_NOT_OVER = (ReportStatus.QUEUED, ReportStatus.COMPUTING)
+
+
+class RequestForm(VerbForm):
+    scheme = forms.ModelChoiceField(EprScheme.objects.all())
+    producer = forms.ModelChoiceField(Organization.objects.with_function(Function.PRODUCER))
+    jurisdiction = forms.ModelChoiceField(
+        Jurisdiction.objects.all(),
+        required=False,
+        help_text=gettext_lazy("For a reference scheme; other schemes have their own."),
+    )
+    period_start = forms.DateField(label=gettext_lazy("from"))
+    period_end = forms.DateField(label=gettext_lazy("until"))
+
+    def scope(self) -> None:
+        own_producers(self)
+
+
+class AcceptForm(VerbForm):
+    note = text_field(gettext_lazy("note"), required=False, max_length=5000)
+
+
+class ReturnForm(VerbForm):
+    note = text_field(gettext_lazy("why it is returned"), max_length=5000)
+
+
+def _moves(report: EprReport, status: ReportStatus) -> bool:
+    return (report.status, status) in REPORT_MOVES
+
+
+def _files(report: EprReport, actor: Actor) -> bool:
+    return _moves(report, ReportStatus.SUBMITTED) and actor.may(report.producer, role=Role.MANAGER)
+
+
+def _decides(report: EprReport, actor: Actor) -> bool:
+    if report.status != ReportStatus.SUBMITTED:
+        return False
+    places = [report.jurisdiction_id, report.jurisdiction.parent_id]
+    regulators = Organization.objects.filter(mandates__jurisdiction__in=places).distinct()
+    return actor.may(*regulators, role=Role.MANAGER, function=Function.REGULATOR)
+
+
+@admin.register(EprReport)
+class ReportAdmin(ScopedAdmin):
+    list_display = (
+        "__str__", "scheme", "producer", "jurisdiction", "period_start", "period_end", "status", "how_far",
+        "submitted_at",
+    )  # fmt: skip
+    list_filter = ("status", "scheme", "producer", "jurisdiction")
+    list_select_related = ("scheme", "producer", "jurisdiction", "progress")
+    search_fields = ("id", "producer__name", "scheme__code", "content_hash")
+    date_hierarchy = "period_start"
+    change_form_outer_before_template = "relode/report.html"
+    create = Verb("request", gettext_lazy("Ask for a report"), tasks.request, form=RequestForm)
+    may_create = staticmethod(is_producer)
+    verbs = (
+        Verb("submit", gettext_lazy("submit"), reports.submit, "report", when=_files),
+        Verb(
+            "recompute",
+            gettext_lazy("compute again"),
+            tasks.recompute,
+            "report",
+            when=lambda r, a: _moves(r, ReportStatus.QUEUED) and r.status not in _NOT_OVER and a.may(r.producer),
+        ),
+        Verb("accept", gettext_lazy("accept"), reports.accept, "report", AcceptForm, when=_decides),
+        Verb("return", gettext_lazy("return"), reports.return_, "report", ReturnForm, is_final=True, when=_decides),
+        Verb(
+            "correct",
+            gettext_lazy("correct"),
+            tasks.correct,
+            "report",
+            when=lambda r, a: r.status in FILED_REPORTS and r.status != ReportStatus.SUPERSEDED and a.may(r.producer),
+        ),
+        Verb(
+            "withdraw",
+            gettext_lazy("withdraw"),
+            reports.withdraw,
+            "report",
+            is_final=True,
+            when=lambda r, a: _moves(r, ReportStatus.WITHDRAWN) and a.may(r.producer),
+        ),
+    )
+
+    @display(description=gettext_lazy("progress"))
+    def how_far(self, report: EprReport) -> Any:
+        return bar(report.progress.percent) if report.status in _NOT_OVER else ""
+
+    def about(self, request: HttpRequest, record: EprReport) -> dict[str, Any]:
+        lines = list(record.lines.select_related("facility", "report").order_by("position"))
+        return {
+            "is_over": record.status not in _NOT_OVER,
+            "share": bar(record.progress.percent),
+            "step": record.progress.step,
+            "header": preamble(record),
+            "tables": _tables(lines),
+            "changes": [
+                change for change in (reports.difference(record) if record.supersedes_id else ()) if change.is_changed
+            ],
+            "downloads": [
+                (label, reverse(f"eprreport-download-{kind}", args=[record.pk]))
+                for label, kind in (("CSV", "csv"), ("JSON", "json"), (_("hashed form"), "canonical"))
+            ]
+            if lines
+            else [],
+        }
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        response = super().change_view(request, object_id, form_url, extra_context)
+        record = self.get_object(request, object_id)
+        if record is not None and record.status in _NOT_OVER:
+            response["Refresh"] = str(AGAIN)
+        return response
+
+    def tell(self, request: HttpRequest, verb: Verb, done: Any) -> None:
+        super().tell(request, verb, done)
+        if done.status == ReportStatus.SUBMITTED and verb.name == "submit":
+            messages.info(request, _("Its content hash is %(hash)s.") % {"hash": done.content_hash})
+
+
+def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
+    """The figures of a report by metric, for the page."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        table = found.setdefault(
+            line.metric,
+            {"metric": Metric(line.metric).label, "unit": line.unit, "rows": [], "is_bars": line.unit == "%"},
+        )
+        evidence = "eprplacement" if line.metric in (Metric.UNITS_PLACED, Metric.MASS_PLACED) else "eprevidence"
+        table["rows"].append(
+            {
+                "line": line,
+                "subject": _subject(line),
+                "evidence": f"{reverse(f'admin:recycling_{evidence}_changelist')}?line={line.pk}" if line.rows else "",
+                "bar": bar(line.value.quantize(Decimal("0.1"))) if line.unit == "%" and line.value is not None else "",
+                "mark": line.target_percent,
+            }
+        )
+    return list(found.values())
+
+
+def _subject(line: EprReportLine) -> str:
+    """What the figure is of, in words."""
+    parts = [
+        line.chemistry_id or (line.get_family_display() if line.family else ""),
+        line.get_method_display() if line.method else "",
+        line.get_decision_display() if line.decision else "",
+        str(line.facility) if line.facility else "",
+        line.country,
+        line.get_element_display() if line.element else "",
+    ]
+    known = [str(part) for part in parts if part]
+    if known:
+        return ", ".join(known)
+    return _("not known") if line.breakdown else _("total")
+
+
+class OfLine(admin.SimpleListFilter):
+    """Rows behind one figure, whose page links here."""
+
+    title = gettext_lazy("figure")
+    parameter_name = "line"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        line = self._line(request)
+        return [(str(line.pk), f"{line.get_metric_display()}: {_subject(line)}")] if line else []
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        line = self._line(request)
+        if line is None:
+            return rows
+        behind = epr.placements_of(line) if rows.model is EprPlacement else epr.evidence_of(line)
+        return rows.filter(pk__in=behind.values("pk"))
+
+    def _line(self, request: HttpRequest) -> EprReportLine | None:
+        text = self.value() or request.GET.get("line", "")
+        if not (text.isascii() and text.isdigit()) or len(text) > 18:
+            return None
+        return (
+            EprReportLine.objects.visible_to(request.user)  # type: ignore[arg-type]
+            .select_related("report", "facility")
+            .filter(pk=int(text))
+            .first()
+        )
+
+
+@admin.register(EprEvidence)
+class EvidenceAdmin(ScopedAdmin):
+    list_display = (
+        "battery", "fate", "occurred_on", "facility", "country", "batch", "method", "decision", "chemistry", "mass_kg",
+        "report",
+    )  # fmt: skip
+    list_filter = (OfLine, "fate", "method", "decision")
+    list_select_related = ("battery", "facility", "batch", "chemistry", "report__scheme", "report__producer")
+    search_fields = ("=battery__id",)
+    ordering = ("-pk",)
+
+
+@admin.register(EprPlacement)
+class CountedPlacementAdmin(ScopedAdmin):
+    list_display = ("placement", "period_start", "period_end", "model", "chemistry", "units", "mass_kg", "is_counted")
+    list_filter = (OfLine, "is_counted")
+    list_select_related = ("placement__producer", "model", "chemistry")
+    ordering = ("-pk",)
