@@ -1,0 +1,5 @@
+"""Celery finds the tasks of an app in this package; each aggregate's are in its own module."""
+
+from collection.tasks import imports
+
+__all__ = ["imports"]

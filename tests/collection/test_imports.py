@@ -11,6 +11,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -510,6 +511,20 @@ def test_by_the_api(world: World, sent: list[int], django_capture_on_commit_call
     for path in ("", "errors/", "errors-csv/"):
         assert stranger.get(address + path).status_code == 404
     assert stranger.get("/api/v1/imports/").data["results"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_the_api_and_a_real_worker(world: World, worker_log: Path) -> None:
+    client = APIClient()
+    client.force_authenticate(world.user(world.yard_owner))
+    body = {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload(content=gzip.compress(plain("A")))}
+    made = client.post("/api/v1/imports/", body, format="multipart").data
+    deadline = time.monotonic() + 60
+    while (seen := client.get(f"/api/v1/imports/{made['id']}/").data)["status"] not in ("done", "refused", "failed"):
+        assert time.monotonic() < deadline, worker_log.read_text()
+        time.sleep(0.05)
+    assert (seen["status"], seen["rows_created"]) == ("done", 1), seen
+    assert Battery.objects.count() == 1
 
 
 @pytest.mark.parametrize(
