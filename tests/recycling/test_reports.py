@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -42,6 +44,36 @@ def test_equal_requests_give_one_report(world: World) -> None:
     report_figures.compute(first.pk)
     assert asked(world).pk == first.pk
     assert not report_figures.compute(first.pk)  # a message that comes twice
+
+
+@pytest.mark.django_db(transaction=True)
+def test_equal_requests_at_the_same_time_give_one_report(world: World) -> None:
+    """Sixteen people ask at once; workers get the message sixteen times, two of them at the same time."""
+    eu = scheme("eu_reference")
+    reports_made: list[int] = []
+    computed: list[bool] = []
+    failures: list[BaseException] = []
+
+    def at_once(act: Callable[[], None], number: int) -> None:
+        def guarded() -> None:
+            try:
+                act()
+            except BaseException as error:  # noqa: BLE001 - shown in the test's own thread
+                failures.append(error)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=guarded) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+
+    at_once(lambda: reports_made.append(asked(world, eu).pk), 16)
+    assert len(set(reports_made)) == 1 and EprReport.objects.count() == 1
+    at_once(lambda: computed.append(report_figures.compute(reports_made[0])), 4)
+    assert sorted(computed) == [False, False, False, True]
 
 
 def test_requests_that_make_no_sense(world: World) -> None:

@@ -1,0 +1,55 @@
+"""EPR schemes from the reference files: where the numbers come from, and that nowhere else does one."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.actors import Actor
+from accounts.errors import Forbidden
+from accounts.models import Role, User
+from collection.models import Jurisdiction
+from recycling.models import EprScheme, EprTarget
+from recycling.services import schemes
+from tests.world import World
+
+
+@pytest.fixture
+def platform(world: World) -> Actor:
+    Jurisdiction.objects.create(
+        code="US-CO", name="Colorado", kind="state", parent=world.us, time_zone="America/Denver"
+    )
+    return Actor.of(User.objects.create(email="platform@example.org", name="Platform", is_superuser=True))
+
+
+def test_loaded_twice_changes_nothing(platform: Actor) -> None:
+    first = schemes.load_reference(platform)
+    assert first["EPR schemes"].created == 3 and first["EPR targets"].created > 0
+    before = [list(model.objects.order_by("pk").values()) for model in (EprScheme, EprTarget)]
+    again = schemes.load_reference(platform)
+    assert all((tally.created, tally.changed) == (0, 0) for tally in again.values())
+    assert [list(model.objects.order_by("pk").values()) for model in (EprScheme, EprTarget)] == before
+
+
+def test_an_edited_row_is_brought_back(platform: Actor) -> None:
+    schemes.load_reference(platform)
+    EprTarget.objects.filter(element="Li", percent=50).update(percent=99)
+    assert schemes.load_reference(platform)["EPR targets"].changed == 1
+    assert not EprTarget.objects.filter(percent=99).exists()
+
+
+def test_no_north_american_scheme_has_a_number(platform: Actor) -> None:
+    schemes.load_reference(platform)
+    assert not EprTarget.objects.filter(scheme__jurisdiction__isnull=False).exists()
+    assert set(EprTarget.objects.values_list("legal_status", flat=True)) == {"reference"}
+    assert not EprTarget.objects.filter(source="").exists()
+    assert {s.code: s.shape for s in EprScheme.objects.all()} == {
+        "us-nj-evbma": "units",
+        "us-co-bsa": "mass",
+        "eu-2023-1542": "eu_reference",
+    }
+
+
+def test_only_the_platform_loads_them(world: World) -> None:
+    with pytest.raises(Forbidden):
+        schemes.load_reference(world.actor(world.federal, Role.MANAGER))
+    assert not EprScheme.objects.exists()
