@@ -1,0 +1,125 @@
+"""The work that is open now: for the collection operator, for the recycler, and on the road between them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from collection.models import Battery, CollectionPoint
+from collection.services import pickups, shipments
+from config.demo.history import History
+from config.demo.recycling import Works
+from config.demo.world import PLANT_OF, World
+from recycling.services import charges
+
+
+class Today:
+    """What each of the log-ins finds on its start page."""
+
+    def __init__(self, world: World, history: History, works: Works) -> None:
+        self.world, self.history, self.works = world, history, works
+        self.points = {place.name: (point, code) for point, code, _ in world.points for place in [point.facility]}
+
+    def run(self) -> None:
+        """Leave some work for everybody."""
+        self._scheduled_today()
+        self._requests()
+        self._on_the_road()
+        self._at_the_plant()
+        self._black_mass_on_the_road()
+
+    def _point(self, name: str) -> tuple[CollectionPoint, str]:
+        return self.points[f"{name} (simulated)"]
+
+    def _given_up(self, name: str, size: int, days_ago: int) -> tuple[CollectionPoint, str, list[Battery]]:
+        point, place = self._point(name)
+        day = self.world.today(point.facility) - timedelta(days=days_ago)
+        return point, place, self.history.give_up(point, place, size, self.world.at(point.facility, day, 10))
+
+    def _scheduled_today(self) -> None:
+        """Two trucks today, one that should have gone yesterday, and one each in the other countries."""
+        for name, size, days_ago, hour in (
+            ("Sagebrush Auto Salvage", 6, 0, 9),
+            ("Delta Valley Auto Parts", 11, 0, 13),
+            ("Foothill Fleet Services", 4, 1, 15),
+            ("Recyclage Mauricie", 5, 0, 10),
+            ("Yonke El Regio", 7, 0, 11),
+        ):
+            point, place, given = self._given_up(name, size, 5)
+            day = self.world.today(point.facility) - timedelta(days=days_ago)
+            start = _local(point, day, hour)
+            pickup = self.history.ask(point, place, given, start - timedelta(days=1))
+            self.history.schedule(pickup, place, self.world.facilities[PLANT_OF[place]], start)
+
+    def _requests(self) -> None:
+        """Pickups that wait for a schedule, one of them because the first attempt failed."""
+        for name, size, in_days in (
+            ("Mojave Dismantlers", 8, 2), ("Front Range Recyclers", 12, 3), ("Passaic River Motors", 3, 1),
+            ("Escarpment Auto Recyclers", 6, 2), ("Deshuesadero del Norte", 5, 4),
+        ):  # fmt: skip
+            point, place, given = self._given_up(name, size, 3)
+            start = _local(point, self.world.today(point.facility) + timedelta(days=in_days), 8)
+            self.history.ask(point, place, given, start)
+        point, place, given = self._given_up("Three Rivers Dismantling", 5, 6)
+        start = _local(point, self.world.today(point.facility) - timedelta(days=1), 8)
+        pickup = self.history.ask(point, place, given, start)
+        self.history.schedule(pickup, place, self.world.facilities[PLANT_OF[place]], start)
+        pickups.fail(
+            actor=self.world.actors["collection"], pickup=pickup, reason="gate was locked, nobody on site (simulated)"
+        )
+
+    def _on_the_road(self) -> None:
+        """Trucks to the recycler: one stands at the gate, two are under way; one is bound for the east."""
+        for name, size, days_ago, is_there in (
+            ("Sagebrush Auto Salvage", 9, 1, True),
+            ("Mojave Dismantlers", 12, 1, False),
+            ("Delta Valley Auto Parts", 7, 1, False),
+            ("Garden State Auto Return", 10, 1, False),
+        ):
+            point, place, given = self._given_up(name, size, days_ago + 4)
+            day = self.world.today(point.facility) - timedelta(days=days_ago)
+            start = self.world.at(point.facility, day, 9)
+            pickup = self.history.ask(point, place, given, start)
+            key = PLANT_OF[place]
+            self.history.schedule(pickup, place, self.world.facilities[key], start)
+            left = start + timedelta(minutes=45)
+            shipment = self.history.collect(pickup, place, given, left)
+            if is_there:
+                shipments.arrive(
+                    actor=self.world.actors["collection"], shipment=shipment, arrived_at=left + timedelta(hours=3)
+                )
+
+    def _at_the_plant(self) -> None:
+        """Loads that were weighed in: one to be inspected, with an open discrepancy; one inspected; a batch begun."""
+        for name, size, days_ago, is_inspected in (
+            ("Sagebrush Auto Salvage", 14, 9, True),
+            ("Foothill Fleet Services", 12, 4, False),
+        ):
+            point, place, given = self._given_up(name, size, days_ago + 4)
+            day = self.world.today(point.facility) - timedelta(days=days_ago)
+            start = self.world.at(point.facility, day, 9)
+            pickup = self.history.ask(point, place, given, start)
+            self.history.schedule(pickup, place, self.world.facilities["recycler"], start)
+            shipment = self.history.collect(pickup, place, given, start + timedelta(minutes=45))
+            arrival = start + timedelta(hours=26)
+            self.history.weigh_in("recycler", shipment, arrival, wrong=0 if is_inspected else 1)
+            if is_inspected:
+                self.history.triage("recycler", [battery.pk for battery in given], arrival + timedelta(hours=20))
+        waiting = [ready for ready in self.history.ready["recycler"] if ready.since < self.world.now]
+        begun = self.world.now - timedelta(days=1)
+        batch = self.works.open("recycler", "Shredder", begun)
+        charges.charge(
+            actor=self.world.actors["recycler"], batch=batch, charged_at=begun + timedelta(hours=1),
+            batteries=[ready.battery for ready in waiting if ready.since < begun][:8],
+        )  # fmt: skip
+
+    def _black_mass_on_the_road(self) -> None:
+        """The newest black mass of the east is on its way over the border."""
+        stock = self.works.stock("recycler-east", "black-mass", self.world.now)
+        if stock:
+            self.works.dispatch("recycler-east", stock, self.world.now.date() - timedelta(days=1))
+
+
+def _local(point: CollectionPoint, day: date, hour: int) -> datetime:
+    """An instant by the clock of a collection point, be it in the future."""
+    return datetime(day.year, day.month, day.day, hour, tzinfo=ZoneInfo(point.facility.time_zone))
