@@ -23,7 +23,7 @@ from pathlib import Path
 from config.processes import NOBODY, Identity, spawn, stop
 
 ATTEMPTS = 5
-START_SECONDS = 60
+START_SECONDS = 180
 
 POSTGRES_SETTINGS = {
     "listen_addresses": "127.0.0.1",

@@ -24,7 +24,7 @@ from typing import IO
 from config import embedded, servers
 from config.processes import spawn, stop
 
-START_SECONDS = 120
+START_SECONDS = 300  # a slow machine is no failure; a process that ends is noticed at once
 
 
 class Failure(Exception):
@@ -71,7 +71,11 @@ def load_demo() -> None:
 
 def _manage(*command: str) -> int:
     """Run a command of manage.py and return its exit status."""
-    return subprocess.run([sys.executable, "manage.py", *command], cwd=servers.PROJECT, check=False).returncode
+    process = spawn(sys.executable, "manage.py", *command, cwd=servers.PROJECT)
+    try:
+        return process.wait()
+    finally:
+        stop(process)  # on Ctrl-C, which reaches only us
 
 
 @contextlib.contextmanager

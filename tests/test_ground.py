@@ -20,9 +20,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from config import health, supervisor
+from config import health, servers, supervisor
 from config.celery import app
-from config.servers import PROJECT
 
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
@@ -33,7 +32,7 @@ PRODUCTION = {
 }
 
 
-def eventually[T](question: Callable[[], T], seconds: float = 60) -> T:
+def eventually[T](question: Callable[[], T], seconds: float = 240) -> T:
     """The first true answer to `question`; a failure if there is none in time."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
@@ -43,11 +42,11 @@ def eventually[T](question: Callable[[], T], seconds: float = 60) -> T:
 
 
 def python(code: str, **environment: str) -> subprocess.Popen[str]:
-    """Start a Python of ours that has only `environment` and what it takes to run at all."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    """Start a Python of ours whose settings come from `environment` alone."""
+    kept = {name: value for name, value in os.environ.items() if name not in (*PRODUCTION, servers.THROWAWAY)}
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
-        cwd=PROJECT,
+        cwd=servers.PROJECT,
         env=kept | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -226,9 +225,9 @@ class TestSupervisor:
             family = psutil.Process(process.pid).children(recursive=True)
             assert len(family) >= 5
             process.send_signal(ending)
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=240)
             assert process.returncode == (0 if ending != signal.SIGKILL else -signal.SIGKILL), output
-            _, left = psutil.wait_procs(family, timeout=30)
+            _, left = psutil.wait_procs(family, timeout=120)
             assert left == []
         finally:
             process.kill()
