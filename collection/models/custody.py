@@ -45,19 +45,21 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         """As the battery or the lot: whoever may see a thing may see its life."""
         if user.is_superuser:
             return self
-        return self.filter(
-            Q(battery__in=Battery.objects.visible_to(user).values("pk"))
-            | Q(lot__in=Lot.objects.visible_to(user).values("pk"))
-        )
+        of_batteries = CustodyEvent.objects.filter(battery__in=Battery.objects.visible_to(user).values("pk"))
+        of_lots = CustodyEvent.objects.filter(lot__in=Lot.objects.visible_to(user).values("pk"))
+        return self.filter(pk__in=of_batteries.values("pk").union(of_lots.values("pk"), all=True))
 
-    def touching(self, organizations: Any, jurisdictions: Any) -> CustodyEventQuerySet:
-        """Entries in which one of the organizations took part, or at a place in one of the jurisdictions."""
+    def things_touched(self, thing: str, organizations: Any, jurisdictions: Any) -> models.QuerySet[Any, Any]:
+        """Ids of the batteries or lots (`thing`) that one of the organizations ever gave or took, or that ever were at
+        a place in one of the jurisdictions.
+
+        A union, since each part has an index and an OR of them has none. Where an entry starts needs no look: it is
+        where the one before ended.
+        """
         places = Facility.objects.filter(Q(operator__in=organizations) | Q(jurisdiction__in=jurisdictions)).values("pk")
-        return self.filter(
-            Q(from_organization__in=organizations)
-            | Q(to_organization__in=organizations)
-            | Q(to_facility__in=places)
-            | Q(from_facility__in=places)
+        ids = self.filter(**{f"{thing}__isnull": False}).values(thing)
+        return ids.filter(to_facility__in=places).union(
+            ids.filter(to_organization__in=organizations), ids.filter(from_organization__in=organizations), all=True
         )
 
 
