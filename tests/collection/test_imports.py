@@ -442,7 +442,7 @@ def test_a_second_worker_stays_off_while_the_first_is_only_slow(world: World) ->
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_half_way(world: World, process_environment: dict[str, str]) -> None:
     """Seen from outside while it runs, gone without a trace when killed, complete when taken up again."""
-    number = 60_000
+    number = 20_000
     run = request(world, plain(*(f"S{n}" for n in range(number))))
     program = (
         f"import django; django.setup(); from collection.imports import runs; runs.BEAT = 0.02; runs.execute({run.pk})"
