@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
@@ -12,6 +14,9 @@ from django.utils.translation import gettext_lazy
 from accounts.admin.scoped import ScopedAdmin
 from collection.models import CustodyEvent
 from collection.queries.lives import Entry, life_of
+
+#: What else the page of a thing shows above its life, by its model: other apps add what they know of it.
+SECTIONS: dict[type[Model], list[Callable[[HttpRequest, Any], str]]] = {}
 
 #: The page of a record that the ledger refers to as “shipment 12”, by the word. Other apps add theirs.
 REFERENCE_PAGES: dict[str, str] = {
@@ -36,6 +41,7 @@ class LivingAdmin(ScopedAdmin):
         entries = life_of(record)
         return {
             "facts": self.facts(record),
+            "sections": [section(request, record) for section in SECTIONS.get(self.model, [])],
             "entries": [(entry, reference_address(entry.reference), self.tone(entry)) for entry in entries],
         }
 

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.custody import LifeMixin
-from collection.api.fields import IdentifierIn, MassField, UnitField
+from collection.api.fields import IdentifierIn, KilogramsField, MassField, UnitField
 from collection.models import Battery, BatteryModel, BatteryStatus, Chemistry, Condition, Facility, Identifier
 from collection.models import Jurisdiction as Place
 from collection.services import batteries
@@ -33,6 +33,7 @@ class BatteryOut(serializers.ModelSerializer[Battery]):
     model_name = serializers.CharField(source="model.name", default="", read_only=True)
     producer_name = serializers.CharField(source="producer.name", default="", read_only=True)
     facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
+    mass_kg = KilogramsField(allow_null=True)
 
     class Meta:
         model = Battery

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from collection.models import Confidence, Identifier
 from collection.services.batteries import NewIdentifier
-from collection.units import ENTERED_PLACES, Unit
+from collection.units import ENTERED_PLACES, KG_PLACES, Unit
 
 
 class MassField(serializers.DecimalField):
@@ -16,6 +16,13 @@ class MassField(serializers.DecimalField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=12, decimal_places=ENTERED_PLACES, **options)
+
+
+class KilogramsField(serializers.DecimalField):
+    """Kilograms that the database derived, in full: a decimal string, never a binary fraction."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=20, decimal_places=KG_PLACES, **{"read_only": True, **options})
 
 
 class UnitField(serializers.ChoiceField):

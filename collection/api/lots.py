@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.custody import LifeMixin
-from collection.api.fields import AssaysField, MassField, MoistureField, UnitField
+from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, UnitField
 from collection.models import DISPOSITIONS, Assay, Facility, Lot, LotStatus, Material
 from collection.services import lots
 from collection.services.lots import Part
@@ -31,6 +31,7 @@ class AssayOut(serializers.ModelSerializer[Assay]):
 class LotOut(serializers.ModelSerializer[Lot]):
     """A lot; its assays are mass fractions of its dry mass."""
 
+    mass_kg = KilogramsField()
     assays = AssayOut(many=True, read_only=True)
 
     class Meta:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
-from collection.api.fields import MassField, RecordId, UnitField
+from collection.api.fields import KilogramsField, MassField, RecordId, UnitField
 from collection.models import Consent, Facility, Package, Shipment, ShipmentLine, TransportDocument
 from collection.services import shipments
 from collection.services.shipments import NewLine, NewPackage, ReceivedLine
@@ -37,6 +37,7 @@ class ShipmentOut(serializers.ModelSerializer[Shipment]):
 
 class LineOut(serializers.ModelSerializer[ShipmentLine]):
     package = serializers.CharField(source="package.label", default="", read_only=True)
+    declared_kg = KilogramsField(allow_null=True)
 
     class Meta:
         model = ShipmentLine

@@ -1,3 +1,3 @@
-from recycling.admin import placements, reports, schemes, utilization
+from recycling.admin import batches, inspections, intakes, placements, plants, reports, schemes, trace, utilization
 
-__all__ = ["placements", "reports", "schemes", "utilization"]
+__all__ = ["batches", "inspections", "intakes", "placements", "plants", "reports", "schemes", "trace", "utilization"]

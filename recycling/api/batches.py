@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
-from collection.api.fields import AssaysField, MassField, MoistureField, RecordId, UnitField
+from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, RecordId, UnitField
 from collection.models import LotStatus, Material
 from recycling.models import Batch, Charge, Factor, Output, ProcessLine, Reagent, Stage
 from recycling.queries.balance import balance_of
@@ -38,6 +38,8 @@ class BatchOut(serializers.ModelSerializer[Batch]):
 
 
 class ReagentOut(serializers.ModelSerializer[Reagent]):
+    mass_kg = KilogramsField()
+
     class Meta:
         model = Reagent
         fields = ("id", "name", "mass_value", "unit", "mass_kg")
@@ -47,7 +49,7 @@ class ReagentOut(serializers.ModelSerializer[Reagent]):
 class OutputOut(serializers.ModelSerializer[Output]):
     number = serializers.CharField(source="lot.number", read_only=True)
     material = serializers.CharField(source="lot.material_id", read_only=True)
-    mass_kg = serializers.DecimalField(source="lot.mass_kg", max_digits=20, decimal_places=11, read_only=True)
+    mass_kg = KilogramsField(source="lot.mass_kg")
     status = serializers.ChoiceField(source="lot.status", choices=LotStatus.choices, read_only=True)
 
     class Meta:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
-from collection.api.fields import IdentifierIn, MassField, RecordId, UnitField
+from collection.api.fields import IdentifierIn, KilogramsField, MassField, RecordId, UnitField
 from collection.models import Shipment
 from collection.units import Unit
 from recycling.models import Discrepancy, Intake, IntakeBattery, Plant
@@ -21,9 +21,10 @@ MOST_ROWS = 1000
 
 
 class IntakeOut(serializers.ModelSerializer[Intake]):
-    gross_kg = serializers.DecimalField(max_digits=20, decimal_places=11, read_only=True)
-    tare_kg = serializers.DecimalField(max_digits=20, decimal_places=11, read_only=True)
-    net_kg = serializers.DecimalField(max_digits=20, decimal_places=11, read_only=True)
+    net_value = serializers.DecimalField(max_digits=13, decimal_places=3, read_only=True)
+    gross_kg = KilogramsField()
+    tare_kg = KilogramsField()
+    net_kg = KilogramsField()
 
     class Meta:
         model = Intake
@@ -35,6 +36,8 @@ class IntakeOut(serializers.ModelSerializer[Intake]):
 
 
 class IntakeBatteryOut(serializers.ModelSerializer[IntakeBattery]):
+    received_kg = KilogramsField(allow_null=True)
+
     class Meta:
         model = IntakeBattery
         fields = ("battery", "declared_kg", "received_value", "unit", "received_kg")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.viewsets import VisibleViewSet
 from collection.models import Battery, Element, Lot
-from recycling.models import Batch
 from recycling.queries.contents import Fate
-from recycling.queries.trace import BatteryTrace, backward, forward, minus
+from recycling.queries.sightings import battery_as_seen, sources_as_seen
 
 MOST_SOURCES = 500
 
@@ -50,52 +50,33 @@ class BatteryTraceOut(serializers.Serializer[Any]):
     lots = LotShareOut(many=True)
 
 
-class BatteryTraceViewSet(viewsets.GenericViewSet[Any]):
-    """Where a battery's elements are now, by its id."""
+class TraceViewSet(viewsets.GenericViewSet[Any]):
+    """One trace by the id of a record that the caller may see."""
 
-    queryset = Battery.objects.all()
-    serializer_class = BatteryTraceOut
-    get_object = VisibleViewSet.get_object
     lookup_value_regex = VisibleViewSet.lookup_value_regex
+    filter_backends = ()
+    pagination_class = None
 
     def get_queryset(self) -> Any:
         return super().get_queryset().visible_to(self.request.user)
 
+    def get_object(self) -> Any:
+        try:
+            return super().get_object()
+        except (ValueError, OverflowError) as error:  # an id that is no number, or larger than any
+            raise Http404 from error
+
+
+class BatteryTraceViewSet(TraceViewSet):
+    """Where a battery's elements are now, by its id."""
+
+    queryset = Battery.objects.all()
+    serializer_class = BatteryTraceOut
+
     @extend_schema(responses=BatteryTraceOut)
     def retrieve(self, request: Request, pk: str) -> Response:
         """Read a battery forward to every lot that holds some of it."""
-        trace = forward(self.get_object())
-        return Response(BatteryTraceOut(_shown(trace, request.user)).data)
-
-
-def _shown(trace: BatteryTrace, user: Any) -> dict[str, Any]:
-    ids = [share.lot for share in trace.lots]
-    seen = set(Lot.objects.visible_to(user).filter(pk__in=ids).values_list("pk", flat=True))
-    about = {pk: (number, material) for pk, number, material in _lots(ids)}
-    makers = Batch.objects.filter(pk__in={share.made_by for share in trace.lots})
-    country = dict(makers.values_list("pk", "line__plant__facility__jurisdiction"))
-    batch = Batch.objects.visible_to(user).filter(pk=trace.batch).exists() if trace.batch is not None else False
-    return {
-        "battery": trace.battery,
-        "batch": trace.batch if batch else None,
-        "is_charged": trace.batch is not None,
-        "elements": trace.elements,
-        "lots": [
-            {
-                "lot": share.lot if share.lot in seen else None,
-                "number": about[share.lot][0] if share.lot in seen else None,
-                "material": about[share.lot][1],
-                "country": country[share.made_by][:2],
-                "fate": share.fate,
-                "kg": share.kg,
-            }
-            for share in trace.lots
-        ],
-    }
-
-
-def _lots(ids: list[int]) -> Any:
-    return Lot.objects.filter(pk__in=ids).values_list("pk", "number", "material_id")
+        return Response(BatteryTraceOut(battery_as_seen(self.get_object(), request.user)).data)  # type: ignore[arg-type]
 
 
 class SourceOut(serializers.Serializer[Any]):
@@ -131,16 +112,11 @@ class PageIn(serializers.Serializer[Any]):
     page_size = serializers.IntegerField(min_value=1, max_value=MOST_SOURCES, default=100)
 
 
-class LotTraceViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Any]):
+class LotTraceViewSet(TraceViewSet):
     """What a lot was made from, by its id."""
 
     queryset = Lot.objects.all()
     serializer_class = LotTraceOut
-    get_object = VisibleViewSet.get_object
-    lookup_value_regex = VisibleViewSet.lookup_value_regex
-
-    def get_queryset(self) -> Any:
-        return super().get_queryset().visible_to(self.request.user)
 
     @extend_schema(
         responses=LotTraceOut,
@@ -150,21 +126,10 @@ class LotTraceViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Any]):
         """Read a lot back to its batteries, in pages."""
         asked = PageIn(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        after, size = asked.validated_data["after"], asked.validated_data["page_size"]
-        trace = backward(self.get_object())
-        scope = {
-            "batteries": Battery.objects.visible_to(request.user),
-            "lots": Lot.objects.visible_to(request.user),
-        }
-        page = trace.sources(after=after, limit=size + 1, **scope)
-        seen = trace.attributed_to(**scope)
-        answer = {
-            "lot": trace.lot,
-            "content": trace.content,
-            "seen": seen,
-            "others": minus(trace.attributed, seen),
-            "unattributed": trace.unattributed,
-            "sources": page[:size],
-            "next_after": page[size - 1].charge if len(page) > size else None,
-        }
-        return Response(LotTraceOut(answer).data)
+        page = sources_as_seen(
+            self.get_object(),
+            request.user,  # type: ignore[arg-type]
+            after=asked.validated_data["after"],
+            size=asked.validated_data["page_size"],
+        )
+        return Response(LotTraceOut(page).data)

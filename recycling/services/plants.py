@@ -128,6 +128,16 @@ def change_line(
     return line
 
 
+def activate_line(*, actor: Actor, line: ProcessLine) -> ProcessLine:
+    """A line is in use again. Needs a manager."""
+    return change_line(actor=actor, line=line, is_active=True)
+
+
+def deactivate_line(*, actor: Actor, line: ProcessLine) -> ProcessLine:
+    """A line is out of use: no batch is opened on it. Needs a manager."""
+    return change_line(actor=actor, line=line, is_active=False)
+
+
 @transaction.atomic
 def add_nameplate(
     *,

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.actors import Actor
+from accounts.admin.scoped import (
+    PartInline,
+    ReasonForm,
+    RowsField,
+    ScopedAdmin,
+    Verb,
+    VerbForm,
+    instant_field,
+    text_field,
+)
+from accounts.models import Function, Role
+from collection.admin.cells import choice_cell, mass_cell
+from collection.admin.custody import REFERENCE_PAGES
+from collection.admin.lots import LotForm
+from collection.models import Lot
+from collection.units import Unit
+from recycling.admin.inspections import works_in
+from recycling.admin.scans import battery_ids, lot_ids
+from recycling.models import Batch, BatchStatus, Charge, Factor, Output, ProcessLine, Reagent
+from recycling.queries.balance import balance_of
+from recycling.services import batches, charges, outputs
+from recycling.services.charges import LotCharge
+
+REFERENCE_PAGES["batch"] = "admin:recycling_batch_change"
+REFERENCE_PAGES["lot"] = "admin:collection_lot_change"
+
+
+class OpenForm(VerbForm):
+    line = forms.ModelChoiceField(
+        ProcessLine.objects.select_related("plant__facility"), label=gettext_lazy("process line")
+    )
+    number = forms.CharField(max_length=60, label=gettext_lazy("batch number"))
+    started_at = instant_field(gettext_lazy("started at"))
+
+    def scope(self) -> None:
+        field = self.fields["line"]
+        assert isinstance(field, forms.ModelChoiceField)
+        lines = ProcessLine.objects.filter(is_active=True).select_related("plant__facility")
+        if not self.user.is_superuser:
+            own = [m.organization_id for m in Actor.of(self.user).memberships]
+            lines = lines.filter(plant__facility__operator__in=own)
+        field.queryset = lines
+
+
+class ChargeForm(VerbForm):
+    charged_at = instant_field(gettext_lazy("charged at"))
+    batteries = RowsField(
+        ["battery"],
+        required=False,
+        label=gettext_lazy("batteries"),
+        help_text=gettext_lazy("One per line: identifier or “#12”."),
+    )
+    lots = RowsField(
+        ["lot", "mass", "unit"],
+        optional=["mass", "unit"],
+        required=False,
+        label=gettext_lazy("lots"),
+        help_text=gettext_lazy("One per line: lot number or “#12”; for a part of it, mass and unit (kg)."),
+    )
+
+    def clean_batteries(self) -> list[int]:
+        return battery_ids(self.cleaned_data["batteries"], self.user)
+
+    def clean_lots(self) -> list[LotCharge]:
+        rows: list[dict[str, str]] = self.cleaned_data["lots"]
+        return [
+            LotCharge(lot, mass_cell(row["mass"], number), choice_cell(row["unit"] or Unit.KG, Unit.values, number))
+            for number, (row, lot) in enumerate(zip(rows, lot_ids(rows, self.user), strict=True), start=1)
+        ]
+
+
+class UnchargeForm(VerbForm):
+    uncharged_at = instant_field(gettext_lazy("when"))
+    reason = text_field(gettext_lazy("reason"), max_length=500)
+    batteries = RowsField(["battery"], required=False, label=gettext_lazy("batteries"))
+    lots = RowsField(["lot"], required=False, label=gettext_lazy("lots"))
+
+    def clean_batteries(self) -> list[int]:
+        return battery_ids(self.cleaned_data["batteries"], self.user)
+
+    def clean_lots(self) -> list[int]:
+        return lot_ids(self.cleaned_data["lots"], self.user)
+
+
+class ReagentForm(VerbForm):
+    name = forms.CharField(max_length=100, label=gettext_lazy("name"))
+    mass_value = forms.DecimalField(max_digits=12, decimal_places=3, label=gettext_lazy("mass"))
+    unit = forms.ChoiceField(choices=Unit.choices, initial=Unit.KG, label=gettext_lazy("unit"))
+
+
+class RemoveReagentForm(VerbForm):
+    reagent = forms.ModelChoiceField(Reagent.objects.all(), label=gettext_lazy("reagent"))
+
+    def scope(self) -> None:
+        field = self.fields["reagent"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Reagent.objects.filter(batch=self.target)
+
+    def arguments(self) -> dict[str, Any]:
+        return {"reagent": self.cleaned_data["reagent"].pk}
+
+
+class OutputForm(LotForm):
+    made_at = instant_field(gettext_lazy("made at"))
+
+
+class RemoveOutputForm(VerbForm):
+    lot = forms.ModelChoiceField(Lot.objects.all(), label=gettext_lazy("lot"))
+    removed_at = instant_field(gettext_lazy("when"))
+    reason = text_field(gettext_lazy("reason"), max_length=500)
+
+    def scope(self) -> None:
+        field = self.fields["lot"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Lot.objects.filter(output__batch=self.target)
+
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {"lot": self.cleaned_data["lot"].pk}
+
+
+class CloseForm(VerbForm):
+    closed_at = instant_field(gettext_lazy("closed at"))
+    explanation = text_field(
+        gettext_lazy("explanation"),
+        required=False,
+        help_text=gettext_lazy("Only if the batch is outside of its mass balance; a manager signs it."),
+    )
+
+
+class ChargeInline(PartInline):
+    model = Charge
+    fields = ("battery", "lot", "mass_kg", "content_kwh", "charged_at")
+
+
+class OutputInline(PartInline):
+    model = Output
+    fields = ("lot", "material", "mass", "status")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("lot__material")
+
+    @admin.display(description=gettext_lazy("material"))
+    def material(self, output: Output) -> str:
+        return str(output.lot.material)
+
+    @admin.display(description=gettext_lazy("mass (kg)"))
+    def mass(self, output: Output) -> Decimal:
+        return output.lot.mass_kg
+
+    @admin.display(description=gettext_lazy("status"))
+    def status(self, output: Output) -> str:
+        return str(output.lot.get_status_display())
+
+
+class ReagentInline(PartInline):
+    model = Reagent
+    fields = ("name", "mass_value", "unit", "mass_kg")
+
+
+class FactorInline(PartInline):
+    model = Factor
+    fields = ("element", "input_kg", "recovered", "pending", "residue", "lost", "unattributed_recovered_kg")
+
+    @admin.display(description=gettext_lazy("lost"))
+    def lost(self, factor: Factor) -> Decimal:
+        return factor.lost
+
+
+def _operates(batch: Batch, actor: Actor) -> bool:
+    return actor.may(batch.line.plant.facility.operator)
+
+
+def _is_open(batch: Batch, actor: Actor) -> bool:
+    return batch.status == BatchStatus.OPEN and _operates(batch, actor)
+
+
+def _manages(batch: Batch, actor: Actor) -> bool:
+    return actor.may(batch.line.plant.facility.operator, role=Role.MANAGER)
+
+
+@admin.register(Batch)
+class BatchAdmin(ScopedAdmin):
+    change_form_outer_before_template = "relode/batch.html"
+    list_display = ("number", "line", "stage", "status", "started_at", "closed_at", "is_explained")
+    list_filter = ("status", "line__stage", "is_simulated")
+    list_select_related = ("line__plant__facility",)
+    search_fields = ("number", "line__plant__facility__name", "=charges__battery__identifiers__value")
+    date_hierarchy = "started_at"
+    inlines = (OutputInline, ChargeInline, ReagentInline, FactorInline)
+    create = Verb("open", gettext_lazy("Open a batch"), batches.open_batch, form=OpenForm)
+    may_create = staticmethod(lambda actor: works_in(actor, Function.RECYCLER))
+    verbs = (
+        Verb("charge", gettext_lazy("charge"), charges.charge, "batch", ChargeForm, when=_is_open),
+        Verb("output", gettext_lazy("record an output"), outputs.record, "batch", OutputForm, when=_is_open),
+        Verb("reagent", gettext_lazy("add a reagent"), outputs.add_reagent, "batch", ReagentForm, when=_is_open),
+        Verb("close", gettext_lazy("close"), batches.close, "batch", CloseForm, when=_is_open),
+        Verb(
+            "uncharge",
+            gettext_lazy("take out again"),
+            charges.uncharge,
+            "batch",
+            UnchargeForm,
+            when=lambda b, a: _is_open(b, a) and b.charges.exists(),
+        ),
+        Verb(
+            "remove-output",
+            gettext_lazy("remove an output"),
+            outputs.remove_output,
+            "batch",
+            RemoveOutputForm,
+            when=lambda b, a: _is_open(b, a) and b.outputs.exists(),
+        ),
+        Verb(
+            "remove-reagent",
+            gettext_lazy("remove a reagent"),
+            outputs.remove_reagent,
+            "batch",
+            RemoveReagentForm,
+            when=lambda b, a: _is_open(b, a) and b.reagents.exists(),
+        ),
+        Verb(
+            "reopen",
+            gettext_lazy("reopen"),
+            batches.reopen,
+            "batch",
+            ReasonForm,
+            is_final=True,
+            when=lambda b, a: b.status == BatchStatus.CLOSED and _manages(b, a),
+        ),
+        Verb(
+            "void",
+            gettext_lazy("give up"),
+            batches.void,
+            "batch",
+            ReasonForm,
+            is_final=True,
+            when=lambda b, a: b.status == BatchStatus.OPEN and _manages(b, a),
+        ),
+    )
+
+    def about(self, request: HttpRequest, record: Batch) -> dict[str, Any]:
+        balance = balance_of(record)
+        beyond = {row.element for row in balance.excess_elements}
+        return {
+            "balance": balance,
+            "elements": [(row, row.element in beyond) for row in balance.elements],
+            "freshness": _("Recovery factors are up to date.")
+            if record.stale_since is None
+            else _("Recovery factors are being computed anew."),
+        }
+
+    @admin.display(description=gettext_lazy("stage"), ordering="line__stage")
+    def stage(self, batch: Batch) -> str:
+        return str(batch.line.get_stage_display())
+
+    @admin.display(description=gettext_lazy("explained"), boolean=True)
+    def is_explained(self, batch: Batch) -> bool:
+        return bool(batch.explanation)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy
+
+from accounts.actors import Actor
+from accounts.admin.scoped import PartInline, RowsField, ScopedAdmin, Verb, VerbForm, instant_field, text_field
+from accounts.models import Function, Role
+from collection.admin.cells import choice_cell, mass_cell
+from collection.models import Facility, Shipment, ShipmentStatus
+from collection.units import Unit
+from recycling.admin.inspections import own_plants, works_in
+from recycling.admin.scans import battery_ids
+from recycling.models import Discrepancy, DiscrepancyStatus, Intake, IntakeBattery, Plant
+from recycling.services import intakes
+from recycling.services.intakes import ReceivedBattery, RejectedThing
+
+
+class RecordForm(VerbForm):
+    plant = forms.ModelChoiceField(Plant.objects.select_related("facility"), label=gettext_lazy("plant"))
+    shipment = forms.ModelChoiceField(Shipment.objects.all(), label=gettext_lazy("shipment"))
+    ticket = forms.CharField(max_length=60, label=gettext_lazy("weighbridge ticket"))
+    weighed_at = instant_field(gettext_lazy("weighed at"))
+    gross_value = forms.DecimalField(max_digits=12, decimal_places=3, label=gettext_lazy("gross"))
+    tare_value = forms.DecimalField(max_digits=12, decimal_places=3, label=gettext_lazy("tare"))
+    unit = forms.ChoiceField(choices=Unit.choices, initial=Unit.KG, label=gettext_lazy("unit"))
+    batteries = RowsField(
+        ["battery", "mass", "unit"],
+        optional=["mass", "unit"],
+        required=False,
+        label=gettext_lazy("batteries on the truck"),
+        help_text=gettext_lazy(
+            "One per line: identifier or “#12”, received mass, unit (kg). Empty: all of the shipment, as declared."
+        ),
+    )
+    rejected = RowsField(
+        ["battery", "reason"],
+        required=False,
+        label=gettext_lazy("rejected batteries"),
+        help_text=gettext_lazy("One per line: identifier or “#12”, reason."),
+    )
+    note = text_field(gettext_lazy("note"), required=False, max_length=500)
+
+    def scope(self) -> None:
+        own_plants(self.fields["plant"], self.user)
+        field = self.fields["shipment"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Shipment.objects.filter(
+            destination__in=Facility.objects.run_by(self.user),
+            status__in=[ShipmentStatus.IN_TRANSIT, ShipmentStatus.ARRIVED],
+        )
+
+    def clean_batteries(self) -> list[ReceivedBattery] | None:
+        rows: list[dict[str, str]] = self.cleaned_data["batteries"]
+        if not rows:
+            return None
+        return [
+            ReceivedBattery(
+                battery=battery,
+                received_value=mass_cell(row["mass"], number),
+                unit=choice_cell(row["unit"] or Unit.KG, Unit.values, number),
+            )
+            for number, (row, battery) in enumerate(zip(rows, battery_ids(rows, self.user), strict=True), start=1)
+        ]
+
+    def clean_rejected(self) -> list[RejectedThing]:
+        rows: list[dict[str, str]] = self.cleaned_data["rejected"]
+        return [
+            RejectedThing(reason=row["reason"][:500], battery=battery)
+            for row, battery in zip(rows, battery_ids(rows, self.user), strict=True)
+        ]
+
+
+class CorrectWeighingForm(VerbForm):
+    gross_value = forms.DecimalField(max_digits=12, decimal_places=3, label=gettext_lazy("gross"))
+    tare_value = forms.DecimalField(max_digits=12, decimal_places=3, label=gettext_lazy("tare"))
+    unit = forms.ChoiceField(choices=Unit.choices, label=gettext_lazy("unit"))
+    reason = text_field(gettext_lazy("reason"), max_length=500)
+
+    def scope(self) -> None:
+        for name in ("gross_value", "tare_value", "unit"):
+            self.initial[name] = getattr(self.target, name)
+
+
+class SettleForm(VerbForm):
+    settlement = text_field(gettext_lazy("settlement"), max_length=500)
+
+
+class IntakeBatteryInline(PartInline):
+    model = IntakeBattery
+    fields = ("battery", "declared_kg", "received_kg")
+
+
+class DiscrepancyInline(PartInline):
+    model = Discrepancy
+    fields = ("kind", "battery", "declared_kg", "received_kg", "due_on", "status")
+    show_change_link = True
+
+
+@admin.register(Intake)
+class IntakeAdmin(ScopedAdmin):
+    list_display = ("ticket", "plant", "shipment", "weighed_at", "gross_kg", "tare_kg", "net_kg")
+    list_filter = ("plant", "is_simulated")
+    list_select_related = ("plant__facility", "shipment")
+    search_fields = ("ticket", "=shipment__id", "plant__facility__name")
+    date_hierarchy = "weighed_at"
+    inlines = (DiscrepancyInline, IntakeBatteryInline)
+    create = Verb("record", gettext_lazy("Weigh a load in"), intakes.record, form=RecordForm)
+    may_create = staticmethod(lambda actor: works_in(actor, Function.RECYCLER))
+    verbs = (
+        Verb(
+            "correct-weighing",
+            gettext_lazy("correct the weighing"),
+            intakes.correct_weighing,
+            "intake",
+            CorrectWeighingForm,
+            when=lambda i, a: a.may(i.plant.facility.operator, role=Role.MANAGER),
+        ),
+    )
+
+    @admin.display(description=gettext_lazy("net (kg)"))
+    def net_kg(self, intake: Intake) -> object:
+        return intake.net_kg
+
+
+def _may_settle(discrepancy: Discrepancy, actor: Actor) -> bool:
+    return discrepancy.status == DiscrepancyStatus.OPEN and actor.may(discrepancy.intake.plant.facility.operator)
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(ScopedAdmin):
+    list_display = ("intake", "kind", "battery", "declared_kg", "received_kg", "due_on", "status")
+    list_filter = ("status", "kind")
+    list_select_related = ("intake__plant__facility", "battery")
+    search_fields = ("intake__ticket", "battery__identifiers__value")
+    date_hierarchy = "due_on"
+    verbs = (
+        Verb(
+            "settle",
+            gettext_lazy("settle"),
+            intakes.settle_discrepancy,
+            "discrepancy",
+            SettleForm,
+            when=_may_settle,
+        ),
+    )

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from accounts.actors import Actor
+from accounts.admin.scoped import PartInline, ScopedAdmin, Verb, VerbForm
+from accounts.models import Role
+from collection.models import Chemistry, Confidence, Facility
+from collection.models.batteries import BatteryModel
+from recycling.admin.inspections import InspectForm, ReleaseForm
+from recycling.models import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
+from recycling.services import inspections, plants
+
+
+class SettingsForm(VerbForm):
+    operating_status = forms.CharField(max_length=60, required=False, label=gettext_lazy("operating status"))
+    status_as_of = forms.CharField(max_length=10, required=False, label=gettext_lazy("status as of"))
+    mass_tolerance = forms.DecimalField(
+        max_digits=5, decimal_places=4, label=gettext_lazy("weighing tolerance"), initial="0.02"
+    )
+    assay_tolerance = forms.DecimalField(
+        max_digits=5, decimal_places=4, label=gettext_lazy("assay tolerance"), initial="0.05"
+    )
+    discrepancy_days = forms.IntegerField(
+        min_value=0, max_value=365, label=gettext_lazy("days to settle a discrepancy"), initial=15
+    )
+
+    def scope(self) -> None:
+        if isinstance(self.target, Plant):
+            self.initial |= {name: getattr(self.target, name) for name in self.fields}
+
+
+class OpenPlantForm(SettingsForm):
+    facility = forms.ModelChoiceField(Facility.objects.all(), label=gettext_lazy("facility"))
+    field_order = ("facility",)
+
+    def scope(self) -> None:
+        field = self.fields["facility"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Facility.objects.run_by(self.user).filter(plant__isnull=True)
+
+
+class ChangeLineForm(VerbForm):
+    chemistries = forms.ModelMultipleChoiceField(
+        Chemistry.objects.all(),
+        required=False,
+        label=gettext_lazy("accepted chemistries"),
+        help_text=gettext_lazy("Empty: all."),
+    )
+    forms = forms.MultipleChoiceField(
+        choices=BatteryModel.Form.choices,
+        required=False,
+        label=gettext_lazy("accepted forms"),
+        help_text=gettext_lazy("Empty: all."),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    def scope(self) -> None:
+        if isinstance(self.target, ProcessLine):
+            self.initial |= {"chemistries": self.target.chemistries.all(), "forms": self.target.forms}
+
+
+class AddLineForm(ChangeLineForm):
+    name = forms.CharField(max_length=100, label=gettext_lazy("name"))
+    stage = forms.ChoiceField(choices=Stage.choices, label=gettext_lazy("stage"))
+    field_order = ("name", "stage")
+
+
+class NameplateForm(VerbForm):
+    t_per_year = forms.DecimalField(
+        max_digits=10, decimal_places=3, label=gettext_lazy("nameplate capacity (t per year)")
+    )
+    basis = forms.ChoiceField(choices=Basis.choices, label=gettext_lazy("basis"))
+    valid_from = forms.DateField(label=gettext_lazy("first day"))
+    valid_until = forms.DateField(required=False, label=gettext_lazy("last day"))
+    source = forms.CharField(max_length=300, label=gettext_lazy("source"))
+    confidence = forms.ChoiceField(choices=Confidence.choices, label=gettext_lazy("confidence"))
+
+
+class OutageForm(VerbForm):
+    first_day = forms.DateField(label=gettext_lazy("first day"))
+    last_day = forms.DateField(required=False, label=gettext_lazy("last day"))
+    share = forms.DecimalField(
+        max_digits=4, decimal_places=3, initial=1, label=gettext_lazy("share of the capacity that is out")
+    )
+    kind = forms.ChoiceField(choices=Outage.Kind.choices, label=gettext_lazy("kind"))
+    reason = forms.CharField(max_length=300, required=False, label=gettext_lazy("reason"))
+
+
+class EndForm(VerbForm):
+    last_day = forms.DateField(label=gettext_lazy("last day"))
+
+
+class LineInline(PartInline):
+    model = ProcessLine
+    fields = ("name", "stage", "forms", "is_active")
+    show_change_link = True
+
+
+class NameplateInline(PartInline):
+    model = Nameplate
+    fields = ("t_per_year", "basis", "valid", "source", "confidence")
+
+
+class OutageInline(PartInline):
+    model = Outage
+    fields = ("days", "share", "kind", "reason")
+
+    def get_queryset(self, request: Any) -> Any:
+        return super().get_queryset(request).visible_to(request.user)
+
+
+def _manages(plant: Plant, actor: Actor) -> bool:
+    return actor.may(plant.facility.operator, role=Role.MANAGER)
+
+
+def _works_at(plant: Plant, actor: Actor) -> bool:
+    return actor.may(plant.facility.operator)
+
+
+def _manages_any(actor: Actor) -> bool:
+    return actor.user.is_superuser or any(m.role == Role.MANAGER for m in actor.memberships)
+
+
+@admin.register(Plant)
+class PlantAdmin(ScopedAdmin):
+    list_display = ("facility", "operator", "jurisdiction", "operating_status", "status_as_of")
+    list_filter = ("lines__stage", "facility__jurisdiction")
+    list_select_related = ("facility__operator", "facility__jurisdiction")
+    search_fields = ("facility__name", "facility__operator__name", "facility__locality")
+    inlines = (LineInline,)
+    create = Verb("open", gettext_lazy("Open a plant"), plants.open_plant, form=OpenPlantForm)
+    may_create = staticmethod(_manages_any)
+    verbs = (
+        Verb(
+            "inspect",
+            gettext_lazy("inspect batteries"),
+            inspections.inspect_many,  # type: ignore[arg-type]
+            "plant",
+            InspectForm,
+            when=_works_at,
+        ),
+        Verb(
+            "release",
+            gettext_lazy("release to a further use"),
+            inspections.release_many,  # type: ignore[arg-type]
+            "plant",
+            ReleaseForm,
+            when=_works_at,
+        ),
+        Verb("add-line", gettext_lazy("add a line"), plants.add_line, "plant", AddLineForm, when=_manages),
+        Verb("configure", gettext_lazy("change settings"), plants.configure, "plant", SettingsForm, when=_manages),
+    )
+
+    @admin.display(description=gettext_lazy("operator"), ordering="facility__operator__name")
+    def operator(self, plant: Plant) -> str:
+        return plant.facility.operator.name
+
+    @admin.display(description=gettext_lazy("jurisdiction"), ordering="facility__jurisdiction")
+    def jurisdiction(self, plant: Plant) -> str:
+        return str(plant.facility.jurisdiction)
+
+
+@admin.register(ProcessLine)
+class ProcessLineAdmin(ScopedAdmin):
+    list_display = ("name", "plant", "stage", "is_active")
+    list_filter = ("stage", "is_active")
+    list_select_related = ("plant__facility",)
+    search_fields = ("name", "plant__facility__name")
+    inlines = (NameplateInline, OutageInline)
+    verbs = (
+        Verb(
+            "outage",
+            gettext_lazy("report an outage"),
+            plants.add_outage,
+            "line",
+            OutageForm,
+            when=lambda line, a: _works_at(line.plant, a),
+        ),
+        Verb(
+            "nameplate",
+            gettext_lazy("add a nameplate capacity"),
+            plants.add_nameplate,
+            "line",
+            NameplateForm,
+            when=lambda line, a: _manages(line.plant, a),
+        ),
+        Verb(
+            "change",
+            gettext_lazy("change what it accepts"),
+            plants.change_line,
+            "line",
+            ChangeLineForm,
+            when=lambda line, a: _manages(line.plant, a),
+        ),
+        Verb(
+            "deactivate",
+            gettext_lazy("take out of use"),
+            plants.deactivate_line,
+            "line",
+            is_final=True,
+            when=lambda line, a: line.is_active and _manages(line.plant, a),
+        ),
+        Verb(
+            "activate",
+            gettext_lazy("take into use again"),
+            plants.activate_line,
+            "line",
+            when=lambda line, a: not line.is_active and _manages(line.plant, a),
+        ),
+    )
+
+
+@admin.register(Nameplate)
+class NameplateAdmin(ScopedAdmin):
+    list_display = ("line", "t_per_year", "basis", "valid", "source", "confidence")
+    list_filter = ("basis", "confidence")
+    list_select_related = ("line__plant__facility",)
+    search_fields = ("line__plant__facility__name", "source")
+    verbs = (
+        Verb(
+            "end",
+            gettext_lazy("end"),
+            plants.end_nameplate,
+            "nameplate",
+            EndForm,
+            when=lambda n, a: _manages(n.line.plant, a),
+        ),
+    )
+
+
+@admin.register(Outage)
+class OutageAdmin(ScopedAdmin):
+    list_display = ("line", "days", "share", "kind", "reason")
+    list_filter = ("kind",)
+    list_select_related = ("line__plant__facility",)
+    search_fields = ("line__plant__facility__name", "reason")
+    verbs = (
+        Verb(
+            "end",
+            gettext_lazy("end"),
+            plants.end_outage,
+            "outage",
+            EndForm,
+            when=lambda o, a: _works_at(o.line.plant, a),
+        ),
+    )

@@ -1,0 +1,45 @@
+"""Rows in which batteries and lots are named by what people read off them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from collection.models import Battery, Identifier, Lot
+
+
+def battery_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
+    """The batteries that `rows` name by “#12” or by any identifier, of those that the user may see; one query."""
+    names = [row["battery"] for row in rows]
+    visible = Battery.objects.visible_to(user).values("pk")
+    found: dict[str, set[int]] = {}
+    for value, battery in Identifier.objects.filter(value__in=names, battery__in=visible).values_list(
+        "value", "battery"
+    ):
+        found.setdefault(value, set()).add(battery)
+    return [_one(name, found.get(name, set()), number) for number, name in enumerate(names, start=1)]
+
+
+def lot_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
+    """As `battery_ids`, for lots by “#12” or their number."""
+    names = [row["lot"] for row in rows]
+    found: dict[str, set[int]] = {}
+    for number, pk in Lot.objects.visible_to(user).filter(number__in=names).values_list("number", "pk"):
+        found.setdefault(number, set()).add(pk)
+    return [_one(name, found.get(name, set()), number) for number, name in enumerate(names, start=1)]
+
+
+def _one(name: str, found: set[int], line: int) -> int:
+    digits = name.removeprefix("#")
+    if name.startswith("#") and digits.isascii() and digits.isdigit() and len(digits) <= 18:
+        return int(digits)
+    if len(found) != 1:
+        message: Any = _("Line %(line)s: there is no “%(name)s”.")
+        if found:
+            message = _("Line %(line)s: there are several “%(name)s”; name it by “#” and its id.")
+        raise forms.ValidationError(message % {"line": line, "name": name})
+    return found.pop()
