@@ -11,10 +11,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import Actor
+from accounts.api.renderers import CsvDownload
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection import csv_out
@@ -74,7 +76,7 @@ class ImportFilter(django_filters.FilterSet):
 
 
 class ImportViewSet(VisibleViewSet):
-    """Imports of files: all rows or, if bad ones are to be skipped, all good ones; the same file twice changes nothing."""
+    """Imports of files: all rows or, if bad ones are to be skipped, all good ones. The same file twice is once."""
 
     queryset = ImportRun.objects.defer("content")
     serializer_class = ImportOut
@@ -97,7 +99,7 @@ class ImportViewSet(VisibleViewSet):
         return self.get_paginated_response(RowErrorOut(page, many=True).data)
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
-    @action(detail=True, url_path="errors-csv")
+    @action(detail=True, url_path="errors-csv", renderer_classes=(JSONRenderer, CsvDownload))
     def errors_csv(self, request: Request, pk: str) -> HttpResponseBase:
         """What is wrong with which rows, as a CSV file."""
         return errors_as_csv(self.get_object())

@@ -504,7 +504,7 @@ def test_by_the_api(world: World, sent: list[int], django_capture_on_commit_call
     assert (seen["status"], seen["rows_read"], seen["rows_bad"]) == ("refused", 2, 1)
     (fault,) = client.get(f"{address}errors/").data["results"]
     assert fault["line"] == 3 and fault["message"]
-    download = client.get(f"{address}errors-csv/")
+    download = client.get(f"{address}errors-csv/", HTTP_ACCEPT="text/csv")
     assert b"".join(download).splitlines()[0] == b"line,field,message,value"
     stranger = APIClient()
     stranger.force_authenticate(world.user(world.stranger))
