@@ -87,12 +87,14 @@ def _plants(user: User, now: datetime) -> dict[str, Any]:
         "discrepancies": desk.open_discrepancies(user, now),
         "batches": desk.open_batches(user),
         "loads": [_with_bars(load) for load in desk.line_loads(user, now.date())],
+        "consents": agenda.consents_running_out(user, now.date()),
     }
 
 
 def _oversight(user: User, now: datetime) -> dict[str, Any]:
     year = now.year - 1  # the last one that is over, so that it can have been reported on
     duties = compliance.duties(user, year)
+    loads = desk.plant_loads(user, now.date())
     return {
         "template": "start/oversight.html",
         "id": "oversight",
@@ -103,7 +105,8 @@ def _oversight(user: User, now: datetime) -> dict[str, Any]:
         "accepted": sum(duty.status == "accepted" for duty in duties),
         "undecided": sum(duty.status == "submitted" for duty in duties),
         "missing": sum(duty.is_missing for duty in duties),
-        "loads": [_with_bars(load) for load in desk.plant_loads(user, now.date())],
+        "loads": [_with_bars(load) for load in loads if load.year and load.year.processed_kg],
+        "idle": sum(not (load.year and load.year.processed_kg) for load in loads),
         "rates": [(rate, _rate_bar(rate)) for rate in compliance.rates(user)],
     }
 

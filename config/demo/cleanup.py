@@ -75,7 +75,11 @@ def _emptied() -> list[type[models.Model]]:
         for model in apps.get_app_config(app).get_models(include_auto_created=True)
         if model._meta.managed and model._meta.label not in kept
     ]
-    tracked = [(model, model._meta.get_field("pgh_obj").related_model) for model in ours if issubclass(model, Event)]
+    tracked = [
+        (model, model._meta.get_field("pgh_obj").related_model)  # type: ignore[misc]
+        for model in ours
+        if issubclass(model, Event)
+    ]
     histories_kept = {history for history, model in tracked if model._meta.label in kept}
     return [*(model for model in ours if model not in histories_kept), apps.get_model("knox", "AuthToken")]
 

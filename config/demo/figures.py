@@ -63,11 +63,12 @@ def totals() -> list[dict[str, Any]]:
         kept = sums[row.producer, row.element]
         for index, value in enumerate((row.content, row.recovered, row.pending, row.residue)):
             kept[index] += value
-    names = dict(Battery.objects.order_by().values_list("producer", "producer__name").distinct())
+    names: dict[int | None, str] = {None: ""}
+    names |= dict(Battery.objects.filter(producer__isnull=False).values_list("producer", "producer__name").distinct())
     return [
-        {"producer": names.get(producer), "element": element}
+        {"producer": names[producer] or None, "element": element}
         | dict(zip(("content_kg", "recovered_kg", "pending_kg", "residue_kg"), map(_kg, values), strict=True))
-        for (producer, element), values in sorted(sums.items(), key=lambda row: (names.get(row[0][0]) or "", row[0][1]))
+        for (producer, element), values in sorted(sums.items(), key=lambda row: (names[row[0][0]], row[0][1]))
     ]  # fmt: skip
 
 

@@ -50,7 +50,8 @@ class Shelf:
             )
         )
         usual = {
-            model.pk: model.mass_kg or (model.rated_kwh or Decimal(50)) * per_kwh.get(model.chemistry_id, Decimal(6))
+            model.pk: model.mass_kg
+            or (model.rated_kwh or Decimal(50)) * (per_kwh.get(model.chemistry_id) or Decimal(6))
             for model in known.values()
         }
         producers = {key: world.organizations[key] for key in PRODUCERS}

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from itertools import count
 
-from collection.models import Lot, LotStatus, Material, MaterialElement
+from collection.models import Lot, LotStatus, Material, MaterialElement, Shipment
 from collection.services import lots, shipments
 from collection.services.shipments import NewLine
 from config.demo.history import TARE_KG, History
@@ -175,7 +175,7 @@ class Works:
                     gross_value=(TARE_KG + total).quantize(Decimal(1)), is_simulated=True,
                 )  # fmt: skip
 
-    def dispatch(self, key: str, stock: list[Lot], day: date) -> shipments.Shipment:
+    def dispatch(self, key: str, stock: list[Lot], day: date) -> Shipment:
         """A truck with lots leaves for the refinery in Canada, under the consent of its route."""
         world, origin = self.world, self.world.facilities[key]
         actor = world.actors[key]

@@ -257,8 +257,10 @@ def _get_consents(world: World) -> None:
 
 
 def take_stock() -> None:
-    """Have PostgreSQL look at what is there: the whole example is one transaction, which its autovacuum cannot see into,
-    and without statistics the triggers' queries read whole tables.
+    """Have PostgreSQL look at what is there.
+
+    The whole example is one transaction, which autovacuum cannot see into; without statistics the queries of triggers
+    read whole tables.
     """
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

@@ -16,6 +16,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "config.navigation.simulated_label",
     "DASHBOARD_CALLBACK": "config.start_page.fill",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lazy(static, str)("relode/favicon.svg")}],
     "STYLES": [lazy(static, str)("relode/relode.css")],
     "SIDEBAR": {
         "show_search": False,

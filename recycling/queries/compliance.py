@@ -122,7 +122,10 @@ def duties(user: User, year: int) -> list[Duty]:
         .values_list("producer", "producer__name", "jurisdiction")
         .annotate(total=Sum("units"))
     )
-    units = {(producer, place): total for producer, _name, place, total in placed}
+    units: dict[tuple[int, str], int] = {}
+    for producer, _name, place, total in placed:
+        for within in {place, place[:2]}:  # what was placed in a state was placed in its country
+            units[producer, within] = units.get((producer, within), 0) + total
     reports = _newest_reports(user, first, last)
     found = {(r.producer_id, r.scheme_id, r.jurisdiction_id): r for r in reports}
     wanted = {key: found[key].producer.name for key in found}
