@@ -48,7 +48,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 type Answer = tuple[int, str, list[dict[str, str]], dict[str, str]]
 
 
-def _problem(exc: Exception) -> Answer | None:
+def _problem(exc: Exception) -> Answer | None:  # noqa: C901 - one case after the other
     match exc:
         case errors.DomainError():
             status = next(status for kind, status in _STATUS_OF.items() if isinstance(exc, kind))

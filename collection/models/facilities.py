@@ -88,7 +88,12 @@ class Facility(models.Model):
             models.UniqueConstraint(fields=["operator", "name"], name="facility_name_once_per_operator"),
             models.CheckConstraint(
                 condition=Q(latitude__isnull=True, longitude__isnull=True)
-                | Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
+                | Q(
+                    latitude__isnull=False,
+                    longitude__isnull=False,
+                    latitude__range=(-90, 90),
+                    longitude__range=(-180, 180),
+                ),
                 name="facility_coordinates_on_earth",
             ),
             models.CheckConstraint(condition=Q(storage_limit_kg__gt=0), name="facility_storage_limit_positive"),

@@ -82,6 +82,8 @@ def request(
     is_simulated: bool = False,
 ) -> Pickup:
     """A collection point, or the collector for it, asks for a pickup; batteries may be announced by id."""
+    points = CollectionPoint.objects.select_for_update(of=("self",), no_key=True)
+    collection_point = points.select_related("facility__operator").get(pk=collection_point.pk)
     actor.require(collection_point.facility.operator, collector)
     if not collection_point.is_active:
         raise Refused(_("The collection point is not active."), field="collection_point", code="inactive")
