@@ -168,22 +168,25 @@ def _initialize(data: Path, programs: Path, identity: Identity, *, password_file
     """Make a cluster that sorts text the same on every machine, and in it the database `relode`."""
     shutil.rmtree(data, ignore_errors=True)  # what an attempt that was killed left behind
     data.mkdir(mode=0o700)
+    password = password_file.with_suffix(".draft")
+    write_privately(password, secrets.token_urlsafe(24))
     if identity == "nobody":
         os.chown(data, NOBODY, NOBODY)
-    password = secrets.token_urlsafe(24)
+        os.chown(password, NOBODY, NOBODY)
     locale = ("--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    access = ("--username=postgres", "--auth=scram-sha-256", "--pwfile=/dev/stdin")
+    access = ("--username=postgres", "--auth=scram-sha-256", f"--pwfile={password}")
 
-    def run(*command: str | Path, text: str) -> None:
+    def run(*command: str | Path, text: str = "") -> None:
         with log.open("ab") as output:
             process = spawn(*command, identity=identity, stdin=subprocess.PIPE, stdout=output, cwd=data.parent)
             process.communicate(text.encode())
         if process.returncode:
             raise ServerError(f"PostgreSQL's data could not be made. The end of the log, {log}:\n{_tail(log)}")
 
-    run(programs / "initdb", "-D", data, "--no-sync", "--no-instructions", *locale, *access, text=password)
+    run(programs / "initdb", "-D", data, "--no-sync", "--no-instructions", *locale, *access)
     run(programs / "postgres", "--single", "-D", data, "postgres", text="CREATE DATABASE relode")
-    write_privately(password_file, password)
+    os.chown(password, os.geteuid(), os.getegid())
+    password.rename(password_file)
 
 
 def _end_orphan(pid_file: Path) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 type Identity = Literal["same", "namespace", "nobody"]
 """Who the child is: the same user; root seen as `nobody` in a user namespace of its own; or the real user `nobody`."""
@@ -55,15 +55,21 @@ def stop(process: subprocess.Popen[bytes], *, ending: signal.Signals = signal.SI
     process.wait()
 
 
-def _end_with(parent: int, ending: int) -> None:
+def _end_with(parent: int, ending: int, libc: Any) -> None:
     """Have the kernel send `ending` to this process when its parent ends. Only Linux can; elsewhere nothing happens."""
-    if sys.platform == "linux":
-        import ctypes
-
+    if libc:
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-        ctypes.CDLL(None).prctl(set_parent_death_signal, ending, 0, 0, 0)
+        libc.prctl(set_parent_death_signal, ending, 0, 0, 0)
     if os.getppid() != parent:  # the parent ended before the kernel was told
         sys.exit(f"parent process {parent} has gone")
+
+
+def _libc() -> Any:
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    return ctypes.CDLL(None)
 
 
 def _enter_namespace() -> None:
@@ -82,12 +88,13 @@ def _become_nobody() -> None:
 
 
 def _launch(parent: str, ending: str, identity: str, *command: str) -> None:
+    libc = _libc()  # while Python's library can still be read: `nobody` cannot, if it is in /root
     if identity == "namespace":
         _enter_namespace()
     elif identity == "nobody":
         _become_nobody()
-    _end_with(int(parent), int(ending))  # last, since a change of user makes the kernel forget it
-    os.execvp(command[0], command)
+    _end_with(int(parent), int(ending), libc)  # last, since a change of user makes the kernel forget it
+    os.execvp(command[0], command)  # becoming another program is the purpose
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def join(home: Path, *, throwaway: bool) -> dict[str, str]:
 
 def _start_keeper(home: Path, *, throwaway: bool) -> None:
     (home / "servers.json").unlink(missing_ok=True)
-    with (home / "keeper.log").open("wb") as log:
+    with (home / "keeper.log").open("w+b") as log:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "config.servers", "keep", str(home), *(["--throwaway"] if throwaway else [])],
             cwd=PROJECT,
@@ -98,12 +98,11 @@ def _start_keeper(home: Path, *, throwaway: bool) -> None:
             stderr=log,
             start_new_session=True,  # Ctrl-C is for the command, not for the servers it uses
         )
-    while not (home / "servers.json").exists():
-        if keeper.poll() is not None:
-            raise embedded.ServerError(
-                (home / "keeper.log").read_text().strip() or "The servers' keeper ended at once."
-            )
-        time.sleep(0.02)
+        while not (home / "servers.json").exists():
+            if keeper.poll() is not None:
+                log.seek(0)  # the file itself may have been thrown away
+                raise embedded.ServerError(log.read().decode().strip() or "The servers' keeper ended at once.")
+            time.sleep(0.02)
     keeper.returncode = 0  # it outlives us by design: no ResourceWarning about a child still running
 
 
