@@ -528,19 +528,18 @@ def test_the_database_refuses(world: World, sql: str) -> None:
         cursor.execute(sql)
 
 
-@pytest.mark.parametrize("wanted", ShipmentStatus.values)
 @pytest.mark.parametrize("old", ShipmentStatus.values)
-def test_the_trigger_knows_the_moves(world: World, old: str, wanted: str) -> None:
-    shipment = drafted_shipment(world, [])
-    rows = Shipment.objects.filter(pk=shipment.pk)
-    with pgtrigger.ignore("collection.Shipment:status_moves"):
-        rows.update(status=old, reason="x", dispatched_at=now())
-    if old == wanted or (old, wanted) in SHIPMENT_MOVES:
-        rows.update(status=wanted)
-    else:
-        with pytest.raises(Exception, match="Invalid transition"), transaction.atomic():
+def test_the_trigger_knows_the_moves(world: World, old: str) -> None:
+    rows = Shipment.objects.filter(pk=drafted_shipment(world, []).pk)
+    for wanted in ShipmentStatus.values:
+        with pgtrigger.ignore("collection.Shipment:status_moves"):
+            rows.update(status=old, reason="x", dispatched_at=now())
+        if old == wanted or (old, wanted) in SHIPMENT_MOVES:
             rows.update(status=wanted)
-        assert rows.get().status == old
+        else:
+            with pytest.raises(Exception, match="Invalid transition"), transaction.atomic():
+                rows.update(status=wanted)
+            assert rows.get().status == old
 
 
 @pytest.mark.parametrize("verb", ["draft", "dispatch", "receive"])

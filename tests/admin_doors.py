@@ -1,0 +1,263 @@
+"""The doors of the admin, as `tests/doors.py` has the API's: pages by model, verbs, and who makes new records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from knox.models import AuthToken
+
+from accounts.models import Role, User
+from collection.models import Composition, CustodyEvent, Mandate
+from recycling.models import BacklogSnapshot, EprTarget, UtilizationSnapshot
+from recycling.services import plants, utilization
+from tests import doors as d
+from tests.doors import MANAGER, OPERATOR, VIEWER, Make
+from tests.recycling import chains, filing
+from tests.world import World, requested_pickup, scheduled_pickup
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that asks for a command: for whom, from which role on (`None`: the platform's operators), on what."""
+
+    of: str
+    role: Role | None = OPERATOR
+    record: Make = lambda w: None
+
+
+@dataclass(frozen=True)
+class AdminDoor:
+    """The pages of a model: a record, an organization whose viewers see it, and one whose managers do not."""
+
+    of: str
+    record: Make
+    is_public: bool = False
+    stranger: str = "stranger"
+    create: Page | None = None
+    verbs: Mapping[str, Page] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    """Pages of its own below the record."""
+
+
+def public(record: Make, **more: Any) -> AdminDoor:
+    return AdminDoor("recycler", record, is_public=True, **more)
+
+
+def colleague(w: World) -> User:
+    return w.user(w.recycler, OPERATOR)
+
+
+def locked_out(w: World) -> User:
+    User.objects.filter(pk=colleague(w).pk).update(is_active=False)
+    return colleague(w)
+
+
+def own_token(w: World) -> AuthToken:
+    made, _text = AuthToken.objects.create(w.user(w.recycler, VIEWER))
+    return made
+
+
+def entry(w: World) -> CustodyEvent:
+    d.pack(w)
+    return CustodyEvent.objects.get()
+
+
+def composition(w: World) -> Composition:
+    return Composition.objects.get(chemistry=w.nmc)
+
+
+def target(w: World) -> EprTarget:
+    return EprTarget.objects.create(
+        scheme=d.scheme(w), metric="recycling_efficiency", family="lithium", percent=65, source="test",
+        applies_from=date(2025, 12, 31), legal_status="reference", confidence="S",
+    )  # fmt: skip
+
+
+def evidence(w: World) -> Any:
+    filing.shared_batch(w)
+    return filing.drafted(w).evidence.first()
+
+
+def counted(w: World) -> Any:
+    filing.declared(w, "q1", jurisdiction=w.nv)
+    return filing.drafted(w).placements.get()
+
+
+def load(w: World) -> UtilizationSnapshot:
+    run = utilization.request(actor=w.actor(w.recycler), from_day=date(2025, 1, 1), to_day=date(2025, 1, 1))
+    utilization.run(run.pk)
+    found = UtilizationSnapshot.objects.filter(line=w.shredder).first()
+    assert found is not None
+    return found
+
+
+def backlog(w: World) -> BacklogSnapshot:
+    load(w)
+    found = BacklogSnapshot.objects.filter(plant=w.plant).first()
+    assert found is not None
+    return found
+
+
+def standing_line(w: World) -> Any:
+    return plants.deactivate_line(actor=w.actor(w.recycler, MANAGER), line=w.shredder)
+
+
+ADMIN: dict[str, AdminDoor] = {
+    "accounts.Organization": public(lambda w: w.recycler),
+    "accounts.User": AdminDoor(
+        "recycler", colleague, create=Page("recycler", None),
+        verbs={
+            "password": Page("recycler", OPERATOR, colleague),
+            "deactivate": Page("recycler", None, colleague),
+            "activate": Page("recycler", None, locked_out),
+        },
+    ),
+    "accounts.Membership": AdminDoor(
+        "recycler", d.member, create=Page("recycler", MANAGER),
+        verbs={"change-role": Page("recycler", MANAGER, d.member), "remove": Page("recycler", MANAGER, d.member)},
+    ),
+    "knox.AuthToken": AdminDoor(
+        "recycler", own_token, create=Page("recycler", VIEWER), verbs={"revoke": Page("recycler", VIEWER, own_token)}
+    ),
+    "collection.Jurisdiction": public(lambda w: w.nv),
+    "collection.Mandate": public(lambda w: Mandate.objects.get(organization=w.regulator)),
+    "collection.Material": public(d.material),
+    "collection.Chemistry": public(lambda w: w.nmc),
+    "collection.Composition": public(composition),
+    "collection.BatteryModel": public(lambda w: w.nmc_pack),
+    "collection.CustodyEvent": AdminDoor("yard_owner", entry),
+    "collection.Battery": AdminDoor(
+        "yard_owner", d.pack, create=Page("yard_owner"),
+        verbs={
+            "give-up": Page("yard_owner", record=d.pack_in_use),
+            "identify": Page("yard_owner", record=d.pack),
+            "correct": Page("yard_owner", record=d.pack),
+            "lost": Page("yard_owner", record=d.pack),
+            "found": Page("yard_owner", record=d.lost_pack),
+        },
+    ),
+    "collection.Facility": public(
+        lambda w: w.plant_site, create=Page("recycler", MANAGER),
+        verbs={
+            "change": Page("recycler", MANAGER, lambda w: w.plant_site),
+            "permit": Page("recycler", MANAGER, lambda w: w.plant_site),
+            "collection-point": Page("recycler", MANAGER, lambda w: w.plant_site),
+        },
+    ),
+    "collection.Permit": AdminDoor("recycler", d.permit),
+    "collection.CollectionPoint": AdminDoor(
+        "recycler", d.plant_point, stranger="producer",
+        verbs={
+            "change": Page("recycler", record=d.plant_point),
+            "deactivate": Page("recycler", MANAGER, d.plant_point),
+            "activate": Page("recycler", MANAGER, d.closed_point),
+        },
+    ),
+    "collection.ImportRun": AdminDoor(
+        "yard_owner", d.import_run, create=Page("yard_owner"), parts=("errors.csv",)
+    ),
+    "collection.Lot": AdminDoor(
+        "recycler", d.lot, create=Page("recycler"),
+        verbs={
+            "split": Page("recycler", record=d.lot),
+            "dispose": Page("recycler", record=d.lot),
+            "correct": Page("recycler", MANAGER, d.lot),
+            "reinstate": Page("recycler", MANAGER, d.sold_lot),
+        },
+    ),
+    "collection.Pickup": AdminDoor(
+        "yard_owner", requested_pickup, create=Page("yard_owner"),
+        verbs={
+            "schedule": Page("collector", record=requested_pickup),
+            "reschedule": Page("collector", record=scheduled_pickup),
+            "collect": Page("carrier", record=scheduled_pickup),
+            "fail": Page("carrier", record=scheduled_pickup),
+            "cancel": Page("yard_owner", record=requested_pickup),
+        },
+    ),
+    "collection.Shipment": AdminDoor(
+        "recycler", d.draft, create=Page("yard_owner"),
+        verbs={
+            "pack": Page("yard_owner", record=d.draft),
+            "unpack": Page("yard_owner", record=d.draft),
+            "change": Page("yard_owner", record=d.draft),
+            "make-ready": Page("yard_owner", record=d.draft),
+            "dispatch": Page("carrier", record=d.ready),
+            "reopen": Page("yard_owner", record=d.ready),
+            "arrive": Page("recycler", record=d.on_the_road),
+            "receive": Page("recycler", record=d.at_the_gate),
+            "document": Page("carrier", record=d.ready),
+            "correct": Page("yard_owner", record=d.on_the_road),
+            "close": Page("recycler", MANAGER, d.received),
+            "cancel": Page("yard_owner", record=d.ready),
+        },
+    ),
+    "collection.Consent": AdminDoor("refiner", d.consent, create=Page("recycler", MANAGER)),
+    "recycling.Plant": public(
+        lambda w: w.plant, create=Page("recycler", MANAGER),
+        verbs={
+            "inspect": Page("recycler", record=lambda w: w.plant),
+            "release": Page("recycler", record=lambda w: w.plant),
+            "add-line": Page("recycler", MANAGER, lambda w: w.plant),
+            "configure": Page("recycler", MANAGER, lambda w: w.plant),
+        },
+    ),
+    "recycling.ProcessLine": public(
+        lambda w: w.shredder,
+        verbs={
+            "outage": Page("recycler", record=lambda w: w.shredder),
+            "nameplate": Page("recycler", MANAGER, lambda w: w.shredder),
+            "change": Page("recycler", MANAGER, lambda w: w.shredder),
+            "deactivate": Page("recycler", MANAGER, lambda w: w.shredder),
+            "activate": Page("recycler", MANAGER, standing_line),
+        },
+    ),
+    "recycling.Nameplate": public(d.nameplate, verbs={"end": Page("recycler", MANAGER, d.nameplate)}),
+    "recycling.Outage": AdminDoor("recycler", d.outage, verbs={"end": Page("recycler", record=d.outage)}),
+    "recycling.Intake": AdminDoor(
+        "recycler", d.intake, create=Page("recycler"),
+        verbs={"correct-weighing": Page("recycler", MANAGER, d.intake)},
+    ),
+    "recycling.Discrepancy": AdminDoor(
+        "recycler", d.discrepancy, verbs={"settle": Page("recycler", record=d.discrepancy)}
+    ),
+    "recycling.Inspection": AdminDoor("recycler", d.inspection, create=Page("recycler")),
+    "recycling.Batch": AdminDoor(
+        "recycler", chains.opened, create=Page("recycler"),
+        verbs={
+            "charge": Page("recycler", record=chains.opened),
+            "output": Page("recycler", record=chains.opened),
+            "reagent": Page("recycler", record=chains.opened),
+            "close": Page("recycler", record=d.with_output),
+            "uncharge": Page("recycler", record=chains.charged),
+            "remove-output": Page("recycler", record=d.with_output),
+            "remove-reagent": Page("recycler", record=d.with_reagent),
+            "reopen": Page("recycler", MANAGER, d.closed_batch),
+            "void": Page("recycler", MANAGER, chains.opened),
+        },
+    ),
+    "recycling.MarketPlacement": AdminDoor(
+        "producer", d.placement, create=Page("producer"), verbs={"correct": Page("producer", record=d.placement)}
+    ),
+    "recycling.EprScheme": public(d.scheme),
+    "recycling.EprTarget": public(target),
+    "recycling.EprReport": AdminDoor(
+        "producer", filing.drafted, create=Page("producer"),
+        verbs={
+            "submit": Page("producer", MANAGER, filing.drafted),
+            "recompute": Page("producer", record=filing.drafted),
+            "withdraw": Page("producer", record=filing.drafted),
+            "accept": Page("regulator", MANAGER, filing.filed),
+            "return": Page("regulator", MANAGER, filing.filed),
+            "correct": Page("producer", record=filing.filed),
+        },
+    ),
+    "recycling.EprEvidence": AdminDoor("producer", evidence),
+    "recycling.EprPlacement": AdminDoor("producer", counted),
+    "recycling.UtilizationSnapshot": AdminDoor("recycler", load),
+    "recycling.BacklogSnapshot": AdminDoor("recycler", backlog),
+    "recycling.UtilizationRun": public(d.utilization_run, create=Page("recycler")),
+}  # fmt: skip
