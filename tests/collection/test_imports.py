@@ -1,28 +1,17 @@
-"""Importing files: all or nothing, once however often, seen while it runs, and nobody touches what is not theirs."""
+"""Importing files: all or nothing, once however often, and nobody touches what is not theirs."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import os
-import signal
-import subprocess
-import sys
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import CommandError, call_command
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
-from rest_framework.test import APIClient
 
-from accounts.errors import DomainError, Forbidden, Invalid
+from accounts.errors import Forbidden, Invalid
 from accounts.models import Role
 from collection.imports import runs
 from collection.imports.batteries import BatteryImporter
@@ -32,73 +21,14 @@ from collection.models import (
     Battery,
     BatteryStatus,
     CollectionPoint,
-    CustodyEvent,
-    Facility,
     Identifier,
-    ImportRowError,
     ImportRun,
     ImportStatus,
 )
 from collection.services import batteries, imports
 from collection.services.batteries import NewIdentifier
-from collection.tasks import imports as tasks
-from config.servers import PROJECT
+from tests.collection.sending import HEADER, POINTS, battery_file, do, plain, refused, request, state
 from tests.world import World, ago, batteries_at
-
-HEADER = "scheme,value,issuer,model,mass,mass_unit,placed_in,placed_on,condition,facility,given_up_at"
-POINTS = "name,kind,jurisdiction,latitude,longitude,key\n"
-
-
-def battery_file(*rows: str, header: str = HEADER) -> bytes:
-    return ("\n".join([header, *rows]) + "\n").encode()
-
-
-def plain(*serials: str) -> bytes:
-    return battery_file(*(f"oem_serial,{serial},test,,,,,,,," for serial in serials))
-
-
-def state():
-    return (
-        list(Battery.objects.order_by("pk").values()),
-        list(Identifier.objects.order_by("pk").values()),
-        list(CustodyEvent.objects.order_by("pk").values()),
-        list(Facility.objects.order_by("pk").values()),
-        list(CollectionPoint.objects.order_by("pk").values()),
-    )
-
-
-def request(world: World, content: bytes, kind: str = "batteries", organization=None, **more) -> ImportRun:
-    organization = organization or world.yard_owner
-    return imports.request(
-        actor=world.actor(organization),
-        organization=organization,
-        kind=kind,
-        filename="list.csv",
-        content=content,
-        **more,
-    )
-
-
-def do(world: World, content: bytes, kind: str = "batteries", **more) -> ImportRun:
-    """Import `content` the way a worker does."""
-    run = request(world, content, kind, **more)
-    runs.execute(run.pk)
-    run.refresh_from_db()
-    return run
-
-
-def refused(world: World, content: bytes, line: int | None = None, field: str | None = None, **more) -> ImportRowError:
-    """`content` is refused, naming line and field, and changes nothing."""
-    before = state()
-    run = do(world, content, **more)
-    assert run.status == ImportStatus.REFUSED, run.message
-    assert state() == before
-    assert (run.rows_created, run.rows_unchanged) == (0, 0)
-    fault = run.errors.order_by("line", "pk").first()
-    if line is not None:
-        assert (fault.line, fault.field) == (line, field), fault.message
-    return fault
-
 
 # What comes of a good file
 
@@ -370,253 +300,3 @@ def test_who_lost_the_right_while_waiting_imports_nothing(world: World) -> None:
     runs.execute(run.pk)
     run.refresh_from_db()
     assert run.status == ImportStatus.REFUSED and not Battery.objects.exists()
-
-
-# Its life
-
-
-def test_an_import_is_done_once(world: World) -> None:
-    run = request(world, plain("A"))
-    assert runs.execute(run.pk) is not None
-    assert runs.execute(run.pk) is None
-    assert Battery.objects.count() == 1
-
-
-def test_something_unforeseen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = request(world, plain("A"))
-    monkeypatch.setattr(BatteryImporter, "write", lambda self, faults: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        runs.execute(run.pk)
-    run.refresh_from_db()
-    assert run.status == ImportStatus.FAILED and run.message and not Battery.objects.exists()
-
-
-def test_an_error_half_way_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the batteries were written, while the ledger is."""
-    run = request(world, battery_file("oem_serial,A1,GM,,,,,,,Reno Yard,2026-01-01 00:00"))
-    before = state()
-
-    def fail(**_arguments):
-        raise RuntimeError
-
-    monkeypatch.setattr("collection.services.custody.give_up_imported", fail)
-    with pytest.raises(RuntimeError):
-        runs.execute(run.pk)
-    assert state() == before
-
-
-def test_what_the_sweep_takes_up(world: World) -> None:
-    waiting, running, abandoned, of_a_command = (request(world, plain(name)) for name in "ABCD")
-    ImportRun.objects.filter(pk__in=[running.pk, abandoned.pk, of_a_command.pk]).update(
-        status=ImportStatus.RUNNING, heartbeat_at=timezone.now()
-    )
-    old = timezone.now() - runs.ABANDONED - timedelta(seconds=1)
-    ImportRun.objects.filter(pk__in=[abandoned.pk, of_a_command.pk]).update(heartbeat_at=old)
-    ImportRun.objects.filter(pk=of_a_command.pk).update(content=None)
-    assert runs.stale() == [waiting.pk, abandoned.pk]
-    assert ImportRun.objects.get(pk=running.pk).status == ImportStatus.RUNNING
-    assert ImportRun.objects.get(pk=of_a_command.pk).status == ImportStatus.FAILED
-    runs.execute(abandoned.pk)
-    assert Identifier.objects.get().value == "C"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_second_worker_stays_off_while_the_first_is_only_slow(world: World) -> None:
-    import psycopg
-
-    run = request(world, plain("A"))
-    settings = connection.settings_dict
-    with psycopg.connect(
-        host=settings["HOST"], port=settings["PORT"], user=settings["USER"], password=settings["PASSWORD"],
-        dbname=settings["NAME"],
-    ) as first:  # fmt: skip
-        first.execute("SELECT pg_advisory_xact_lock(%s, %s)", [runs._LOCKS, run.pk])
-        assert runs.execute(run.pk) is None
-        assert not Battery.objects.exists()
-    ImportRun.objects.update(heartbeat_at=timezone.now() - runs.ABANDONED - timedelta(seconds=1))
-    assert runs.stale() == [run.pk]
-    assert runs.execute(run.pk) is not None
-    assert Battery.objects.count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_worker_killed_half_way(world: World, process_environment: dict[str, str]) -> None:
-    """Seen from outside while it runs, gone without a trace when killed, complete when taken up again."""
-    number = 20_000
-    run = request(world, plain(*(f"S{n}" for n in range(number))))
-    program = (
-        f"import django; django.setup(); from collection.imports import runs; runs.BEAT = 0.02; runs.execute({run.pk})"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, env=os.environ | process_environment)
-    try:
-        deadline = time.monotonic() + 60
-        while not (seen := ImportRun.objects.defer("content").get(pk=run.pk)).rows_read:
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.005)
-        assert seen.status == ImportStatus.RUNNING and seen.heartbeat_at is not None
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert not Battery.objects.exists()
-    assert ImportRun.objects.get(pk=run.pk).status == ImportStatus.RUNNING
-    ImportRun.objects.update(heartbeat_at=timezone.now() - runs.ABANDONED - timedelta(seconds=1))
-    assert runs.stale() == [run.pk]
-    assert runs.execute(run.pk) is not None
-    assert Battery.objects.count() == Identifier.objects.count() == number
-
-
-# Its doors
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Ids of the imports for which a message was sent."""
-    ids: list[int] = []
-    monkeypatch.setattr(tasks.run_import, "delay", ids.append)
-    return ids
-
-
-def upload(name: str = "list.csv", content: bytes | None = None) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, plain("A") if content is None else content)
-
-
-def test_by_the_api(world: World, sent: list[int], django_capture_on_commit_callbacks) -> None:
-    client = APIClient()
-    client.force_authenticate(world.user(world.yard_owner))
-    body = {"organization": world.yard_owner.pk, "kind": "batteries"}
-    key = {"HTTP_IDEMPOTENCY_KEY": "one"}
-    with django_capture_on_commit_callbacks(execute=True):
-        made = client.post(
-            "/api/v1/imports/", body | {"file": upload(content=plain("A") + b"bad\n")}, format="multipart", **key
-        )
-        again = client.post(
-            "/api/v1/imports/", body | {"file": upload(content=plain("A") + b"bad\n")}, format="multipart", **key
-        )
-        other = client.post(
-            "/api/v1/imports/", body | {"file": upload(content=plain("B") + b"bad\n")}, format="multipart", **key
-        )
-    assert made.status_code == 201 and made.data["status"] == "queued", made.data
-    assert again.data["id"] == made.data["id"] and other.status_code == 409
-    assert sent == [made.data["id"]]
-    runs.execute(made.data["id"])
-    address = f"/api/v1/imports/{made.data['id']}/"
-    seen = client.get(address).data
-    assert (seen["status"], seen["rows_read"], seen["rows_bad"]) == ("refused", 2, 1)
-    (fault,) = client.get(f"{address}errors/").data["results"]
-    assert fault["line"] == 3 and fault["message"]
-    download = client.get(f"{address}errors-csv/", HTTP_ACCEPT="text/csv")
-    assert b"".join(download).splitlines()[0] == b"line,field,message,value"
-    stranger = APIClient()
-    stranger.force_authenticate(world.user(world.stranger))
-    for path in ("", "errors/", "errors-csv/"):
-        assert stranger.get(address + path).status_code == 404
-    assert stranger.get("/api/v1/imports/").data["results"] == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_by_the_api_and_a_real_worker(world: World, worker_log: Path) -> None:
-    client = APIClient()
-    client.force_authenticate(world.user(world.yard_owner))
-    body = {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload(content=gzip.compress(plain("A")))}
-    made = client.post("/api/v1/imports/", body, format="multipart").data
-    deadline = time.monotonic() + 60
-    while (seen := client.get(f"/api/v1/imports/{made['id']}/").data)["status"] not in ("done", "refused", "failed"):
-        assert time.monotonic() < deadline, worker_log.read_text()
-        time.sleep(0.05)
-    assert (seen["status"], seen["rows_created"]) == ("done", 1), seen
-    assert Battery.objects.count() == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "field"),
-    [
-        ({"kind": "elephants"}, 400, "kind"),
-        ({"organization": 10**30}, 400, "organization"),
-        ({"organization": "x"}, 400, "organization"),
-        ({"file": "text"}, 400, "file"),
-        ({"file": SimpleUploadedFile("empty.csv", b"")}, 400, "file"),
-        ({"skip_bad_rows": "perhaps"}, 400, "skip_bad_rows"),
-    ],
-)
-def test_a_wrong_request(world: World, sent: list[int], change, status: int, field: str) -> None:
-    client = APIClient()
-    client.force_authenticate(world.user(world.yard_owner))
-    body = {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload()} | change
-    answer = client.post("/api/v1/imports/", body, format="multipart")
-    assert answer.status_code == status, answer.data
-    assert answer.data["errors"][0]["field"] == field
-    assert not ImportRun.objects.exists() and sent == []
-
-
-def test_somebody_elses_organization_by_the_api(world: World, sent: list[int]) -> None:
-    client = APIClient()
-    client.force_authenticate(world.user(world.stranger))
-    body = {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload()}
-    assert client.post("/api/v1/imports/", body, format="multipart").status_code == 403
-    client.force_authenticate(world.user(world.yard_owner))
-    body = {"organization": world.yard_owner.pk, "kind": "intake_weighings", "file": upload()}
-    assert client.post("/api/v1/imports/", body, format="multipart").status_code == 403  # it is no recycler
-    assert not ImportRun.objects.exists()
-
-
-def test_by_the_admin(world: World, sent: list[int], django_capture_on_commit_callbacks) -> None:
-    client = Client()
-    client.force_login(world.user(world.yard_owner))
-    assert client.get("/admin/collection/importrun/add/").status_code == 200
-    content = plain("A") + b"=evil,x\n"
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = client.post(
-            "/admin/collection/importrun/add/",
-            {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload(content=content)},
-        )
-    run = ImportRun.objects.get()
-    page = f"/admin/collection/importrun/{run.pk}/change/"
-    assert answer.status_code == 302 and answer.url == page and sent == [run.pk]
-    waiting = client.get(page)
-    assert waiting.status_code == 200 and waiting["Refresh"] and b"<progress" in waiting.content
-    runs.execute(run.pk)
-    over = client.get(page)
-    assert "Refresh" not in over and b"The row has 2 fields" in over.content
-    assert client.get("/admin/collection/importrun/").status_code == 200
-    assert b"'=evil" in b"".join(client.get(f"/admin/collection/importrun/{run.pk}/errors.csv"))
-    client.force_login(world.user(world.stranger))
-    assert client.get(f"/admin/collection/importrun/{run.pk}/errors.csv").status_code == 404
-    assert client.get(page).status_code in (302, 404)
-    client.force_login(world.user(world.regulator))
-    assert client.get("/admin/collection/importrun/add/").status_code == 403
-    client.force_login(world.user(world.yard_owner, Role.VIEWER))
-    assert client.get("/admin/collection/importrun/add/").status_code == 403
-
-
-def test_by_the_command_line(world: World, tmp_path) -> None:
-    good, bad, errors = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "errors.csv"
-    good.write_bytes(plain("A", "B"))
-    bad.write_bytes(plain("C") + b"=evil,x\n")
-    who = ["--as", world.user(world.yard_owner).email, "--organization", "Yard Owner"]
-    out = io.StringIO()
-    call_command("importfile", "batteries", str(good), *who, stdout=out)
-    assert Battery.objects.count() == 2 and "created              2" in out.getvalue()
-    call_command("importfile", "batteries", str(good), *who, stdout=out)
-    assert Battery.objects.count() == 2 and "unchanged            2" in out.getvalue()
-    with pytest.raises(CommandError):
-        call_command("importfile", "batteries", str(bad), *who, "--errors", str(errors), stdout=out)
-    assert Battery.objects.count() == 2 and "'=evil" in errors.read_text()
-    call_command("importfile", "batteries", str(bad), *who, "--skip-bad-rows", stdout=out)
-    assert Battery.objects.count() == 3
-    for wrong in (
-        ["batteries", str(tmp_path / "none.csv"), *who],
-        ["batteries", str(good), "--as", "nobody@example.com", "--organization", "Yard Owner"],
-        ["batteries", str(good), *who[:2], "--organization", "Nobody"],
-        ["batteries", str(good), *who[:2], "--organization", "Stranger"],
-        ["intake_weighings", str(good), *who],
-        ["elephants", str(good), *who],
-    ):
-        with pytest.raises(CommandError):
-            call_command("importfile", *wrong, stdout=out)
-    assert Battery.objects.count() == 3
-
-
-def test_errors_are_domain_errors() -> None:
-    from collection.imports.files import BadFile
-
-    assert issubclass(BadFile, DomainError)

@@ -1,0 +1,71 @@
+"""Files to import, and what must stay as it was when one is refused."""
+
+from __future__ import annotations
+
+from collection.imports import runs
+from collection.models import (
+    Battery,
+    CollectionPoint,
+    CustodyEvent,
+    Facility,
+    Identifier,
+    ImportRowError,
+    ImportRun,
+    ImportStatus,
+)
+from collection.services import imports
+from tests.world import World
+
+HEADER = "scheme,value,issuer,model,mass,mass_unit,placed_in,placed_on,condition,facility,given_up_at"
+POINTS = "name,kind,jurisdiction,latitude,longitude,key\n"
+
+
+def battery_file(*rows: str, header: str = HEADER) -> bytes:
+    return ("\n".join([header, *rows]) + "\n").encode()
+
+
+def plain(*serials: str) -> bytes:
+    return battery_file(*(f"oem_serial,{serial},test,,,,,,,," for serial in serials))
+
+
+def state():
+    return (
+        list(Battery.objects.order_by("pk").values()),
+        list(Identifier.objects.order_by("pk").values()),
+        list(CustodyEvent.objects.order_by("pk").values()),
+        list(Facility.objects.order_by("pk").values()),
+        list(CollectionPoint.objects.order_by("pk").values()),
+    )
+
+
+def request(world: World, content: bytes, kind: str = "batteries", organization=None, **more) -> ImportRun:
+    organization = organization or world.yard_owner
+    return imports.request(
+        actor=world.actor(organization),
+        organization=organization,
+        kind=kind,
+        filename="list.csv",
+        content=content,
+        **more,
+    )
+
+
+def do(world: World, content: bytes, kind: str = "batteries", **more) -> ImportRun:
+    """Import `content` the way a worker does."""
+    run = request(world, content, kind, **more)
+    runs.execute(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def refused(world: World, content: bytes, line: int | None = None, field: str | None = None, **more) -> ImportRowError:
+    """`content` is refused, naming line and field, and changes nothing."""
+    before = state()
+    run = do(world, content, **more)
+    assert run.status == ImportStatus.REFUSED, run.message
+    assert state() == before
+    assert (run.rows_created, run.rows_unchanged) == (0, 0)
+    fault = run.errors.order_by("line", "pk").first()
+    if line is not None:
+        assert (fault.line, fault.field) == (line, field), fault.message
+    return fault
