@@ -79,6 +79,11 @@ def unit_field(**options: Any) -> CharField:  # type: ignore[type-arg]
     return CharField(_("unit"), max_length=9, choices=Unit.choices, default=Unit.KG, **options)
 
 
+def unit_known(field: str, name: str) -> models.CheckConstraint:
+    """A constraint that `field` names a unit that kilograms can be derived from."""
+    return models.CheckConstraint(condition=models.Q(**{f"{field}__in": Unit.values}), name=name)
+
+
 def kg_field(value: str, unit: str, label: Any) -> GeneratedField:
     """Kilograms derived by the database from the entered fields named `value` and `unit`."""
     whens = [When(**{unit: name}, then=F(value) * Value(factor)) for name, factor in KG_PER_UNIT.items()]

@@ -14,7 +14,7 @@ from collection.models.chemistries import Chemistry, Composition, ReferenceQuery
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.sources import Confidence
-from collection.units import entered_field, kg_field, unit_field
+from collection.units import entered_field, kg_field, unit_field, unit_known
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -113,7 +113,8 @@ class BatteryModel(models.Model):
 class BatteryQuerySet(models.QuerySet["Battery"]):
     def visible_to(self, user: User | AnonymousUser) -> BatteryQuerySet:
         """Its producer, who registered it, every organization that ever had it in custody or is about to, and the
-        regulators of where it was placed on the market or has been."""
+        regulators of where it was placed on the market or has been.
+        """
         if user.is_superuser:
             return self
         mine = organizations_of(user)
@@ -302,6 +303,7 @@ class Battery(models.Model):
                 name="battery_in_one_place",
             ),
             models.CheckConstraint(condition=Q(mass_value__gt=0), name="battery_mass_positive"),
+            unit_known("mass_unit", "battery_unit_known"),
             models.CheckConstraint(condition=Q(rated_kwh__gt=0), name="battery_energy_positive"),
             models.CheckConstraint(
                 condition=Q(content_kwh__isnull=True) | Q(content_kwh__gt=0, composition__isnull=False),

@@ -14,7 +14,7 @@ from collection.models.chemistries import Element
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.materials import Material
-from collection.units import entered_field, kg_field, unit_field
+from collection.units import entered_field, kg_field, unit_field, unit_known
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -148,6 +148,7 @@ class Lot(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["owner", "number"], name="lot_number_once_per_owner"),
             models.CheckConstraint(condition=Q(mass_value__gt=0), name="lot_mass_positive"),
+            unit_known("mass_unit", "lot_unit_known"),
             models.CheckConstraint(condition=Q(moisture__gte=0, moisture__lt=1), name="lot_moisture_is_fraction"),
             models.CheckConstraint(
                 condition=(

@@ -14,7 +14,7 @@ from collection.models.batteries import Battery
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.lots import Lot
-from collection.units import entered_field, kg_field, unit_field
+from collection.units import entered_field, kg_field, unit_field, unit_known
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -312,6 +312,7 @@ class ShipmentLine(models.Model):
                 name="shipment_line_of_one_thing",
             ),
             models.CheckConstraint(condition=Q(declared_value__gt=0), name="shipment_line_mass_positive"),
+            unit_known("unit", "shipment_line_unit_known"),
             models.CheckConstraint(
                 condition=~Q(outcome="rejected") | ~Q(reason=""), name="shipment_line_rejection_has_reason"
             ),

@@ -30,8 +30,9 @@ from collection.models import (
     MaterialElement,
     ShipmentLine,
 )
-from collection.services import custody, shipments
+from collection.services import custody
 from collection.services.custody import NOWHERE, Place
+from collection.services.storage import check_storage
 from collection.units import Unit, check_mass, entered_as
 
 #: Mass fractions of elements in the dry mass of a lot.
@@ -88,7 +89,7 @@ def bring_in(
             field="material",
         )
     kilograms = check_mass(mass_value, mass_unit, field="mass_value", unit_field="mass_unit")
-    shipments.check_storage(facility, [], [], {}, more_kg=kilograms, field="mass_value")
+    check_storage(facility, [], [], {}, more_kg=kilograms, field="mass_value")
     return create(
         actor=actor,
         facility=facility,
@@ -459,10 +460,11 @@ def _numbers_of_parts(lot: Lot, parts: Sequence[Part], count: int, field: str) -
     following = 1
     for index in range(count):
         number = given[index] if index < len(given) else ""
-        if number in taken or number in numbers:
+        if number and (number in taken or number in numbers):
             raise _number_taken(number, f"{field}.{index}.number")
-        while not number or number in taken or number in numbers or number in given[index + 1 :]:
-            number, following = f"{lot.number}-{following}", following + 1
+        while not number:
+            candidate, following = f"{lot.number}-{following}", following + 1
+            number = "" if candidate in taken or candidate in given else candidate
         if len(number) > 60:
             raise Invalid(_("A lot number has 1 to 60 characters."), field=f"{field}.{index}.number")
         numbers.append(number)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 import pgtrigger
 from django.conf import settings
@@ -10,11 +8,10 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from collection.models import Battery, Composition, Element, Lot
-from collection.units import entered_field, kg_field, unit_field
+from collection.units import entered_field, kg_field, unit_field, unit_known
 from recycling.models.intakes import PlantRecordQuerySet
 from recycling.models.lots import stale_with_parts
 from recycling.models.plants import ProcessLine
-
 
 
 class BatchStatus(models.TextChoices):
@@ -211,7 +208,10 @@ class Reagent(models.Model):
         ordering = ("batch", "pk")
         verbose_name = _("reagent")
         verbose_name_plural = _("reagents")
-        constraints = (models.CheckConstraint(condition=Q(mass_value__gt=0), name="reagent_mass_positive"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(mass_value__gt=0), name="reagent_mass_positive"),
+            unit_known("unit", "reagent_unit_known"),
+        )
         triggers = (sealed_with_batch(),)
 
     def __str__(self) -> str:

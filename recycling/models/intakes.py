@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from collection.models import Battery, Condition, Shipment
-from collection.units import entered_field, kg_field, unit_field
+from collection.units import entered_field, kg_field, unit_field, unit_known
 from recycling.models.plants import Plant
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Intake(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["plant", "ticket"], name="intake_ticket_once_per_plant"),
             models.CheckConstraint(condition=Q(tare_value__gt=0), name="intake_tare_positive"),
+            unit_known("unit", "intake_unit_known"),
             models.CheckConstraint(condition=Q(gross_value__gt=F("tare_value")), name="intake_gross_above_tare"),
         )
 
@@ -107,6 +108,7 @@ class IntakeBattery(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["intake", "battery"], name="intake_battery_once"),
             models.CheckConstraint(condition=Q(received_value__gt=0), name="intake_battery_mass_positive"),
+            unit_known("unit", "intake_battery_unit_known"),
         )
 
     def __str__(self) -> str:
