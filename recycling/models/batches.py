@@ -248,8 +248,8 @@ class Factor(models.Model):
     """What becomes of one element charged into a batch, through all the stages that follow.
 
     `recovered`, `pending` and `residue` are shares of the element mass charged (DESIGN.md section 3); what is left of 1
-    was lost. A share above 1 says that contents were estimated too low: it is flagged, never clipped. Where no input was
-    known to contain the element, `input_kg` is 0 and the masses that came out are `unattributed_*`.
+    was lost. A share above 1 says that contents were estimated too low: it is flagged, never clipped. Where no input
+    was known to contain the element, `input_kg` is 0 and the masses that came out are `unattributed_*`.
     """
 
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="factors", verbose_name=_("batch"))
