@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sys
 import time
 from argparse import ArgumentParser
@@ -40,8 +41,12 @@ def perform(
     make: Callable[[ImportRun], Importer] = importer_of,
     skip_bad_rows: bool = False,
     errors: Path | None = None,
+    is_further: bool = False,
 ) -> Outcome:
-    """Import `path` and tell how it went. Raises `CommandError` where nothing was imported."""
+    """Import `path` and tell how it went. Raises `CommandError` where nothing was imported.
+
+    Errors and remarks go to the file `errors`; those of a further file of one command are added to it.
+    """
     started = time.monotonic()
     try:
         with path.open("rb") as file:
@@ -60,7 +65,7 @@ def perform(
     run.refresh_from_db()
     _summarize(command, run, outcome, time.monotonic() - started)
     if errors is not None:
-        _write(errors, outcome)
+        _write(errors, path.name, outcome, is_further=is_further)
     if run.status != ImportStatus.DONE:
         raise CommandError(_("Nothing was imported from %(file)s.") % {"file": path.name})
     return outcome
@@ -107,8 +112,9 @@ def _summarize(command: BaseCommand, run: ImportRun, outcome: Outcome, seconds: 
             out(f"  ... and {len(found) - SHOWN:,} more; --errors FILE writes all of them")
 
 
-def _write(path: Path, outcome: Outcome) -> None:
+def _write(path: Path, name: str, outcome: Outcome, *, is_further: bool) -> None:
     rows = [("error", f) for f in outcome.faults.kept] + [("remark", f) for f in outcome.faults.notes]
-    cells = ((kind, fault.line, fault.field, fault.message, fault.value) for kind, fault in rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(csv_out.lines(["kind", "line", "field", "message", "value"], cells))
+    cells = ((kind, fault.line, fault.field, fault.message, fault.value, name) for kind, fault in rows)
+    lines = csv_out.lines(["kind", "line", "field", "message", "value", "file"], cells)
+    with path.open("a" if is_further else "w", encoding="utf-8", newline="") as file:
+        file.writelines(itertools.islice(lines, 1, None) if is_further else lines)

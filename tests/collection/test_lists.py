@@ -58,7 +58,9 @@ def write(tmp_path, name: str, text: str) -> str:
 
 def test_yards_of_two_countries(loaded: None, tmp_path) -> None:
     files = write(tmp_path, "us.csv", US), write(tmp_path, "ca.csv", CA)
-    said = run("import_salvage_yards", *files)
+    remarks = tmp_path / "remarks.csv"
+    said = run("import_salvage_yards", *files, "--errors", str(remarks))
+    assert [line.rsplit(",", 1)[1] for line in remarks.read_text().splitlines()] == ["file"] + ["us.csv"] * 6
     yards = {point.facility.name: point for point in CollectionPoint.objects.select_related("facility__operator")}
     assert len(yards) == 6
     somerville = yards["NJ - Somerville"].facility

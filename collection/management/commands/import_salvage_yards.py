@@ -25,12 +25,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         actor = platform_actor()
         platform, _made = Organization.objects.get_or_create(name="Relode (public lists)")
-        for path in options["files"]:
+        for number, path in enumerate(options["files"]):
             importer = CanadianYardImporter if "province" in _header(path) else UsYardImporter
             perform(
                 self, actor=actor, organization=platform, kind=ImportRun.Kind.COLLECTION_POINTS, path=path,
                 make=lambda run, importer=importer: importer(actor=actor, organization=run.organization),
-                skip_bad_rows=options["skip_bad_rows"], errors=options["errors"],
+                skip_bad_rows=options["skip_bad_rows"], errors=options["errors"], is_further=number > 0,
             )  # fmt: skip
         yards = CollectionPoint.objects.filter(source_key__startswith="yards/")
         active = yards.filter(is_active=True)
