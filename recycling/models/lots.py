@@ -34,7 +34,7 @@ def marks_stale(name: str, operation: pgtrigger.Operation, batches: str) -> pgtr
             )
             UPDATE recycling_batch b SET stale_since = clock_timestamp() FROM moved WHERE b.id = moved.id;
             RETURN NULL;
-        """,  # noqa: S608 - SQL of this module
+        """,
     )
 
 
@@ -70,6 +70,12 @@ CHANGED_LOTS = """
             AND NOT (b.status IN ('in_stock', 'in_transit') AND e.status IN ('in_stock', 'in_transit')))
 """
 
+#: Lots of which a closed batch was balanced with other figures.
+REWEIGHED_LOTS = """
+    SELECT e.id AS lot_id FROM entries e JOIN before b ON b.id = e.id
+    WHERE (b.mass_kg, b.moisture, b.material_id) IS DISTINCT FROM (e.mass_kg, e.moisture, e.material_id)
+"""
+
 REFUSE = """
     RAISE EXCEPTION 'what a batch that is not open was balanced with does not change'
         USING ERRCODE = 'check_violation', CONSTRAINT = 'batch_sealed';
@@ -83,7 +89,7 @@ def _sealed(rows: str) -> str:
             SELECT 1 FROM ({rows}) r JOIN recycling_output o ON o.lot_id = r.lot_id
             JOIN recycling_batch b ON b.id = o.batch_id WHERE b.status <> 'open'
         ) OR EXISTS (SELECT 1 FROM ({rows}) r JOIN recycling_charge c ON c.lot_id = r.lot_id)
-    """  # noqa: S608 - SQL of this module
+    """
 
 
 def _assays_sealed(operation: pgtrigger.Operation, name: str, rows: str) -> pgtrigger.Trigger:
@@ -135,14 +141,7 @@ class TracedLot(Lot):
                 when=pgtrigger.After,
                 operation=pgtrigger.Update,
                 referencing=pgtrigger.Referencing(old="before", new="entries"),
-                func="IF "
-                + _sealed(
-                    """
-                    SELECT e.id AS lot_id FROM entries e JOIN before b ON b.id = e.id
-                    WHERE (b.mass_kg, b.moisture, b.material_id) IS DISTINCT FROM (e.mass_kg, e.moisture, e.material_id)
-                    """
-                )
-                + f"THEN {REFUSE} END IF; RETURN NULL;",  # noqa: S608 - SQL of this module
+                func=f"IF {_sealed(REWEIGHED_LOTS)} THEN {REFUSE} END IF; RETURN NULL;",
             ),
             marks_stale(
                 "stale_by_change",
