@@ -43,7 +43,7 @@ def table(states: type[TextChoices], moves: list[tuple[str, str]]) -> str:
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_state_table_is_the_list_of_moves(name: str) -> None:
-    found = re.search(rf"^### {name}\n\n(\|.*?)(?:\n\n|\Z)", TEXT, re.S | re.M)
+    found = re.search(rf"^### {name}\n\n(\|.*?)(?:\n\n|\Z)", TEXT, re.DOTALL | re.MULTILINE)
     assert found is not None, f"docs/domain.md lacks the state table of {name}"
     assert found.group(1).strip() == table(*STATES[name])
 

@@ -58,9 +58,10 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         """
         places = Facility.objects.filter(Q(operator__in=organizations) | Q(jurisdiction__in=jurisdictions)).values("pk")
         ids = self.filter(**{f"{thing}__isnull": False}).values(thing)
-        return ids.filter(to_facility__in=places).union(
+        touched: models.QuerySet[Any, Any] = ids.filter(to_facility__in=places).union(
             ids.filter(to_organization__in=organizations), ids.filter(from_organization__in=organizations), all=True
         )
+        return touched
 
 
 class CustodyEvent(models.Model):
