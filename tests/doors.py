@@ -20,7 +20,7 @@ from accounts.models import Membership, Role
 from collection.models import Battery, CollectionPoint, Consent, ImportRun, Lot, Material, Permit, Shipment
 from collection.services import batteries, consents, facilities, lots, shipments
 from recycling.models import Factor, Inspection, UtilizationRun
-from recycling.services import charges, factors, intakes, plants, report_figures, reports, utilization
+from recycling.services import factors, intakes, outputs, plants, report_figures, reports, utilization
 from tests.recycling import chains, filing
 from tests.world import (
     World,
@@ -157,7 +157,9 @@ def material(w: World) -> Material:
 
 
 def sold_lot(w: World) -> Lot:
-    return lots.dispose(actor=w.actor(w.recycler), lot=lot(w), disposition="sold", disposed_at=ago(days=8))
+    return lots.dispose(
+        actor=w.actor(w.recycler), lot=lot(w), disposition="sold", note="to Asia", disposed_at=ago(days=8)
+    )
 
 
 def line_of(shipment: Shipment) -> int:
@@ -211,7 +213,7 @@ def with_output(w: World) -> Any:
 
 def with_reagent(w: World) -> Any:
     batch = chains.charged(w)
-    charges.add_reagent(actor=w.actor(w.recycler), batch=batch, name="water", mass_value=Decimal(1))
+    outputs.add_reagent(actor=w.actor(w.recycler), batch=batch, name="water", mass_value=Decimal(1))
     return batch
 
 
@@ -447,7 +449,7 @@ API: dict[tuple[str, str], Door] = {
         ),
         get_life=replace(LOT, role=VIEWER),
         split=replace(LOT, body=lambda w, r: {"split_at": when(days=1), "parts": [{"mass_value": "4"}]}),
-        dispose=replace(LOT, body=lambda w, r: {"disposition": "sold", "disposed_at": when(days=1)}),
+        dispose=replace(LOT, body=lambda w, r: {"disposition": "sold", "note": "to Asia", "disposed_at": when(days=1)}),
         correct=replace(
             LOT, role=MANAGER, body=lambda w, r: {"reason": "x", "mass_value": "9", "corrected_at": when(days=1)}
         ),
@@ -597,6 +599,7 @@ OPEN = {
     "": 302,  # to the admin
     "healthz": 200,
     "readyz": 503,  # the tests run no worker
+    "i18n/setlang/": 302,  # changes the language of the pages, and nothing for a GET
     "api/docs/": 200,
     "api/schema/": 200,
     "api/v1/auth/login/": 405,

@@ -115,7 +115,8 @@ def test_a_consent_by_the_api(world: World) -> None:
     ("field", "value"),
     [
         ("origin", 10**30), ("origin", "x"), ("origin", None), ("destination", -1), ("carrier", {}),
-        ("planned_at", "x"), ("consent", 5), ("vehicle", "x" * 61), ("vehicle", "a\x00b"), ("lines", "x"), ("lines", [5]), ("lines", [{}]),
+        ("planned_at", "x"), ("consent", 5), ("vehicle", "x" * 61), ("vehicle", "a\x00b"), ("lines", "x"),
+        ("lines", [5]), ("lines", [{}]),
         ("lines", [{"battery": -1}]), ("lines", [{"battery": 10**30}]), ("lines", [{"battery": 1, "lot": 1}]),
         ("lines", [{"battery": 10**9, "declared_value": "NaN"}]), ("lines", [{"battery": 10**9, "unit": "zz"}]),
         ("packages", [{"label": ""}]), ("packages", [{"label": "a", "kind": "zz"}]),
