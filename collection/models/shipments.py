@@ -114,13 +114,14 @@ class Consent(models.Model):
 
 class ShipmentQuerySet(models.QuerySet["Shipment"]):
     def visible_to(self, user: User | AnonymousUser) -> ShipmentQuerySet:
-        """Both ends, the carrier, and the regulators of both ends."""
+        """Both ends, the carrier, the collector whose pickup it is, and the regulators of both ends."""
         if user.is_superuser:
             return self
         mine = organizations_of(user)
         overseen = Jurisdiction.objects.overseen_by(user).values("pk")
         return self.filter(
             Q(origin__operator__in=mine)
+            | Q(pickup__collector__in=mine)
             | Q(destination__operator__in=mine)
             | Q(carrier__in=mine)
             | Q(shipper__in=mine)

@@ -142,14 +142,15 @@ def open_requests(user: User, now: datetime) -> Listing[Wish]:
 
 
 def shipments_under_way(user: User) -> Listing[Journey]:
-    """Shipments of the user's organizations, as shipper, carrier or either end, that are not received yet."""
+    """Shipments of the user's organizations (as collector, shipper, carrier or either end) that are not received."""
     mine = own(user)
     shipments = (
         Shipment.objects.filter(
             Q(shipper__in=mine)
             | Q(carrier__in=mine)
             | Q(origin__operator__in=mine)
-            | Q(destination__operator__in=mine),
+            | Q(destination__operator__in=mine)
+            | Q(pickup__collector__in=mine),
             status__in=UNDER_WAY,
         )
         .select_related("origin", "destination", "carrier")
