@@ -1,4 +1,4 @@
-"""Shares as bars."""
+"""Figures in lists: shares as bars, masses without the digits that nobody reads."""
 
 from decimal import Decimal
 
@@ -23,3 +23,8 @@ def bar(percent: Decimal | int | None, *, nothing: str = "–") -> SafeString | 
         text,
         over,
     )
+
+
+def kilograms(mass: Decimal | None) -> str:
+    """A mass to the kilogram; the record itself has all digits."""
+    return "–" if mass is None else number_format(mass, 0, force_grouping=True)

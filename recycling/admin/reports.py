@@ -81,7 +81,7 @@ def _decides(report: EprReport, actor: Actor) -> bool:
 @admin.register(EprReport)
 class ReportAdmin(ScopedAdmin):
     list_display = (
-        "__str__", "scheme", "producer", "jurisdiction", "period_start", "period_end", "status", "how_far",
+        "reference", "scheme", "producer", "jurisdiction", "period_start", "period_end", "status", "how_far",
         "submitted_at",
     )  # fmt: skip
     list_filter = ("status", "scheme", "producer", "jurisdiction")
@@ -118,6 +118,10 @@ class ReportAdmin(ScopedAdmin):
             when=lambda r, a: _moves(r, ReportStatus.WITHDRAWN) and a.may(r.producer),
         ),
     )
+
+    @display(description=gettext_lazy("report"), ordering="pk")
+    def reference(self, report: EprReport) -> str:
+        return f"{report.scheme.code} #{report.pk}"
 
     @display(description=gettext_lazy("progress"))
     def how_far(self, report: EprReport) -> Any:
@@ -163,13 +167,19 @@ def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
     for line in lines:
         table = found.setdefault(
             line.metric,
-            {"metric": Metric(line.metric).label, "unit": line.unit, "rows": [], "is_bars": line.unit == "%"},
+            {
+                "metric": Metric(line.metric).label,
+                "unit": "" if line.unit == "%" else line.unit,
+                "rows": [],
+                "is_bars": line.unit == "%",
+            },
         )
         evidence = "eprplacement" if line.metric in (Metric.UNITS_PLACED, Metric.MASS_PLACED) else "eprevidence"
         table["rows"].append(
             {
                 "line": line,
                 "subject": _subject(line),
+                "breakdown": line.get_breakdown_display() if line.breakdown else "",
                 "evidence": f"{reverse(f'admin:recycling_{evidence}_changelist')}?line={line.pk}" if line.rows else "",
                 "bar": bar(line.value.quantize(Decimal("0.1"))) if line.unit == "%" and line.value is not None else "",
                 "mark": line.target_percent,

@@ -10,14 +10,14 @@ from unfold.decorators import display
 
 from accounts.admin.scoped import ScopedAdmin, Verb, VerbForm
 from accounts.models import Function, Role
-from recycling.admin.bars import bar
+from recycling.admin.bars import bar, kilograms
 from recycling.models import BacklogSnapshot, UtilizationRun, UtilizationSnapshot
 from recycling.tasks import utilization
 
 
 @admin.register(UtilizationSnapshot)
 class UtilizationAdmin(ScopedAdmin):
-    list_display = ("line", "stage", "day", "basis", "processed_kg", "available_kg", "how_full")
+    list_display = ("line", "stage", "day", "basis", "processed", "available", "how_full")
     list_filter = ("line__stage", "basis", "line__plant__facility__jurisdiction")
     list_select_related = ("line__plant__facility",)
     search_fields = ("line__name", "line__plant__facility__name")
@@ -28,6 +28,14 @@ class UtilizationAdmin(ScopedAdmin):
     def stage(self, row: UtilizationSnapshot) -> str:
         return row.line.get_stage_display()
 
+    @display(description=gettext_lazy("processed (kg)"), ordering="processed_kg")
+    def processed(self, row: UtilizationSnapshot) -> str:
+        return kilograms(row.processed_kg)
+
+    @display(description=gettext_lazy("available (kg)"), ordering="available_kg")
+    def available(self, row: UtilizationSnapshot) -> str:
+        return kilograms(row.available_kg)
+
     @display(description=gettext_lazy("utilization"))
     def how_full(self, row: UtilizationSnapshot) -> Any:
         if not row.available_kg:
@@ -37,12 +45,24 @@ class UtilizationAdmin(ScopedAdmin):
 
 @admin.register(BacklogSnapshot)
 class BacklogAdmin(ScopedAdmin):
-    list_display = ("plant", "day", "feed", "waiting_kg", "in_transit_kg", "scheduled_kg", "unweighed")
+    list_display = ("plant", "day", "feed", "waiting", "in_transit", "scheduled", "unweighed")
     list_filter = ("feed", "plant__facility__jurisdiction")
     list_select_related = ("plant__facility",)
     search_fields = ("plant__facility__name",)
     date_hierarchy = "day"
     ordering = ("-day", "plant", "feed")
+
+    @display(description=gettext_lazy("waiting on site (kg)"), ordering="waiting_kg")
+    def waiting(self, row: BacklogSnapshot) -> str:
+        return kilograms(row.waiting_kg)
+
+    @display(description=gettext_lazy("in transit (kg)"), ordering="in_transit_kg")
+    def in_transit(self, row: BacklogSnapshot) -> str:
+        return kilograms(row.in_transit_kg)
+
+    @display(description=gettext_lazy("scheduled (kg)"), ordering="scheduled_kg")
+    def scheduled(self, row: BacklogSnapshot) -> str:
+        return kilograms(row.scheduled_kg)
 
 
 class RunForm(VerbForm):

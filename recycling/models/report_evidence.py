@@ -16,7 +16,8 @@ from recycling.models.schemes import MarketPlacement
 class EprEvidence(models.Model):
     """One battery behind the figures of a report, with all that they were computed from, as known then.
 
-    Written by the hundred thousand, so only what is searched by has an index.
+    Written by the hundred thousand, so only what is searched by has an index, and the database checks only the
+    references to the report and the battery: the others are copied from what the battery's own records refer to.
     """
 
     class Fate(models.TextChoices):
@@ -31,25 +32,53 @@ class EprEvidence(models.Model):
     fate = models.CharField(_("fate"), max_length=11, choices=Fate.choices)
     occurred_on = models.DateField(_("on"), help_text=_("Day in the time zone of the facility."))
     facility = models.ForeignKey(
-        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        Facility,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
         verbose_name=_("facility"),
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
     batch = models.ForeignKey(
-        Batch, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        Batch,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
         verbose_name=_("batch"),
     )
     method = models.CharField(
-        _("method"), max_length=10, choices=Stage.choices, blank=True, help_text=_("Stage of the line it was charged to.")
+        _("method"),
+        max_length=10,
+        choices=Stage.choices,
+        blank=True,
+        help_text=_("Stage of the line it was charged to."),
     )
     decision = models.CharField(_("decision"), max_length=13, choices=Decision.choices, blank=True)
     chemistry = models.ForeignKey(
-        Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        Chemistry,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
         verbose_name=_("chemistry"),
     )
     family = models.CharField(_("chemistry family"), max_length=7, choices=Chemistry.Family.choices, blank=True)
     composition = models.ForeignKey(
-        Composition, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        Composition,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
         verbose_name=_("composition"),
     )
     content_kwh = models.DecimalField(
@@ -66,7 +95,7 @@ class EprEvidence(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["report", "fate", "battery"], name="epr_evidence_once_per_fate"),
         )
-        triggers = (frozen_with_report(),)
+        triggers = frozen_with_report()
 
     def __str__(self) -> str:
         return f"{self.report_id} {self.fate} {self.battery_id}"
@@ -101,7 +130,7 @@ class EprPlacement(models.Model):
         verbose_name = _("market placement of a report")
         verbose_name_plural = _("market placements of a report")
         constraints = (models.UniqueConstraint(fields=["report", "placement"], name="epr_placement_once"),)
-        triggers = (frozen_with_report(),)
+        triggers = frozen_with_report()
 
     def __str__(self) -> str:
         return f"{self.report_id} {self.placement_id}"
@@ -124,7 +153,7 @@ class EprFactor(models.Model):
         verbose_name = _("factor of a report")
         verbose_name_plural = _("factors of a report")
         constraints = (models.UniqueConstraint(fields=["report", "batch", "element"], name="epr_factor_once"),)
-        triggers = (frozen_with_report(),)
+        triggers = frozen_with_report()
 
     def __str__(self) -> str:
         return f"{self.report_id} {self.batch_id} {self.element}"
@@ -148,10 +177,8 @@ class EprIntensity(models.Model):
         ordering = ("report", "composition", "element")
         verbose_name = _("intensity of a report")
         verbose_name_plural = _("intensities of a report")
-        constraints = (
-            models.UniqueConstraint(fields=["report", "composition", "element"], name="epr_intensity_once"),
-        )
-        triggers = (frozen_with_report(),)
+        constraints = (models.UniqueConstraint(fields=["report", "composition", "element"], name="epr_intensity_once"),)
+        triggers = frozen_with_report()
 
     def __str__(self) -> str:
         return f"{self.report_id} {self.composition_id} {self.element}"
@@ -172,7 +199,7 @@ class EprSite(models.Model):
         verbose_name = _("facility of a report")
         verbose_name_plural = _("facilities of a report")
         constraints = (models.UniqueConstraint(fields=["report", "facility", "method"], name="epr_site_once"),)
-        triggers = (frozen_with_report(),)
+        triggers = frozen_with_report()
 
     def __str__(self) -> str:
         return f"{self.report_id} {self.facility_id} {self.method}"

@@ -78,37 +78,40 @@ class Total(NamedTuple):
         return self.content - self.recovered - self.pending - self.residue
 
 
-#: Batteries charged into closed batches within the period: days of the plant's time zone. Only near its ends
-#: does the zone matter; asked of every row, it costs time and leads the planner to expect far too few.
+#: Batteries charged into closed batches within the period. A day begins and ends by the plant's time zone, so each
+#: batch has its own two instants; the fixed ones, which no time zone escapes, leave most of other years out early.
 _CHARGED = """
     SELECT b.producer_id, b.placed_in_id, c.batch_id, c.composition_id, c.content_kwh, c.mass_kg
     FROM recycling_charge c
-    JOIN collection_battery b ON b.id = c.battery_id
     JOIN (
-        SELECT k.id, f.time_zone
+        SELECT k.id,
+            %(start)s::date::timestamp AT TIME ZONE f.time_zone AS begins,
+            (%(end)s::date + 1)::timestamp AT TIME ZONE f.time_zone AS ends
         FROM recycling_batch k
         JOIN recycling_processline l ON l.id = k.line_id
         JOIN recycling_plant p ON p.id = l.plant_id
         JOIN collection_facility f ON f.id = p.facility_id
         WHERE k.status = 'closed'
-    ) k ON k.id = c.batch_id
-    WHERE (
-            (c.charged_at >= %(start)s::date + 2 AND c.charged_at < %(end)s::date - 1)
-            OR (c.charged_at >= %(start)s::date - 2 AND c.charged_at < %(end)s::date + 3
-                AND (c.charged_at AT TIME ZONE k.time_zone)::date BETWEEN %(start)s AND %(end)s)
-        )
+    ) k ON k.id = c.batch_id AND c.charged_at >= k.begins AND c.charged_at < k.ends
+    JOIN collection_battery b ON b.id = c.battery_id
+    WHERE c.charged_at >= %(start)s::date - 2 AND c.charged_at < %(end)s::date + 3
         AND (%(jurisdictions)s::text[] IS NULL OR b.placed_in_id = ANY (%(jurisdictions)s))
         AND (%(producers)s::bigint[] IS NULL OR b.producer_id = ANY (%(producers)s))
 """
 
+#: `OFFSET 0` keeps the planner from multiplying the content of a row anew for each of the four sums.
 _TOTALS = f"""
-    SELECT c.producer_id, c.placed_in_id, i.element,
-        sum(c.content_kwh * i.kg_per_kwh), sum(c.content_kwh * i.kg_per_kwh * f.recovered),
-        sum(c.content_kwh * i.kg_per_kwh * f.pending), sum(c.content_kwh * i.kg_per_kwh * f.residue)
-    FROM ({_CHARGED}) c
-    JOIN collection_compositionelement i ON i.composition_id = c.composition_id AND i.kg_per_kwh > 0
-    JOIN recycling_factor f ON f.batch_id = c.batch_id AND f.element = i.element
-    WHERE c.content_kwh IS NOT NULL
+    SELECT producer_id, placed_in_id, element,
+        sum(content), sum(content * recovered), sum(content * pending), sum(content * residue)
+    FROM (
+        SELECT c.producer_id, c.placed_in_id, i.element, c.content_kwh * i.kg_per_kwh AS content,
+            f.recovered, f.pending, f.residue
+        FROM ({_CHARGED}) c
+        JOIN collection_compositionelement i ON i.composition_id = c.composition_id AND i.kg_per_kwh > 0
+        JOIN recycling_factor f ON f.batch_id = c.batch_id AND f.element = i.element
+        WHERE c.content_kwh IS NOT NULL
+        OFFSET 0
+    ) rows
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """  # noqa: S608 - composed of constants
 
