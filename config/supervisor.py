@@ -111,8 +111,8 @@ def running(
         cleanup.callback(_unlink_schedule, schedule)
         children = {}
         for name, command in commands.items():
-            # A worker whose supervisor was killed gives its tasks back to the broker instead of finishing them first.
-            ending = signal.SIGQUIT if name == "worker" else signal.SIGTERM
+            # The broker ends with a supervisor that is killed, and a worker that is asked to end waits for it to return.
+            ending = signal.SIGKILL if name == "worker" else signal.SIGTERM
             children[name] = spawn(*command, ending=ending, env=everything, stdout=output, cwd=servers.PROJECT)
             cleanup.callback(stop, children[name], grace=20)
         if web is not None:
@@ -170,7 +170,7 @@ def _wait_for_web(process: subprocess.Popen[bytes], port: int, path: str) -> Non
             answer = str(error)
         else:
             return
-        time.sleep(0.3)
+        time.sleep(1)
     raise Failure(f"Relode did not come up on port {port}. {path} answered {answer}; the processes' output is above.")
 
 

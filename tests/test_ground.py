@@ -209,11 +209,12 @@ class TestSupervisor:
                 supervisor.check_port(taken)
 
     @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-    def test_leaves_no_process_behind(self, process_environment: dict[str, str], ending: signal.Signals) -> None:
+    def test_leaves_no_process_behind(self, ending: signal.Signals) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        process = python(f"from config import supervisor; supervisor.serve({port})", **process_environment)
+        code = f"from config import servers, supervisor; servers.ensure_throwaway(); supervisor.serve({port})"
+        process = python(code, DJANGO_SETTINGS_MODULE="config.settings.test")
         assert process.stdout is not None
         try:
             said: list[str] = []
