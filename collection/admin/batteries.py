@@ -163,6 +163,9 @@ class BatteryAdmin(LivingAdmin):
     list_select_related = ("model", "producer", "facility", "shipment")
     search_fields = ("identifiers__value", "=id")
     search_help_text = gettext_lazy("Any of the battery's identifiers, or its number.")
+    fields = (  # what the facts above its life do not say yet
+        "form", "rated_kwh", "content_kwh", "composition", "registered_by", "registered_at", "is_simulated",
+    )  # fmt: skip
     inlines = (IdentifierInline,)
     create = Verb("register", gettext_lazy("Register a battery"), batteries.register, form=RegisterForm)
     may_create = staticmethod(_works)

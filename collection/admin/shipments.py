@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.decorators import display
 
 from accounts.actors import Actor
 from accounts.admin.scoped import (
@@ -36,6 +37,9 @@ from collection.models import (
 from collection.services import consents, shipments
 from collection.services.shipments import NewLine, NewPackage, ReceivedLine
 from collection.units import Unit
+
+#: So many lines a form names, for the eye.
+MOST_NAMED = 50
 
 
 class PackForm(VerbForm):
@@ -146,7 +150,9 @@ class ChangeForm(VerbForm):
 
 def _line_choices(form: VerbForm) -> list[tuple[int, str]]:
     assert isinstance(form.target, Shipment)
-    lines = form.target.lines.exclude(outcome=ShipmentLine.Outcome.REMOVED).select_related("battery", "lot")
+    lines = (
+        form.target.lines.exclude(outcome=ShipmentLine.Outcome.REMOVED).select_related("battery", "lot").order_by("pk")
+    )
     return [(line.pk, f"{line.pk}: {line.battery or line.lot}") for line in lines]
 
 
@@ -182,6 +188,10 @@ class ReceiveForm(VerbForm):
             "One per line: number of the shipment's line, reason. These turn back. All else is accepted."
         ),
     )
+
+    def scope(self) -> None:
+        lines = "; ".join(label for _pk, label in _line_choices(self)[:MOST_NAMED])
+        self.fields["rejected"].help_text = f"{self.fields['rejected'].help_text} {lines}"
 
     def clean_weighed(self) -> dict[int, ReceivedLine]:
         found = {}
@@ -225,7 +235,11 @@ class DocumentForm(VerbForm):
 
 class LineInline(PartInline):
     model = ShipmentLine
-    fields = ("id", "battery", "lot", "package", "declared_value", "unit", "declared_kg", "outcome", "reason")
+    fields = ("number", "battery", "lot", "package", "declared_value", "unit", "declared_kg", "outcome", "reason")
+
+    @display(description=gettext_lazy("line"))
+    def number(self, line: ShipmentLine) -> int:
+        return line.pk
 
 
 class PackageInline(PartInline):
