@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Case, CharField, DecimalField, F, QuerySet, Sum, Value, When
 
-from collection.models import LotStatus, Material
+from collection.models import CompositionElement, LotStatus, Material
 from recycling.models import Charge, Output
 
 #: Enough for a product of all fields that contents are made of; PostgreSQL itself rounds nothing.
@@ -74,24 +74,34 @@ class Outflow(NamedTuple):
 
 
 def inputs(batches: Iterable[int] | None = None) -> dict[int, ByElement]:
-    """Kilograms of each element charged into each batch; of all batches without an argument. Two queries."""
+    """Kilograms of each element charged into each batch; of all batches without an argument. Three queries.
+
+    The database sums energies by composition, and lots by element; what a composition contains is read once.
+    """
     charges = _of(Charge.objects.all(), batches)
     content: dict[int, ByElement] = defaultdict(lambda: defaultdict(Decimal))
     of_batteries = (
         charges.filter(battery__isnull=False, content_kwh__isnull=False)
-        .values_list("batch_id", "composition__elements__element")
-        .annotate(kg=Sum(F("content_kwh") * F("composition__elements__kg_per_kwh"), output_field=EXACT_FIELD))
+        .values_list("batch_id", "composition_id")
+        .annotate(kwh=Sum("content_kwh"))
     )
     of_lots = (
         charges.filter(lot__isnull=False)
         .values_list("batch_id", "lot__assays__element")
         .annotate(kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD))
     )
+    intensities: dict[int, list[tuple[str, Decimal]]] = defaultdict(list)
+    listed = CompositionElement.objects.filter(kg_per_kwh__gt=0).order_by()
+    for composition, element, intensity in listed.values_list("composition_id", "element", "kg_per_kwh"):
+        intensities[composition].append((element, intensity))
     with localcontext(EXACT):
-        for rows in (of_batteries, of_lots):
-            for batch, element, kg in rows.order_by().iterator(chunk_size=20_000):
-                if kg:
-                    content[batch][element] += kg
+        for batch, composition, kwh in in_one_go(of_batteries, batches):
+            charged = content[batch]
+            for element, intensity in intensities[composition]:
+                charged[element] += kwh * intensity
+        for batch, element, kg in in_one_go(of_lots, batches):
+            if kg:
+                content[batch][element] += kg
     return {batch: dict(elements) for batch, elements in content.items()}
 
 
@@ -105,9 +115,15 @@ def outflows(batches: Iterable[int] | None = None) -> list[Outflow]:
     )
     return [
         Outflow(batch, element, Fate(fate), into, kg)
-        for batch, element, fate, into, kg in rows.order_by().iterator(chunk_size=20_000)
+        for batch, element, fate, into, kg in in_one_go(rows, batches)
         if kg
     ]
+
+
+def in_one_go[R](rows: QuerySet[Any, R], batches: Iterable[int] | None) -> Iterable[R]:
+    """The rows of some batches at once; those of all of them chunk by chunk, through a cursor."""
+    unordered = rows.order_by()
+    return unordered.iterator(chunk_size=20_000) if batches is None else unordered
 
 
 def in_lot(lot: str) -> F:

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from recycling.models import Batch, BatchStatus, Factor
-from recycling.queries.contents import EXACT, ByElement, Fate, Outflow, inputs, outflows
+from recycling.queries.contents import EXACT, ByElement, Fate, Outflow, in_one_go, inputs, outflows
 
 #: Decimals of a stored factor, and of stored kilograms.
 SHARE_STEP = Decimal(1).scaleb(-18)
@@ -129,8 +129,8 @@ def read(batches: Collection[int] | None = None) -> Subgraph:
 
 def stored(batches: Iterable[int] | None = None) -> Iterable[FactorRow]:
     """The factors as they are stored now."""
-    rows = Factor.objects.order_by() if batches is None else Factor.objects.filter(batch__in=batches).order_by()
-    for row in rows.values_list(
+    rows = Factor.objects.all() if batches is None else Factor.objects.filter(batch__in=batches)
+    columns = rows.values_list(
         "batch_id",
         "element",
         "input_kg",
@@ -140,7 +140,8 @@ def stored(batches: Iterable[int] | None = None) -> Iterable[FactorRow]:
         "unattributed_recovered_kg",
         "unattributed_pending_kg",
         "unattributed_residue_kg",
-    ).iterator(chunk_size=20_000):
+    )
+    for row in in_one_go(columns, batches):
         yield FactorRow(*row)
 
 
