@@ -202,7 +202,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
             raise Http404
         verbs = [
             (verb, reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_verb", args=[record.pk, verb.name]))
-            for verb in self.available(record, actor_of(request))
+            for verb in self.verbs_for(record, actor_of(request))
         ]
         context = {"verbs": verbs, "record": record, **self.about(request, record), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
@@ -211,7 +211,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         """More context for the record's page; for subclasses."""
         return {}
 
-    def available(self, record: Any, actor: Actor) -> list[Verb]:
+    def verbs_for(self, record: Any, actor: Actor) -> list[Verb]:
         """The verbs that make sense for the record now."""
         return [verb for verb in self.verbs if verb.when(record, actor)]
 
@@ -220,7 +220,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         found = next((v for v in self.verbs if v.name == verb), None)
         if record is None or found is None:
             raise Http404
-        if request.method == "GET" and found not in self.available(record, actor_of(request)):
+        if request.method == "GET" and found not in self.verbs_for(record, actor_of(request)):
             raise PermissionDenied  # whoever sends the form of an outdated page learns the reason from the service
         return self._ask(request, found, record)
 

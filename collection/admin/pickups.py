@@ -19,7 +19,7 @@ from accounts.admin.scoped import (
     instant_field,
     text_field,
 )
-from accounts.models import Function, Organization
+from accounts.models import Function, Organization, Role
 from collection.models import (
     PICKUP_MOVES,
     BatteryModel,
@@ -151,6 +151,9 @@ class PickupAdmin(ScopedAdmin):
     date_hierarchy = "convenient_from"
     inlines = (BatteryInline,)
     create = Verb("request", gettext_lazy("Request a pickup"), pickups.request, form=RequestForm)
+    may_create = staticmethod(
+        lambda a: a.user.is_superuser or any(Role(m.role).rank >= Role.OPERATOR.rank for m in a.memberships)
+    )
     verbs = (
         Verb(
             "schedule",
