@@ -140,7 +140,7 @@ _STARTS: dict[Period, Any] = {
 }
 
 
-def rolled_up(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) -> QuerySet[Any, dict[str, Any]]:
+def rolled_up(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) -> QuerySet[Any, Any]:
     """`rows` added up by level, stage, basis and period; in no order yet. `load_of` reads a row of it."""
     key, name = _KEYS[level]
     rated = Q(nameplate_kg__isnull=False)
