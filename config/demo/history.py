@@ -63,7 +63,7 @@ class History:
             if number in (1, 4, 20, 100):
                 take_stock()
             self._visit(number, self.world.start + timedelta(days=day), point, place, size)
-            if number % 14 == 13:
+            if number % 14 == 4:
                 self._from_the_hub(self.world.start + timedelta(days=day + 6))
 
     def give_up(self, point: CollectionPoint, place: str, size: int, at: datetime) -> list[Battery]:
@@ -162,7 +162,7 @@ class History:
         given = self.give_up(point, place, size, world.at(yard, day - timedelta(days=3), 10, number % 60))
         start = world.at(yard, day, 9)
         pickup = self.ask(point, place, given, start)
-        if number % 15 == 14:
+        if number % 15 == 3:
             actor = world.actor_at(yard)
             pickups.cancel(actor=actor, pickup=pickup, reason="asked for twice by mistake (simulated)")
             pickup = self.ask(point, place, given, start)
@@ -170,7 +170,7 @@ class History:
         key = PLANT_OF[place]
         target = world.facilities["hub"] if to_hub else world.facilities[key]
         self.schedule(pickup, place, target, start)
-        if number % 13 == 12:
+        if number % 13 == 1:
             driver = world.actors[COLLECTOR_OF[place[:2]]]
             pickups.fail(actor=driver, pickup=pickup, reason=FAILURES[number % len(FAILURES)])
             start = world.at(yard, day + timedelta(days=1), 13)
