@@ -1,0 +1,142 @@
+"""What is kept with a report, added up in the database, exactly, into the groups that its figures are sums of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from recycling.models import EprReport
+
+#: Decimals of a group and of a figure: micrograms where it is kilograms.
+PLACES = 9
+
+
+class MassGroup(NamedTuple):
+    """Evidence of one kind: how many batteries, how many of them without a mass, and kilograms."""
+
+    fate: str
+    chemistry: str | None
+    family: str
+    method: str
+    decision: str
+    facility: int | None
+    country: str
+    rows: int
+    without_mass: int
+    mass: Decimal
+
+
+class ElementGroup(NamedTuple):
+    """Kilograms of one element in the recycled batteries of one family, and what became of them."""
+
+    family: str
+    element: str
+    rows: int
+    content: Decimal
+    recovered: Decimal
+    pending: Decimal
+    residue: Decimal
+
+    @property
+    def lost(self) -> Decimal:
+        """What is neither recovered nor pending nor in residue; negative where more came out than went in."""
+        return self.content - self.recovered - self.pending - self.residue
+
+
+class PlacedGroup(NamedTuple):
+    """Market placements of one chemistry."""
+
+    chemistry: str | None
+    family: str
+    rows: int
+    without_mass: int
+    units: int
+    mass: Decimal
+
+
+class Site(NamedTuple):
+    """A facility that processed the batteries, or what came out of them."""
+
+    facility: int
+    method: str
+    country: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """All that the figures of one report follow from, added up in the database (five statements)."""
+
+    masses: list[MassGroup]
+    elements: list[ElementGroup]
+    placed: list[PlacedGroup]
+    sites: list[Site]
+    overlapping_placements: int
+    without_content: int
+
+
+_MASSES = f"""
+    SELECT fate, chemistry_id, family, method, decision, facility_id, country,
+        count(*), count(*) - count(mass_kg), round(coalesce(sum(mass_kg), 0), {PLACES})
+    FROM recycling_eprevidence WHERE report_id = %(report)s
+    GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
+"""  # noqa: S608 - composed of constants
+
+#: Batteries of one batch and one composition share all factors, so their energies are added up first.
+_ELEMENTS = f"""
+    WITH charged AS MATERIALIZED (
+        SELECT family, batch_id, composition_id, count(*) AS batteries, sum(content_kwh) AS kwh
+        FROM recycling_eprevidence
+        WHERE report_id = %(report)s AND fate = 'recycled' AND content_kwh IS NOT NULL
+        GROUP BY 1, 2, 3
+    )
+    SELECT c.family, i.element, sum(c.batteries)::bigint,
+        round(sum(c.kwh * i.kg_per_kwh), {PLACES}),
+        round(sum(c.kwh * i.kg_per_kwh * f.recovered), {PLACES}),
+        round(sum(c.kwh * i.kg_per_kwh * f.pending), {PLACES}),
+        round(sum(c.kwh * i.kg_per_kwh * f.residue), {PLACES})
+    FROM charged c
+    JOIN recycling_eprintensity i
+        ON i.report_id = %(report)s AND i.composition_id = c.composition_id AND i.kg_per_kwh > 0
+    JOIN recycling_eprfactor f
+        ON f.report_id = %(report)s AND f.batch_id = c.batch_id AND f.element = i.element
+    GROUP BY 1, 2 ORDER BY 1, 2
+"""  # noqa: S608 - composed of constants
+
+_PLACED = f"""
+    SELECT chemistry_id, family, count(*), count(*) - count(mass_kg), sum(units)::bigint,
+        round(coalesce(sum(mass_kg), 0), {PLACES})
+    FROM recycling_eprplacement WHERE report_id = %(report)s AND is_counted
+    GROUP BY 1, 2 ORDER BY 1, 2
+"""  # noqa: S608 - composed of constants
+
+_SITES = """
+    SELECT facility_id, method, country FROM recycling_eprsite
+    WHERE report_id = %(report)s ORDER BY country, facility_id, method
+"""
+
+_COUNTS = """
+    SELECT
+        (SELECT count(*) FROM recycling_eprplacement WHERE report_id = %(report)s AND NOT is_counted),
+        (SELECT count(*) FROM recycling_eprevidence
+            WHERE report_id = %(report)s AND fate = 'recycled' AND content_kwh IS NULL)
+"""
+
+
+def kept(report: EprReport) -> Kept:
+    """Add up what the report keeps."""
+    with connection.cursor() as cursor:
+
+        def rows[Row: tuple[Any, ...]](sql: str, row: Callable[[Iterable[Any]], Row]) -> list[Row]:
+            cursor.execute(sql, {"report": report.pk})
+            return [row(values) for values in cursor.fetchall()]
+
+        masses = rows(_MASSES, MassGroup._make)
+        elements = rows(_ELEMENTS, ElementGroup._make)
+        placed = rows(_PLACED, PlacedGroup._make)
+        sites = rows(_SITES, Site._make)
+        ((overlapping, without_content),) = rows(_COUNTS, tuple)
+    return Kept(masses, elements, placed, sites, overlapping, without_content)
