@@ -76,19 +76,22 @@ REWEIGHED_LOTS = """
     WHERE (b.mass_kg, b.moisture, b.material_id) IS DISTINCT FROM (e.mass_kg, e.moisture, e.material_id)
 """
 
-REFUSE = """
-    RAISE EXCEPTION 'what a batch that is not open was balanced with does not change'
-        USING ERRCODE = 'check_violation', CONSTRAINT = 'batch_sealed';
-"""
 
+def _unless_sealed(rows: str) -> str:
+    """Refuse if one of the lots in the query `rows` was charged, or made by a batch that is not open.
 
-def _sealed(rows: str) -> str:
-    """Whether one of the lots in the query `rows` was charged, or made by a batch that is not open."""
+    Locks these batches first, so that none of them closes between this look and the end of the change.
+    """
+    made_by = f"SELECT o.batch_id FROM recycling_output o JOIN ({rows}) r ON r.lot_id = o.lot_id"
     return f"""
-        EXISTS (
-            SELECT 1 FROM ({rows}) r JOIN recycling_output o ON o.lot_id = r.lot_id
-            JOIN recycling_batch b ON b.id = o.batch_id WHERE b.status <> 'open'
-        ) OR EXISTS (SELECT 1 FROM ({rows}) r JOIN recycling_charge c ON c.lot_id = r.lot_id)
+        PERFORM 1 FROM recycling_batch WHERE id IN ({made_by}) ORDER BY id FOR NO KEY UPDATE;
+        IF EXISTS (SELECT 1 FROM recycling_batch WHERE id IN ({made_by}) AND status <> 'open')
+            OR EXISTS (SELECT 1 FROM ({rows}) r JOIN recycling_charge c ON c.lot_id = r.lot_id)
+        THEN
+            RAISE EXCEPTION 'what a batch that is not open was balanced with does not change'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'batch_sealed';
+        END IF;
+        RETURN NULL;
     """
 
 
@@ -99,7 +102,7 @@ def _assays_sealed(operation: pgtrigger.Operation, name: str, rows: str) -> pgtr
         when=pgtrigger.After,
         operation=operation,
         referencing=_rows(operation),
-        func=f"IF {_sealed(rows)} THEN {REFUSE} END IF; RETURN NULL;",
+        func=_unless_sealed(rows),
     )
 
 
@@ -141,7 +144,7 @@ class TracedLot(Lot):
                 when=pgtrigger.After,
                 operation=pgtrigger.Update,
                 referencing=pgtrigger.Referencing(old="before", new="entries"),
-                func=f"IF {_sealed(REWEIGHED_LOTS)} THEN {REFUSE} END IF; RETURN NULL;",
+                func=_unless_sealed(REWEIGHED_LOTS),
             ),
             marks_stale(
                 "stale_by_change",

@@ -80,11 +80,13 @@ def close(*, actor: Actor, batch: Batch, closed_at: datetime, explanation: str =
 @transaction.atomic
 def reopen(*, actor: Actor, batch: Batch, reason: str) -> Batch:
     """Open a closed batch again to correct it, as long as all that it made is still in stock. Needs a manager."""
-    batch = lock(batch, to=BatchStatus.OPEN)
     actor.require(operator_of(batch), role=Role.MANAGER)
     require_reason(reason)
     made = Output.objects.filter(batch=batch).exclude(lot__status__in=NOT_THERE).values_list("lot", flat=True)
     lots = custody.lock_lots(made)
+    batch = lock(batch, to=BatchStatus.OPEN)
+    if {lot.pk for lot in lots} != set(made.all()):
+        raise Refused(_("Its outputs were changed in this very moment."), field="outputs", code="changed")
     require_in_stock(lots, field="outputs")
     gone = next((lot for lot in lots if lot.facility_id != batch.line.plant.facility_id), None)
     if gone is not None:
@@ -123,7 +125,11 @@ def lock(batch: Batch, *, to: BatchStatus | None = None) -> Batch:
 
 
 def lock_many(ids: Iterable[int]) -> list[Batch]:
-    """Batches as they are now, locked in the order of their ids."""
+    """Batches as they are now, locked in the order of their ids.
+
+    After batteries and lots, never before them: whoever changes a lot locks it first, and the triggers of
+    `recycling.models.lots` then lock its batches. In any other order two commands would wait for each other.
+    """
     rows = Batch.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=set(ids)).order_by("pk")
     return list(rows.select_related("line__plant__facility__operator"))
 
@@ -145,7 +151,7 @@ def require_open(batch: Batch) -> None:
 
 
 def operator_of(batch: Batch) -> Organization:
-    """Who runs the plant of a batch."""
+    """Who runs the plant of a batch, which never changes."""
     return batch.line.plant.facility.operator
 
 

@@ -46,19 +46,21 @@ def charge(
     newest inspection must say "recycle". A lot must be an intermediate in stock at the plant, made by a batch that is
     closed, so that what it is attributed to no longer changes. The number of statements does not grow with batteries.
     """
-    makers = Output.objects.filter(lot__in=[row.lot for row in lots]).values_list("lot", "batch")
-    made_by = dict(makers)
+    actor.require(operator_of(batch))
+    found_batteries = custody.lock_batteries(batteries)
+    found_lots = custody.lock_lots(row.lot for row in lots)
+    made_by = dict(Output.objects.filter(lot__in=found_lots).values_list("lot", "batch"))
     locked = {row.pk: row for row in lock_many([batch.pk, *made_by.values()])}
     batch = locked[batch.pk]
-    actor.require(operator_of(batch))
     require_open(batch)
     if not batteries and not lots:
         raise Invalid(_("Name batteries or lots to charge."), field="batteries", code="required")
     custody.check_time(charged_at, field="charged_at")
     if charged_at < batch.started_at:
         raise Invalid(_("The batch was started later than this."), field="charged_at", code="out_of_order")
-    _charge_batteries(actor, batch, batteries, charged_at)
-    _charge_lots(actor, batch, lots, charged_at, {lot: locked[made] for lot, made in made_by.items()})
+    _charge_batteries(actor, batch, batteries, found_batteries, charged_at)
+    makers = {lot: locked[made] for lot, made in made_by.items()}
+    _charge_lots(actor, batch, lots, found_lots, charged_at, makers)
     return batch
 
 
@@ -73,9 +75,11 @@ def uncharge(
     lots: Sequence[int] = (),
 ) -> Batch:
     """Take batteries and lots out of an open batch again: they were not charged after all."""
-    batch = lock_open(batch)
     actor.require(operator_of(batch))
     require_reason(reason)
+    found_batteries = custody.lock_batteries(batteries)
+    found_lots = custody.lock_lots(lots)
+    batch = lock_open(batch)
     charges = Charge.objects.filter(batch=batch)
     charged_batteries = dict(charges.filter(battery__in=batteries).values_list("battery", "pk"))
     charged_lots = dict(charges.filter(lot__in=lots).values_list("lot", "pk"))
@@ -86,11 +90,9 @@ def uncharge(
     if not charged_batteries and not charged_lots:
         raise Invalid(_("Name batteries or lots to take out."), field="batteries", code="required")
     back = Place(facility=batch.line.plant.facility)
-    taken_batteries = custody.lock_batteries(charged_batteries)
-    taken_lots = custody.lock_lots(charged_lots)
     charges.filter(pk__in=[*charged_batteries.values(), *charged_lots.values()]).delete()
     custody.move_batteries(
-        taken_batteries,
+        found_batteries,
         actor=actor,
         kind=CustodyKind.UNCHARGED,
         status=BatteryStatus.AT_FACILITY,
@@ -101,7 +103,7 @@ def uncharge(
         time_field="uncharged_at",
     )
     custody.move_lots(
-        taken_lots,
+        found_lots,
         actor=actor,
         kind=CustodyKind.UNCHARGED,
         status=LotStatus.IN_STOCK,
@@ -119,10 +121,12 @@ def reference(batch: Batch) -> str:
     return f"batch {batch.pk}"
 
 
-def _charge_batteries(actor: Actor, batch: Batch, ids: Sequence[int], charged_at: datetime) -> None:
+def _charge_batteries(
+    actor: Actor, batch: Batch, ids: Sequence[int], batteries: Sequence[Battery], charged_at: datetime
+) -> None:
     if not ids:
         return
-    locked = {battery.pk: battery for battery in custody.lock_batteries(ids)}
+    locked = {battery.pk: battery for battery in batteries}
     newest = newest_inspections(ids)
     accepted = set(batch.line.chemistries.values_list("pk", flat=True))
     seen: set[int] = set()
@@ -134,7 +138,6 @@ def _charge_batteries(actor: Actor, batch: Batch, ids: Sequence[int], charged_at
         require_here(locked.get(pk), batch.line.plant, where)
         inspection = newest.get(pk)
         _check_battery(locked[pk], batch.line, accepted, inspection.decision if inspection else None, where)
-    batteries = list(locked.values())
     require_off_shipments(batteries, ids)
     Charge.objects.bulk_create(
         Charge(
@@ -189,11 +192,16 @@ def _check_battery(
 
 
 def _charge_lots(
-    actor: Actor, batch: Batch, rows: Sequence[LotCharge], charged_at: datetime, makers: Mapping[int, Batch]
+    actor: Actor,
+    batch: Batch,
+    rows: Sequence[LotCharge],
+    found: Sequence[Lot],
+    charged_at: datetime,
+    makers: Mapping[int, Batch],
 ) -> None:
     if not rows:
         return
-    locked = {lot.pk: lot for lot in custody.lock_lots(row.lot for row in rows)}
+    locked = {lot.pk: lot for lot in found}
     kinds = dict(Material.objects.filter(pk__in={lot.material_id for lot in locked.values()}).values_list("pk", "kind"))
     facility = batch.line.plant.facility
     going: list[Lot] = []

@@ -86,12 +86,12 @@ def record_output(
 @transaction.atomic
 def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime, reason: str) -> Batch:
     """An output of an open batch, named by the id of its lot, never was: the lot becomes void."""
-    batch = lock_open(batch)
     actor.require(operator_of(batch))
     lots.require_reason(reason)
+    gone = custody.lock_lots([lot])
+    batch = lock_open(batch)
     if not Output.objects.filter(batch=batch, lot=lot).exists():
         raise Invalid(_("This lot did not come out of the batch."), field="lot")
-    gone = custody.lock_lots([lot])
     lots.require_in_stock(gone, field="lot")
     custody.move_lots(
         gone,
