@@ -223,8 +223,10 @@ def test_correcting_a_weighing(world: World) -> None:
         "UPDATE recycling_intake SET tare_value = 0",
         "UPDATE recycling_intakebattery SET received_value = 0",
         "UPDATE recycling_discrepancy SET status = 'settled'",
-        ("INSERT INTO recycling_intakebattery (intake_id, battery_id, unit)"
-        " SELECT intake_id, battery_id, 'kg' FROM recycling_intakebattery"),
+        (
+            "INSERT INTO recycling_intakebattery (intake_id, battery_id, unit)"
+            " SELECT intake_id, battery_id, 'kg' FROM recycling_intakebattery"
+        ),
     ],
 )
 def test_the_database_refuses(world: World, sql: str) -> None:

@@ -120,16 +120,22 @@ def test_outages_stay_apart(world: World) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        ("INSERT INTO recycling_nameplate (line_id, t_per_year, basis, valid, source, confidence)"
-        " SELECT line_id, 1, 'input', '[2025-01-01,2025-02-01)', 'x', 'S' FROM recycling_nameplate"),
+        (
+            "INSERT INTO recycling_nameplate (line_id, t_per_year, basis, valid, source, confidence)"
+            " SELECT line_id, 1, 'input', '[2025-01-01,2025-02-01)', 'x', 'S' FROM recycling_nameplate"
+        ),
         "UPDATE recycling_nameplate SET t_per_year = 0",
         "UPDATE recycling_outage SET share = 0",
-        ("INSERT INTO recycling_outage (line_id, days, share, kind, reason)"
-        " SELECT line_id, days, 1, 'planned', '' FROM recycling_outage"),
+        (
+            "INSERT INTO recycling_outage (line_id, days, share, kind, reason)"
+            " SELECT line_id, days, 1, 'planned', '' FROM recycling_outage"
+        ),
         "UPDATE recycling_processline SET stage = 'magic'",
         "UPDATE recycling_plant SET mass_tolerance = 2",
-        ("INSERT INTO recycling_processline (plant_id, name, stage, forms, is_active)"
-        " SELECT plant_id, name, stage, forms, true FROM recycling_processline"),
+        (
+            "INSERT INTO recycling_processline (plant_id, name, stage, forms, is_active)"
+            " SELECT plant_id, name, stage, forms, true FROM recycling_processline"
+        ),
     ],
 )
 def test_the_database_refuses(world: World, sql: str) -> None:
