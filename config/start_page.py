@@ -146,7 +146,7 @@ def _rate_bar(rate: compliance.Rate) -> Bar | None:
         return None
     text = f"{number_format(rate.value, 1)} %"
     if rate.target is None:
-        text = f"{text} · {_('no target is known')}"
+        text = f"{text} · {_('no target in this period')}"
     else:
         target = _("target %(percent)s %%") % {"percent": number_format(rate.target.normalize(), 0)}
         text = f"{text} · {target} ({LegalStatus(rate.target_status).label})"

@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.models import Membership, Organization, User
 from collection.queries import agenda
 from collection.services import consents, pickups
+from recycling.models import EprScheme
 from recycling.queries import compliance, desk
 from recycling.services import batches, intakes, placements
 from recycling.services.intakes import ReceivedBattery
@@ -171,5 +172,10 @@ def test_a_regulator_sees_who_filed_and_who_did_not(world: World) -> None:
         ("Producer", 120, "submitted"),
     ]
     assert compliance.duties(world.user(world.stranger), year) == []
+    for change in ({"legal_status": "unverified"}, {"legal_status": "binding", "valid": (date(year + 1, 1, 1), None)}):
+        EprScheme.objects.update(**change)
+        only = compliance.duties(world.user(world.regulator), year)
+        assert [duty.producer_name for duty in only] == ["Producer"], "a scheme that does not bind obliges nobody"
+    EprScheme.objects.update(valid=(date(2020, 1, 1), None))
     page = start(world.user(world.regulator))
     assert "none filed" in page and f"Report {report.pk}" in page

@@ -99,7 +99,7 @@ LINES: list[tuple[str, str, Stage, int]] = [
     ("recycler-east", "Shredder", Stage.PREPROCESS, 150),
     ("recycler-ca", "Broyeur", Stage.PREPROCESS, 110),
     ("recycler-ca", "Lixiviation", Stage.HYDRO, 110),
-    ("recycler-ca", "Raffinage", Stage.REFINE, 60),
+    ("recycler-ca", "Raffinage", Stage.REFINE, 130),
     ("recycler-mx", "Trituradora", Stage.PREPROCESS, 38),
 ]  # fmt: skip
 

@@ -23,6 +23,7 @@ from recycling.models import (
     EprReport,
     EprReportLine,
     EprScheme,
+    LegalStatus,
     MarketPlacement,
     Metric,
     ReportStatus,
@@ -36,8 +37,7 @@ RATES = (Metric.RECYCLING_EFFICIENCY, Metric.MATERIAL_RECOVERY)
 class Duty:
     """A producer under a scheme in a year: its newest report, or that there is none.
 
-    `is_missing` says that it placed batteries on the market there and filed nothing. `is_verified` is false for a
-    scheme whose text was not read: then nothing may be concluded from a missing report.
+    `is_missing` says that it placed batteries on the market there, under a scheme that binds, and filed nothing.
     """
 
     producer: int
@@ -109,7 +109,8 @@ class Fate:
 def duties(user: User, year: int) -> list[Duty]:
     """Producers with batteries on the market of the user's jurisdictions in `year`, by scheme, and all that reported.
 
-    Three statements. A reference scheme obliges nobody: it is listed only where something was reported by it.
+    Three statements. Only a scheme that binds and holds at the end of the year obliges anybody; by others, such as a
+    reference or one that is not in force yet, a producer is listed only where it reported.
     """
     first, last = date(year, 1, 1), date(year, 12, 31)
     places = Jurisdiction.objects.all() if user.is_superuser else Jurisdiction.objects.overseen_by(user)
@@ -131,7 +132,8 @@ def duties(user: User, year: int) -> list[Duty]:
     wanted = {key: found[key].producer.name for key in found}
     for producer, name, place, _total in placed:
         for scheme in schemes.values():
-            if scheme.jurisdiction_id == place:
+            obliges = scheme.legal_status == LegalStatus.BINDING and last in scheme.valid
+            if obliges and scheme.jurisdiction_id == place:
                 wanted.setdefault((producer, scheme.pk, place), name)
     rows = [
         _duty(
