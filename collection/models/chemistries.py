@@ -64,7 +64,8 @@ class Chemistry(models.Model):
 
 class Composition(models.Model):
     """What a kilowatt-hour of a chemistry contains, in one version of one source. Never edited: a new version is a
-    new row, so that what was computed from the old one stays computable."""
+    new row, so that what was computed from the old one stays computable.
+    """
 
     chemistry = models.ForeignKey(
         Chemistry, on_delete=models.PROTECT, related_name="compositions", verbose_name=_("chemistry")

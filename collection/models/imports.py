@@ -42,7 +42,8 @@ class ImportRunQuerySet(models.QuerySet["ImportRun"]):
 
 class ImportRun(models.Model):
     """One file being imported: the pending work, its progress, and what came of it. All or nothing, unless asked to
-    skip the rows with errors."""
+    skip the rows with errors.
+    """
 
     class Kind(models.TextChoices):
         COLLECTION_POINTS = "collection_points", _("collection points")

@@ -53,14 +53,22 @@ class Batch(models.Model):
         _("explanation"), blank=True, editable=False, help_text=_("Why it closed outside of its mass balance.")
     )
     explained_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, editable=False,
-        related_name="explained_batches", verbose_name=_("explained by"),
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="explained_batches",
+        verbose_name=_("explained by"),
     )
     reason = models.CharField(
         _("reason"), max_length=500, blank=True, editable=False, help_text=_("Why it was reopened or given up.")
     )
     stale_since = models.DateTimeField(
-        _("factors out of date since"), null=True, blank=True, editable=False,
+        _("factors out of date since"),
+        null=True,
+        blank=True,
+        editable=False,
         help_text=_("Set by the database with each change that moves factors; cleared when they are computed."),
     )
     is_simulated = models.BooleanField(_("simulated"), default=False)
@@ -161,7 +169,11 @@ class Charge(models.Model):
     )
     mass_kg = models.DecimalField(_("mass (kg)"), max_digits=20, decimal_places=11)
     composition = models.ForeignKey(
-        Composition, on_delete=models.PROTECT, null=True, blank=True, related_name="charges",
+        Composition,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="charges",
         verbose_name=_("composition"),
     )
     content_kwh = models.DecimalField(

@@ -89,12 +89,8 @@ class IntakeBattery(models.Model):
     """Declared against received mass of one battery."""
 
     intake = models.ForeignKey(Intake, on_delete=models.CASCADE, related_name="batteries", verbose_name=_("intake"))
-    battery = models.ForeignKey(
-        Battery, on_delete=models.PROTECT, related_name="intakes", verbose_name=_("battery")
-    )
-    declared_kg = models.DecimalField(
-        _("declared mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True
-    )
+    battery = models.ForeignKey(Battery, on_delete=models.PROTECT, related_name="intakes", verbose_name=_("battery"))
+    declared_kg = models.DecimalField(_("declared mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True)
     received_value = entered_field(_("received mass"), null=True, blank=True)
     unit = unit_field()
     received_kg = kg_field("received_value", "unit", _("received mass (kg)"))
@@ -132,11 +128,13 @@ class Discrepancy(models.Model):
         NET_MASS = "net_mass", _("net mass of the load")
         MISSING = "missing", _("declared but not received")
 
-    intake = models.ForeignKey(
-        Intake, on_delete=models.CASCADE, related_name="discrepancies", verbose_name=_("intake")
-    )
+    intake = models.ForeignKey(Intake, on_delete=models.CASCADE, related_name="discrepancies", verbose_name=_("intake"))
     battery = models.ForeignKey(
-        Battery, on_delete=models.PROTECT, null=True, blank=True, related_name="discrepancies",
+        Battery,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="discrepancies",
         verbose_name=_("battery"),
     )
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
@@ -148,8 +146,13 @@ class Discrepancy(models.Model):
     )
     settlement = models.CharField(_("settlement"), max_length=500, blank=True, editable=False)
     settled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, editable=False,
-        related_name="settled_discrepancies", verbose_name=_("settled by"),
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="settled_discrepancies",
+        verbose_name=_("settled by"),
     )
     settled_at = models.DateTimeField(_("settled at"), null=True, editable=False)
 
@@ -198,7 +201,11 @@ class Inspection(models.Model):
     )
     inspected_at = models.DateTimeField(_("inspected at"))
     state_of_health = models.DecimalField(
-        _("state of health"), max_digits=4, decimal_places=3, null=True, blank=True,
+        _("state of health"),
+        max_digits=4,
+        decimal_places=3,
+        null=True,
+        blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
     )
     condition = models.CharField(_("condition"), max_length=9, choices=Condition.choices)

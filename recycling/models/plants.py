@@ -71,12 +71,18 @@ class Plant(models.Model):
     )
     status_as_of = models.CharField(_("status as of"), max_length=10, blank=True)
     mass_tolerance = models.DecimalField(
-        _("weighing tolerance"), max_digits=5, decimal_places=4, default=Decimal("0.02"),
+        _("weighing tolerance"),
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.02"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("Share by which a received mass may differ from the declared one. The plant's own setting."),
     )
     assay_tolerance = models.DecimalField(
-        _("assay tolerance"), max_digits=5, decimal_places=4, default=Decimal("0.05"),
+        _("assay tolerance"),
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.05"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("Share by which outputs of a batch may contain more of an element than its inputs."),
     )
@@ -116,12 +122,18 @@ class ProcessLine(models.Model):
     name = models.CharField(_("name"), max_length=100)
     stage = models.CharField(_("stage"), max_length=10, choices=Stage.choices)
     chemistries = models.ManyToManyField(
-        Chemistry, blank=True, related_name="process_lines", verbose_name=_("accepted chemistries"),
+        Chemistry,
+        blank=True,
+        related_name="process_lines",
+        verbose_name=_("accepted chemistries"),
         help_text=_("Empty: all."),
     )
     forms = ArrayField(
-        models.CharField(max_length=6, choices=BatteryModel.Form.choices), default=list, blank=True,
-        verbose_name=_("accepted forms"), help_text=_("Empty: all."),
+        models.CharField(max_length=6, choices=BatteryModel.Form.choices),
+        default=list,
+        blank=True,
+        verbose_name=_("accepted forms"),
+        help_text=_("Empty: all."),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -192,7 +204,10 @@ class Outage(models.Model):
     )
     days = DateRangeField(_("days"))
     share = models.DecimalField(
-        _("share of the capacity that is out"), max_digits=4, decimal_places=3, default=1,
+        _("share of the capacity that is out"),
+        max_digits=4,
+        decimal_places=3,
+        default=1,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
     )
     kind = models.CharField(_("kind"), max_length=9, choices=Kind.choices)

@@ -57,7 +57,8 @@ class SchemeQuerySet(ReferenceQuerySet["EprScheme"]):
 @pghistory.track()
 class EprScheme(models.Model):
     """A version of an extended-producer-responsibility scheme, as data: where and when it holds, and the shape of its
-    report."""
+    report.
+    """
 
     class Shape(models.TextChoices):
         UNITS = "units", _("units placed on the market (New Jersey)")
@@ -68,8 +69,13 @@ class EprScheme(models.Model):
     version = models.CharField(_("version"), max_length=40)
     name = models.CharField(_("name"), max_length=200)
     jurisdiction = models.ForeignKey(
-        Jurisdiction, on_delete=models.PROTECT, null=True, blank=True, related_name="epr_schemes",
-        verbose_name=_("jurisdiction"), help_text=_("Empty: a reference method that holds nowhere here."),
+        Jurisdiction,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="epr_schemes",
+        verbose_name=_("jurisdiction"),
+        help_text=_("Empty: a reference method that holds nowhere here."),
     )
     shape = models.CharField(_("shape of the report"), max_length=12, choices=Shape.choices)
     valid = DateRangeField(_("valid"))
@@ -103,9 +109,7 @@ class EprTarget(models.Model):
 
     scheme = models.ForeignKey(EprScheme, on_delete=models.CASCADE, related_name="targets", verbose_name=_("scheme"))
     metric = models.CharField(_("metric"), max_length=20, choices=Metric.choices)
-    family = models.CharField(
-        _("chemistry family"), max_length=7, choices=Chemistry.Family.choices, blank=True
-    )
+    family = models.CharField(_("chemistry family"), max_length=7, choices=Chemistry.Family.choices, blank=True)
     element = models.CharField(_("element"), max_length=8, choices=Element.choices, blank=True)
     percent = models.DecimalField(_("target (%)"), max_digits=6, decimal_places=3)
     applies_from = models.DateField(_("applies from"))
@@ -153,11 +157,19 @@ class MarketPlacement(models.Model):
     period_start = models.DateField(_("from"))
     period_end = models.DateField(_("until"), help_text=_("Last day of the period."))
     model = models.ForeignKey(
-        BatteryModel, on_delete=models.PROTECT, null=True, blank=True, related_name="placements",
+        BatteryModel,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="placements",
         verbose_name=_("battery model"),
     )
     chemistry = models.ForeignKey(
-        Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="placements",
+        Chemistry,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="placements",
         verbose_name=_("chemistry"),
     )
     units = models.PositiveIntegerField(_("units"))
@@ -180,9 +192,7 @@ class MarketPlacement(models.Model):
         indexes = (models.Index(fields=["producer", "jurisdiction", "period_start"], name="placement_of_producer"),)
         constraints = (
             models.UniqueConstraint(fields=["producer", "source_key"], name="placement_source_key_once"),
-            models.CheckConstraint(
-                condition=Q(period_end__gte=models.F("period_start")), name="placement_is_a_period"
-            ),
+            models.CheckConstraint(condition=Q(period_end__gte=models.F("period_start")), name="placement_is_a_period"),
             models.CheckConstraint(condition=Q(mass_kg__gte=0), name="placement_mass_not_negative"),
         )
 

@@ -33,7 +33,10 @@ class UtilizationSnapshot(models.Model):
     basis = models.CharField(_("basis"), max_length=6, choices=Basis.choices, default=Basis.INPUT)
     processed_kg = models.DecimalField(_("processed (kg)"), max_digits=20, decimal_places=11)
     nameplate_kg = models.DecimalField(
-        _("nameplate (kg)"), max_digits=20, decimal_places=6, null=True,
+        _("nameplate (kg)"),
+        max_digits=20,
+        decimal_places=6,
+        null=True,
         help_text=_("Nameplate capacity of the day. Empty: none is known."),
     )
     available_kg = models.DecimalField(
@@ -107,14 +110,17 @@ class UtilizationRun(models.Model):
 
     from_day = models.DateField(_("from day"))
     to_day = models.DateField(_("to day"))
-    status = models.CharField(
-        _("status"), max_length=7, choices=Status.choices, default=Status.QUEUED, editable=False
-    )
+    status = models.CharField(_("status"), max_length=7, choices=Status.choices, default=Status.QUEUED, editable=False)
     progress = models.PositiveSmallIntegerField(_("progress (%)"), default=0, editable=False)
     message = models.TextField(_("message"), blank=True, editable=False)
     requested_by = models.ForeignKey(
-        "accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+",
-        verbose_name=_("requested by"), help_text=_("Empty: by the daily schedule."),
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("requested by"),
+        help_text=_("Empty: by the daily schedule."),
     )
     requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, editable=False)
