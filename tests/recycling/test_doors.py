@@ -232,10 +232,10 @@ BODIES: dict[str, tuple[str, dict[str, Any], dict[str, list[Any]]]] = {
 @pytest.mark.parametrize(
     ("name", "field", "value"),
     [
-        (name, field, value)
+        pytest.param(name, field, value, id=f"{name}-{field}-{number}")  # an instant in an id differs by process
         for name, (_at, _body, bad) in BODIES.items()
         for field, values in bad.items()
-        for value in values
+        for number, value in enumerate(values)
     ],
 )
 def test_bad_input_is_answered_with_the_field(world: World, name: str, field: str, value: Any) -> None:
