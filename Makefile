@@ -22,7 +22,7 @@ serve: install ## serve what is in the database on PORT (8000); FRESH=1 starts c
 	@$(RUN) -m config.supervisor --port $(PORT) $(FRESH_FLAG)
 
 test: install ## run the tests; ARGS go to pytest
-	@$(RUN) -m pytest -n 2 $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: install ## check style, layers, types, migrations and the production settings
 	@$(RUN) -m ruff check

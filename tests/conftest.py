@@ -49,3 +49,12 @@ def worker_log(process_environment: dict[str, str], tmp_path: Path) -> Iterator[
 def world(db: None) -> World:
     """The test world of `tests.world`."""
     return build()
+
+
+#: Files whose single tests take longest. Begun last, one of them would keep one core busy while the other waits.
+LONGEST = ("test_demo.py", "test_browser.py", "test_ground.py", "test_worker.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
