@@ -103,27 +103,30 @@ def ago(**delta: float) -> datetime:
 
 def build() -> World:
     """Make the whole world; about 100 rows."""
-    places = {
-        code: Jurisdiction.objects.get_or_create(
-            code=code, defaults={"name": name, "kind": kind, "parent_id": parent, "time_zone": zone}
-        )[0]
-        for code, name, kind, parent, zone in [
-            ("US", "United States", "country", None, "America/New_York"),
-            ("CA", "Canada", "country", None, "America/Toronto"),
-            ("MX", "Mexico", "country", None, "America/Mexico_City"),
-            ("US-NV", "Nevada", "state", "US", "America/Los_Angeles"),
-            ("US-NJ", "New Jersey", "state", "US", "America/New_York"),
-            ("CA-ON", "Ontario", "province", "CA", "America/Toronto"),
-        ]
-    }
+    Jurisdiction.objects.bulk_create(
+        [
+            Jurisdiction(code=code, name=name, kind=kind, parent_id=parent, time_zone=zone)
+            for code, name, kind, parent, zone in [
+                ("US", "United States", "country", None, "America/New_York"),
+                ("CA", "Canada", "country", None, "America/Toronto"),
+                ("MX", "Mexico", "country", None, "America/Mexico_City"),
+                ("US-NV", "Nevada", "state", "US", "America/Los_Angeles"),
+                ("US-NJ", "New Jersey", "state", "US", "America/New_York"),
+                ("CA-ON", "Ontario", "province", "CA", "America/Toronto"),
+            ]
+        ],
+        ignore_conflicts=True,
+    )
+    places = Jurisdiction.objects.in_bulk()
     users: dict[str, User] = {}
+    memberships: list[Membership] = []
 
     def organization(name: str, *functions: str) -> Organization:
         made = Organization.objects.create(name=name, functions=list(functions))
         for role in Role:
-            user = User.objects.create(email=f"{role}@{name.lower().replace(' ', '-')}.example", name=f"{name} {role}")
-            Membership.objects.create(user=user, organization=made, role=role)
-            users[f"{made.pk}/{role}"] = user
+            email = f"{role}@{name.lower().replace(' ', '-')}.example"
+            users[f"{made.pk}/{role}"] = User(email=email, name=f"{name} {role}")
+            memberships.append(Membership(user=users[f"{made.pk}/{role}"], organization=made, role=role))
         return made
 
     yard_owner = organization("Yard Owner", Function.COLLECTOR)
@@ -136,6 +139,8 @@ def build() -> World:
     regulator = organization("Nevada Regulator", Function.REGULATOR)
     federal = organization("Federal Regulator", Function.REGULATOR)
     stranger = organization("Stranger", *[f for f in Function if f != Function.REGULATOR])
+    User.objects.bulk_create(users.values())
+    Membership.objects.bulk_create(memberships)
     Mandate.objects.create(organization=regulator, jurisdiction=places["US-NV"])
     Mandate.objects.create(organization=federal, jurisdiction=places["US"])
 
@@ -165,8 +170,10 @@ def build() -> World:
             chemistry_id=code, version="test", pack_kg_per_kwh=Decimal("5.0" if code == "NMC622" else "6.5"),
             is_default=True, source="test world", confidence="S",
         )  # fmt: skip
-        for element, kg in INTENSITIES[code].items():
-            CompositionElement.objects.create(composition=composition, element=element, kg_per_kwh=Decimal(kg))
+        CompositionElement.objects.bulk_create(
+            CompositionElement(composition=composition, element=element, kg_per_kwh=Decimal(kg))
+            for element, kg in INTENSITIES[code].items()
+        )
     nmc_pack = BatteryModel.objects.create(
         code="nmc-60", name="NMC 60", producer=producer, chemistry=chemistries["NMC622"], rated_kwh=Decimal(60), mass_kg=Decimal(400),
         confidence="S",
@@ -175,21 +182,31 @@ def build() -> World:
         code="lfp-50", name="LFP 50", producer=other_producer, chemistry=chemistries["LFP"], rated_kwh=Decimal(50), mass_kg=Decimal(360),
         confidence="S",
     )  # fmt: skip
-    for code, name, kind in (
-        ("black_mass", "Black mass", "intermediate"),
-        ("li2co3", "Lithium carbonate", "product"),
-        ("niso4_6h2o", "Nickel sulfate hexahydrate", "product"),
-        ("copper", "Copper", "product"),
-        ("slag", "Slag", "residue"),
-        ("offgas", "Energy from off-gas", "energy"),
-    ):
-        Material.objects.get_or_create(code=code, defaults={"name": name, "kind": kind})
-    for code, element, fraction in (
-        ("li2co3", "Li", "0.18787000"), ("niso4_6h2o", "Ni", "0.22329000"), ("copper", "Cu", "1"),
-    ):  # fmt: skip
-        MaterialElement.objects.get_or_create(
-            material_id=code, element=element, defaults={"fraction": Decimal(fraction)}
-        )
+    Material.objects.bulk_create(
+        [
+            Material(code=code, name=name, kind=kind)
+            for code, name, kind in (
+                ("black_mass", "Black mass", "intermediate"),
+                ("li2co3", "Lithium carbonate", "product"),
+                ("niso4_6h2o", "Nickel sulfate hexahydrate", "product"),
+                ("copper", "Copper", "product"),
+                ("slag", "Slag", "residue"),
+                ("offgas", "Energy from off-gas", "energy"),
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    MaterialElement.objects.bulk_create(
+        [
+            MaterialElement(material_id=code, element=element, fraction=Decimal(fraction))
+            for code, element, fraction in (
+                ("li2co3", "Li", "0.18787000"),
+                ("niso4_6h2o", "Ni", "0.22329000"),
+                ("copper", "Cu", "1"),
+            )
+        ],
+        ignore_conflicts=True,
+    )
 
     return World(
         us=places["US"], nv=places["US-NV"], nj=places["US-NJ"], ca=places["CA"], on=places["CA-ON"], mx=places["MX"],
