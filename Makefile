@@ -1,7 +1,7 @@
 # Everything here works on a clean clone with git, make and a Python 3: `install` brings the rest into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test lint bench shell migrations servers clean
+.PHONY: help install demo serve test mutants lint bench shell migrations servers clean
 
 PORT ?= 8000
 ARGS ?=
@@ -23,6 +23,9 @@ serve: install ## serve what is in the database on PORT (8000); FRESH=1 starts c
 
 test: install ## run the tests; ARGS go to pytest
 	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+
+mutants: install ## take rules away one by one and see that the tests notice; ARGS: areas, --jobs, --whole
+	@$(RUN) -m tests.mutants $(ARGS)
 
 lint: install ## check style, layers, types, migrations and the production settings
 	@$(RUN) -m ruff check
