@@ -13,13 +13,13 @@ help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: ## make .venv as uv.lock has it (the others do it by themselves)
-	@$(PYTHON3) config/bootstrap.py
+	@$(PYTHON3) development/bootstrap.py
 
 demo: install ## load the example world and serve it on PORT (8000); FRESH=1 starts clean
-	@$(RUN) -m config.supervisor --port $(PORT) $(FRESH_FLAG) --demo
+	@$(RUN) -m development.supervisor --port $(PORT) $(FRESH_FLAG) --demo
 
 serve: install ## serve what is in the database on PORT (8000); FRESH=1 starts clean
-	@$(RUN) -m config.supervisor --port $(PORT) $(FRESH_FLAG)
+	@$(RUN) -m development.supervisor --port $(PORT) $(FRESH_FLAG)
 
 test: install ## run the tests; ARGS go to pytest
 	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
@@ -35,10 +35,10 @@ lint: install ## check style, layers, types, migrations and the production setti
 	@$(RUN) manage.py makemigrations --check --dry-run
 	@SECRET_KEY=`$(RUN) -c 'import secrets; print(secrets.token_urlsafe(64))'` ALLOWED_HOSTS=relode.example \
 	  DJANGO_SETTINGS_MODULE=config.settings.production \
-	  $(RUN) -m config.servers run $(RUN) manage.py check --deploy --fail-level WARNING
+	  $(RUN) -m development.servers run $(RUN) manage.py check --deploy --fail-level WARNING
 
 bench: install ## measure (see benchmarks/); ARGS go to the benchmarks
-	@$(RUN) -m config.servers run $(RUN) -m benchmarks $(ARGS)
+	@$(RUN) -m development.servers run $(RUN) -m benchmarks $(ARGS)
 
 shell: install ## a Python shell with the models at hand
 	@$(RUN) manage.py shell
@@ -47,9 +47,9 @@ migrations: install ## write the migrations that changed models need
 	@$(RUN) manage.py makemigrations
 
 servers: install ## a shell with DATABASE_URL and REDIS_URL set, and servers that run as long as it
-	@$(RUN) -m config.servers run $${SHELL:-sh}
+	@$(RUN) -m development.servers run $${SHELL:-sh}
 
 clean: ## delete all that was made here, the development data too
-	@test ! -x $(RUN) || $(RUN) -m config.servers erase
+	@test ! -x $(RUN) || $(RUN) -m development.servers erase
 	@rm -rf .local .uv .venv .*_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

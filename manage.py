@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's commands for Relode. In development they bring their own PostgreSQL and Valkey (see `config.servers`)."""
+"""Django's commands for Relode. In development they bring their own PostgreSQL and Valkey (see `development.servers`)."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command given on the command line."""
     if os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development") == "config.settings.development":
-        from config import embedded, servers
+        from development import embedded, servers
 
         try:
             servers.ensure()

@@ -103,7 +103,7 @@ STEPS: list[tuple[str, str]] = [
             CASE WHEN i %% 50 = 0 THEN 'damaged' ELSE 'intact' END,
             CASE WHEN i %% 10 = 0 THEN 'at_facility' ELSE 'consumed' END,
             CASE WHEN i %% 10 = 0 THEN s.facility_id END, y.id, now(), true
-        FROM generate_series(1, %(packs)s) i
+        FROM generate_series(1, %(packs)s::bigint) i
         JOIN (SELECT id, chemistry_id, rated_kwh, row_number() OVER (ORDER BY id) - 1 AS n
               FROM collection_batterymodel WHERE {models}) m ON m.n = i * 31 %% %(models)s
         JOIN collection_composition c ON c.chemistry_id = m.chemistry_id AND c.is_default

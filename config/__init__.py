@@ -1,1 +1,1 @@
-"""How Relode is put together and run: settings, URLs, Celery, and the servers used in development."""
+"""How Relode is put together and run: settings, URLs, Celery and health."""

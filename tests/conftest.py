@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
-from config import servers, supervisor
+from development import servers, supervisor
 from tests import migrated
 from tests.world import World, build
 

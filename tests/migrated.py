@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psycopg
 
-from config.embedded import package
-from config.servers import PROJECT
+from development.embedded import package
+from development.servers import PROJECT
 
 NAME = "migrated"
 KEPT_SECONDS = 3 * 24 * 3600

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.servers import PROJECT
+from development.servers import PROJECT
 
 _FOLDER = Path(os.environ.get("RELODE_SHARED") or PROJECT.parent / "shared") / "data"
 

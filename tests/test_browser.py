@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Role, User
 from collection.models import Battery, Pickup, PickupStatus, ShipmentStatus
 from collection.services import shipments
-from config.servers import PROJECT
+from development.servers import PROJECT
 from recycling.models import Batch, BatchStatus, Discrepancy, EprReport, Inspection, Intake, ReportStatus
 from tests.filings import submitted_report
 from tests.world import World, ago, batteries_at, collected_pickup, requested_pickup

@@ -17,8 +17,8 @@ from django.core.management import CommandError, call_command
 from accounts.models import Organization
 from collection.models import Battery, Facility, Lot, Pickup, PickupStatus, Shipment, ShipmentStatus
 from collection.queries import reconcile as custody
-from config.demo import cleanup, world
-from config.servers import PROJECT
+from demo import cleanup, world
+from development.servers import PROJECT
 from recycling.models import Batch, Discrepancy, EprReport, ReportStatus
 from recycling.queries import reconcile as trace
 

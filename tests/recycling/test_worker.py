@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from config import supervisor
+from development import supervisor
 from recycling.models import EprReport, EprReportProgress, Factor, ReportStatus
 from recycling.services import report_figures, reports
 from recycling.tasks.reports import compute_report, sweep

@@ -12,7 +12,7 @@ from random import Random
 from accounts.models import Organization
 from collection.models import BatteryModel, Composition, Condition, Jurisdiction
 from collection.services.batteries import NewBattery, NewIdentifier
-from config.demo.world import PRODUCERS, World
+from demo.world import PRODUCERS, World
 
 #: Which models of the reference list a fictional producer sells. The models are real; that it is theirs is not.
 MODELS = {

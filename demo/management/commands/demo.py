@@ -13,12 +13,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
-from config import supervisor
-from config.demo import cleanup, figures, filings, world
-from config.demo.history import History
-from config.demo.packs import Shelf
-from config.demo.recycling import Works
-from config.demo.today import Today
+from demo import cleanup, figures, filings, world
+from demo.history import History
+from demo.packs import Shelf
+from demo.recycling import Works
+from demo.today import Today
+from development import supervisor
 from recycling.services import factors
 
 #: Where anybody could log in with a password that is printed here, the example has no place.

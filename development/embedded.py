@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from config.processes import NOBODY, Identity, spawn, stop
+from development.processes import NOBODY, Identity, spawn, stop
 
 ATTEMPTS = 5
 START_SECONDS = 180

@@ -14,8 +14,8 @@ from itertools import count
 from collection.models import Lot, LotStatus, Material, MaterialElement, Shipment
 from collection.services import lots, shipments
 from collection.services.shipments import NewLine
-from config.demo.history import TARE_KG, History
-from config.demo.world import World, take_stock
+from demo.history import TARE_KG, History
+from demo.world import World, take_stock
 from recycling.models import Batch
 from recycling.queries.contents import inputs
 from recycling.services import batches, charges, intakes, outputs

@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from config import embedded
-from config.processes import stop
+from development import embedded
+from development.processes import stop
 
 PROJECT = Path(__file__).resolve().parent.parent
 HOME = PROJECT / ".local" / "servers"
@@ -91,7 +91,7 @@ def _start_keeper(home: Path, *, throwaway: bool) -> None:
     (home / "servers.json").unlink(missing_ok=True)
     with (home / "keeper.log").open("w+b") as log:
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "config.servers", "keep", str(home), *(["--throwaway"] if throwaway else [])],
+            [sys.executable, "-m", "development.servers", "keep", str(home), *(["--throwaway"] if throwaway else [])],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -153,7 +153,7 @@ def _locked(file: Path, operation: int) -> Iterator[bool]:
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m config.servers", description="The development servers.")
+    parser = argparse.ArgumentParser(prog="python -m development.servers", description="The development servers.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run a command with DATABASE_URL and REDIS_URL set")
     run.add_argument("argv", nargs=argparse.REMAINDER)
@@ -172,7 +172,7 @@ def _main() -> None:
         sys.exit(subprocess.run(options.argv, check=False).returncode)
     else:
         if not (HOME / "servers.json").exists():
-            sys.exit("The servers do not run: start `make serve`, or use `python -m config.servers run COMMAND`.")
+            sys.exit("The servers do not run: start `make serve`, or use `python -m development.servers run COMMAND`.")
         for name, url in json.loads((HOME / "servers.json").read_text()).items():
             print(f"export {name}='{url}'")
 

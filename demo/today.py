@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from collection.models import Battery, CollectionPoint
 from collection.services import pickups, shipments
-from config.demo.history import History
-from config.demo.recycling import Works
-from config.demo.world import PLANT_OF, World
+from demo.history import History
+from demo.recycling import Works
+from demo.world import PLANT_OF, World
 from recycling.services import charges
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Count, F, Sum
 
 from collection.models import Battery, Lot, LotStatus, Material
-from config.demo.world import World
+from demo.world import World
 from recycling.models import Batch, EprReport, EprReportLine, Intake, ReportStatus, UtilizationSnapshot
 from recycling.queries import epr
 from recycling.queries.utilization import Level, Period, loads

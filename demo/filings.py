@@ -10,8 +10,8 @@ from time import monotonic, sleep
 
 from accounts.actors import Actor
 from collection.models import Jurisdiction
-from config.demo.packs import Shelf
-from config.demo.world import PRODUCERS, SOURCE, World
+from demo.packs import Shelf
+from demo.world import PRODUCERS, SOURCE, World
 from recycling.models import EprReport, EprScheme, ReportStatus, UtilizationRun
 from recycling.services import placements, reports
 from recycling.tasks import reports as report_tasks
