@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization
@@ -194,7 +195,7 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
     place = custody.Place(facility=battery.facility, shipment=battery.shipment)
     actor.require(place.holder or battery.registered_by)
     _require_status(battery, BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT)
-    reason = _checked_reason(reason)
+    reason = rules.reason(reason)
     if battery.shipment_id is not None:
         ShipmentLine.objects.filter(
             battery=battery, shipment=battery.shipment_id, outcome=ShipmentLine.Outcome.OPEN
@@ -253,7 +254,7 @@ def correct(
     (battery,) = custody.lock_batteries([battery.pk])
     place = custody.Place(facility=battery.facility, shipment=battery.shipment)
     actor.require(battery.registered_by, place.holder)
-    reason = _checked_reason(reason)
+    reason = rules.reason(reason)
     if battery.status == BatteryStatus.CONSUMED:
         raise Refused(_("The battery was charged into a batch; take it out to correct it."), code="wrong_status")
     before = {name: getattr(battery, name) for name in Corrections.__annotations__}
@@ -298,15 +299,6 @@ def _require_status(battery: Battery, *statuses: BatteryStatus) -> None:
             field="battery",
             code="wrong_status",
         )
-
-
-def _checked_reason(reason: str) -> str:
-    reason = reason.strip()
-    if not reason:
-        raise Invalid(_("Give a reason."), field="reason", code="required")
-    if len(reason) > 500:
-        raise Invalid(_("Give at most %(longest)s characters.") % {"longest": 500}, field="reason")
-    return reason
 
 
 def register_scanned(

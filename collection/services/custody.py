@@ -13,6 +13,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization
@@ -87,7 +88,8 @@ def move_batteries(
     `masses` are kilograms by battery id. Raises `Refused` where a battery's status does not allow it, and where the
     ledger already has a later entry.
     """
-    _check_moves(batteries, status, BATTERY_MOVES)
+    for battery in batteries:
+        rules.check_move(battery, status, BATTERY_MOVES)
     events = _append(
         batteries,
         "battery",
@@ -121,7 +123,8 @@ def move_lots(
     time_field: str = "occurred_at",
 ) -> list[CustodyEvent]:
     """As `move_batteries`, for lots; without `masses` the ledger notes the lots' own."""
-    _check_moves(lots, status, LOT_MOVES)
+    for lot in lots:
+        rules.check_move(lot, status, LOT_MOVES)
     events = _append(
         lots,
         "lot",
@@ -226,20 +229,6 @@ def note_lots(
         corrects=corrects,
         time_field=time_field,
     )
-
-
-def _check_moves(things: Sequence[Battery] | Sequence[Lot], status: str, moves: Sequence[tuple[str, str]]) -> None:
-    for thing in things:
-        if (thing.status, status) not in moves:
-            raise Refused(
-                _("%(thing)s is %(status)s, so it cannot become %(wanted)s.")
-                % {
-                    "thing": thing,
-                    "status": thing.get_status_display(),
-                    "wanted": type(thing)(status=status).get_status_display(),
-                },
-                code="wrong_status",
-            )
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.constraints import violated_constraint
 from accounts.errors import Invalid, Refused
@@ -40,6 +41,9 @@ type Fractions = Mapping[str, Decimal]
 
 #: Fractions are kept to a hundred-millionth.
 FRACTION_PLACES = 8
+
+#: The longest number of a lot, in characters.
+LONGEST_NUMBER = 60
 
 
 @dataclass(frozen=True)
@@ -254,7 +258,7 @@ def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -
     last = CustodyEvent.objects.filter(lot=lot).order_by("-sequence").select_related("from_facility__operator").first()
     place = last.from_facility if last is not None else None
     actor.require(place.operator if place is not None else lot.owner, role=Role.MANAGER)
-    require_reason(reason)
+    reason = rules.reason(reason)
     if lot.status not in DISPOSITIONS or place is None or last is None:
         raise Refused(
             _("The lot is %(status)s: there is no disposition to take back.") % {"status": lot.get_status_display()},
@@ -267,7 +271,7 @@ def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -
         status=LotStatus.IN_STOCK,
         to=Place(facility=place),
         occurred_at=reinstated_at,
-        note=reason.strip(),
+        note=reason,
         time_field="reinstated_at",
     )
     return lot
@@ -293,7 +297,7 @@ def correct(
     """
     (lot,) = custody.lock_lots([lot.pk])
     actor.require(_holder(lot), role=Role.MANAGER)
-    require_reason(reason)
+    reason = rules.reason(reason)
     require_in_stock([lot], field="lot")
     if mass_value is None and moisture is None and assays is None:
         raise Invalid(_("Give a mass, a moisture or an assay to correct."), field="mass_value", code="required")
@@ -309,7 +313,7 @@ def correct(
         kind=CustodyKind.CORRECTED,
         occurred_at=corrected_at,
         masses={lot.pk: lot.mass_kg},
-        note=reason.strip(),
+        note=reason,
         corrects=lot.events.filter(mass_kg__isnull=False).order_by("-sequence").first(),
         time_field="corrected_at",
     )
@@ -364,12 +368,6 @@ def require_in_stock(lots: Iterable[Lot], *, field: str) -> None:
         )
 
 
-def require_reason(reason: str) -> None:
-    """Refuse an empty reason."""
-    if not reason.strip():
-        raise Invalid(_("Give a reason."), field="reason", code="required")
-
-
 def stoichiometry(material: Material) -> Fractions:
     """Mass fractions of the elements in a pure material; empty for one that needs an assay."""
     return dict(MaterialElement.objects.filter(material=material).values_list("element", "fraction"))
@@ -400,9 +398,7 @@ def check_fractions(fractions: Fractions) -> Fractions:
 
 def check_number(number: str, owner: Organization) -> str:
     """A lot number that `owner` has not given yet, without blanks at its ends."""
-    number = number.strip()
-    if not number or len(number) > 60:
-        raise Invalid(_("A lot number has 1 to 60 characters."), field="number")
+    number = rules.text(number, field="number", longest=LONGEST_NUMBER)
     if Lot.objects.filter(owner=owner, number=number).exists():
         raise _number_taken(number)
     return number
@@ -465,7 +461,5 @@ def _numbers_of_parts(lot: Lot, parts: Sequence[Part], count: int, field: str) -
         while not number:
             candidate, following = f"{lot.number}-{following}", following + 1
             number = "" if candidate in taken or candidate in given else candidate
-        if len(number) > 60:
-            raise Invalid(_("A lot number has 1 to 60 characters."), field=f"{field}.{index}.number")
-        numbers.append(number)
+        numbers.append(rules.text(number, field=f"{field}.{index}.number", longest=LONGEST_NUMBER))
     return numbers

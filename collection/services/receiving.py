@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from collection.models import (
@@ -95,7 +96,7 @@ def take_in(
     if refusals:
         turned = [line for line in lines if line.pk in refusals]
         for line in turned:
-            line.outcome, line.reason = ShipmentLine.Outcome.REJECTED, refusals[line.pk].strip()[:500]
+            line.outcome, line.reason = ShipmentLine.Outcome.REJECTED, refusals[line.pk].strip()
         # First the old lines are settled: nothing may stand on two open lines, not for a moment.
         ShipmentLine.objects.bulk_update(turned, ["outcome", "reason"])
         _turn_back(actor, shipment, turned, batteries, lots, received_at)
@@ -117,6 +118,7 @@ def _match(
             raise Invalid(_("The shipment has no open line %(line)s.") % {"line": line_id}, field="rejected")
         if not reason.strip():
             raise Invalid(_("Give a reason for line %(line)s.") % {"line": line_id}, field="rejected", code="required")
+        rules.reason(reason, field="rejected")
     if accepted is None:
         return [(line, ReceivedLine(line.pk)) for line in lines if line.pk not in refusals]
     taken, seen = [], set(refusals)

@@ -10,12 +10,13 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from collection.models import Battery, BatteryStatus, CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
 from collection.services.custody import Place
-from collection.services.lots import Part, require_reason
+from collection.services.lots import Part
 from collection.units import Unit, check_mass
 from recycling.models import Batch, BatchStatus, Charge, Decision, Output, ProcessLine
 from recycling.services.batches import lock_many, lock_open, operator_of, require_open
@@ -76,7 +77,7 @@ def uncharge(
 ) -> Batch:
     """Take batteries and lots out of an open batch again: they were not charged after all."""
     actor.require(operator_of(batch))
-    require_reason(reason)
+    reason = rules.reason(reason)
     found_batteries = custody.lock_batteries(batteries)
     found_lots = custody.lock_lots(lots)
     batch = lock_open(batch)
@@ -99,7 +100,7 @@ def uncharge(
         to=back,
         occurred_at=uncharged_at,
         reference=reference(batch),
-        note=reason.strip(),
+        note=reason,
         time_field="uncharged_at",
     )
     custody.move_lots(
@@ -110,7 +111,7 @@ def uncharge(
         to=back,
         occurred_at=uncharged_at,
         reference=reference(batch),
-        note=reason.strip(),
+        note=reason,
         time_field="uncharged_at",
     )
     return batch
