@@ -31,6 +31,7 @@ from collection.models import (
 )
 from collection.services import custody
 from collection.services.contents import Intensities, settle_content
+from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.identifiers import NewIdentifier, check_identifiers, find, find_to_collect
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass
@@ -125,15 +126,9 @@ def register_many(
     if facility is not None and occurred_at is not None:
         given_up = custody.lock_batteries(battery.pk for battery in made)
         check_storage(facility, given_up, [], {}, field="facility")
-        custody.move_batteries(
-            given_up,
-            actor=actor,
-            kind=CustodyKind.RECEIVED_FROM_USE,
-            status=BatteryStatus.AT_FACILITY,
-            to=custody.Place(facility=facility),
-            occurred_at=occurred_at,
-            masses={battery.pk: battery.mass_kg for battery in given_up},
-        )
+        masses = {battery.pk: battery.mass_kg for battery in given_up}
+        entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses=masses)
+        custody.move(given_up, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
         by_id = {battery.pk: battery for battery in given_up}
         made = [by_id[battery.pk] for battery in made]
     return made
@@ -158,15 +153,8 @@ def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: 
     (battery,) = custody.lock_batteries([battery.pk])
     _require_status(battery, BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)
     check_storage(facility, [battery], [], {}, field="facility")
-    custody.move_batteries(
-        [battery],
-        actor=actor,
-        kind=CustodyKind.RECEIVED_FROM_USE,
-        status=BatteryStatus.AT_FACILITY,
-        to=custody.Place(facility=facility),
-        occurred_at=occurred_at,
-        masses={battery.pk: battery.mass_kg},
-    )
+    entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses={battery.pk: battery.mass_kg})
+    custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
     return battery
 
 
@@ -192,7 +180,7 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
     on_the_road = Battery.objects.filter(pk=battery.pk).values("shipment")
     list(Shipment.objects.select_for_update(of=("self",)).filter(pk__in=on_the_road))  # before the battery, as ever
     (battery,) = custody.lock_batteries([battery.pk])
-    place = custody.Place(facility=battery.facility, shipment=battery.shipment)
+    place = Place(facility=battery.facility, shipment=battery.shipment)
     actor.require(place.holder or battery.registered_by)
     _require_status(battery, BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT)
     reason = rules.reason(reason)
@@ -200,15 +188,8 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
         ShipmentLine.objects.filter(
             battery=battery, shipment=battery.shipment_id, outcome=ShipmentLine.Outcome.OPEN
         ).update(outcome=ShipmentLine.Outcome.REMOVED, reason=reason)
-    custody.move_batteries(
-        [battery],
-        actor=actor,
-        kind=CustodyKind.LOST,
-        status=BatteryStatus.LOST,
-        to=custody.NOWHERE,
-        occurred_at=occurred_at,
-        note=reason,
-    )
+    entry = Entry(actor, CustodyKind.LOST, occurred_at, note=reason)
+    custody.move([battery], entry, status=BatteryStatus.LOST, to=NOWHERE)
     return battery
 
 
@@ -218,14 +199,8 @@ def report_found(*, actor: Actor, battery: Battery, facility: Facility, occurred
     actor.require(facility.operator)
     (battery,) = custody.lock_batteries([battery.pk])
     _require_status(battery, BatteryStatus.LOST)
-    custody.move_batteries(
-        [battery],
-        actor=actor,
-        kind=CustodyKind.FOUND,
-        status=BatteryStatus.AT_FACILITY,
-        to=custody.Place(facility=facility),
-        occurred_at=occurred_at,
-    )
+    entry = Entry(actor, CustodyKind.FOUND, occurred_at)
+    custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
     return battery
 
 
@@ -252,7 +227,7 @@ def correct(
     follows a corrected model. Refused once it is charged into a batch: figures rest on what it was charged as.
     """
     (battery,) = custody.lock_batteries([battery.pk])
-    place = custody.Place(facility=battery.facility, shipment=battery.shipment)
+    place = Place(facility=battery.facility, shipment=battery.shipment)
     actor.require(battery.registered_by, place.holder)
     reason = rules.reason(reason)
     if battery.status == BatteryStatus.CONSUMED:
@@ -269,16 +244,16 @@ def correct(
     settle_content(battery, Intensities())
     battery.save(update_fields=[*before, "form", "composition", "content_kwh"])
     battery.refresh_from_db(fields=["mass_kg"])
-    custody.note_batteries(
-        [battery],
-        actor=actor,
-        kind=CustodyKind.CORRECTED,
-        occurred_at=corrected_at or timezone.now(),
+    entry = Entry(
+        actor,
+        CustodyKind.CORRECTED,
+        corrected_at or timezone.now(),
         note=reason,
         masses={battery.pk: battery.mass_kg} if "mass_value" in changes or "mass_unit" in changes else None,
         corrects=battery.events.exclude(kind=CustodyKind.CORRECTED).order_by("-sequence").first(),
         time_field="corrected_at",
     )
+    custody.note([battery], entry)
     return battery
 
 

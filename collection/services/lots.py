@@ -32,7 +32,7 @@ from collection.models import (
     ShipmentLine,
 )
 from collection.services import custody
-from collection.services.custody import NOWHERE, Place
+from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass, entered_as
 
@@ -140,16 +140,8 @@ def create(
     except IntegrityError as error:
         raise _number_taken(number) from error
     Assay.objects.bulk_create(Assay(lot=lot, element=e, fraction=f) for e, f in sorted(fractions.items()))
-    custody.enter_lots(
-        [lot],
-        actor=actor,
-        kind=kind,
-        facility=facility,
-        occurred_at=made_at,
-        reference=reference,
-        note=note,
-        time_field=time_field,
-    )
+    entry = Entry(actor, kind, made_at, reference=reference, note=note, time_field=time_field)
+    custody.enter([lot], entry, facility=facility)
     return lot
 
 
@@ -181,16 +173,8 @@ def divide(
     facility = lot.facility
     if facility is None:  # the database forbids it: a lot in stock is at a facility
         raise Refused(_("The lot is at no facility."), field="lot", code="wrong_status")
-    custody.move_lots(
-        [lot],
-        actor=actor,
-        kind=CustodyKind.SPLIT,
-        status=LotStatus.SPLIT,
-        to=NOWHERE,
-        occurred_at=split_at,
-        note=", ".join(numbers)[:500],
-        time_field=time_field,
-    )
+    entry = Entry(actor, CustodyKind.SPLIT, split_at, note=", ".join(numbers)[:500], time_field=time_field)
+    custody.move([lot], entry, status=LotStatus.SPLIT, to=NOWHERE)
     made = Lot.objects.bulk_create(
         Lot(
             number=number,
@@ -211,15 +195,8 @@ def divide(
     Assay.objects.bulk_create(
         Assay(lot=part, element=assay.element, fraction=assay.fraction) for part in made for assay in assays
     )
-    custody.enter_lots(
-        made,
-        actor=actor,
-        kind=CustodyKind.PRODUCED,
-        facility=facility,
-        occurred_at=split_at,
-        reference=f"lot {lot.pk}",
-        time_field=time_field,
-    )
+    entry = Entry(actor, CustodyKind.PRODUCED, split_at, reference=f"lot {lot.pk}", time_field=time_field)
+    custody.enter(made, entry, facility=facility)
     return made
 
 
@@ -238,16 +215,9 @@ def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, 
         raise Invalid(_("Say to whom it was sold, or what happened to it."), field="note", code="required")
     require_in_stock([lot], field="lot")
     status = LotStatus(disposition)
-    custody.move_lots(
-        [lot],
-        actor=actor,
-        kind=CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED,
-        status=status,
-        to=NOWHERE,
-        occurred_at=disposed_at,
-        note=note.strip() or str(status.label),
-        time_field="disposed_at",
-    )
+    kind = CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED
+    entry = Entry(actor, kind, disposed_at, note=note.strip() or str(status.label), time_field="disposed_at")
+    custody.move([lot], entry, status=status, to=NOWHERE)
     return lot
 
 
@@ -264,16 +234,9 @@ def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -
             _("The lot is %(status)s: there is no disposition to take back.") % {"status": lot.get_status_display()},
             code="wrong_status",
         )
-    custody.move_lots(
-        [lot],
-        actor=actor,
-        kind=CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED,
-        status=LotStatus.IN_STOCK,
-        to=Place(facility=place),
-        occurred_at=reinstated_at,
-        note=reason,
-        time_field="reinstated_at",
-    )
+    kind = CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED
+    entry = Entry(actor, kind, reinstated_at, note=reason, time_field="reinstated_at")
+    custody.move([lot], entry, status=LotStatus.IN_STOCK, to=Place(facility=place))
     return lot
 
 
@@ -307,16 +270,11 @@ def correct(
     except IntegrityError as error:
         raise Refused(violated_constraint(error), field="lot", code="sealed") from error
     lot.refresh_from_db()
-    custody.note_lots(
-        [lot],
-        actor=actor,
-        kind=CustodyKind.CORRECTED,
-        occurred_at=corrected_at,
-        masses={lot.pk: lot.mass_kg},
-        note=reason,
-        corrects=lot.events.filter(mass_kg__isnull=False).order_by("-sequence").first(),
-        time_field="corrected_at",
+    corrected = lot.events.filter(mass_kg__isnull=False).order_by("-sequence").first()
+    entry = Entry(
+        actor, CustodyKind.CORRECTED, corrected_at, note=reason, corrects=corrected, time_field="corrected_at"
     )
+    custody.note([lot], entry)
     return lot
 
 

@@ -31,7 +31,7 @@ from collection.models import (
 from collection.services import batteries as battery_services
 from collection.services import contents, custody, shipments
 from collection.services.batteries import NewBattery, NewIdentifier
-from collection.services.custody import Place
+from collection.services.custody import Entry, Place
 from collection.units import Unit, to_kg
 
 
@@ -183,17 +183,15 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     yard = pickup.collection_point.facility
     loaded, masses = _recognize(actor, pickup, batteries, collected_at)
     arriving = [b for b in loaded if b.status in (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)]
-    custody.move_batteries(
-        arriving,
-        actor=actor,
-        kind=CustodyKind.RECEIVED_FROM_USE,
-        status=BatteryStatus.AT_FACILITY,
-        to=Place(facility=yard),
-        occurred_at=collected_at,
+    entry = Entry(
+        actor,
+        CustodyKind.RECEIVED_FROM_USE,
+        collected_at,
         masses=masses,
-        time_field="collected_at",
         reference=f"pickup {pickup.pk}",
+        time_field="collected_at",
     )
+    custody.move(arriving, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=yard))
     PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
     shipment = shipments.load_from_pickup(
         actor=actor,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from collection.models import (
 )
 from collection.services import custody, loading, packing, receiving
 from collection.services.consents import check_consent
+from collection.services.custody import Entry
 from collection.services.loading import load_from_pickup
 from collection.services.packing import NewLine, NewPackage
 from collection.services.receiving import ReceivedLine
@@ -302,19 +303,19 @@ def _note_correction(
         to_shipment=shipment,
         kind__in=(CustodyKind.DISPATCHED, CustodyKind.REJECTED),
     )
-    about: dict[str, Any] = {
-        "actor": actor,
-        "kind": CustodyKind.CORRECTED,
-        "occurred_at": corrected_at,
-        "reference": f"shipment {shipment.pk}",
-        "note": reason,
-        "corrects": entries.first(),
-        "time_field": "corrected_at",
-    }
+    entry = Entry(
+        actor,
+        CustodyKind.CORRECTED,
+        corrected_at,
+        reference=f"shipment {shipment.pk}",
+        note=reason,
+        corrects=entries.first(),
+        time_field="corrected_at",
+    )
     if line.battery_id is not None:
-        custody.note_batteries(custody.lock_batteries([line.battery_id]), masses={line.battery_id: kilograms}, **about)
+        custody.note(custody.lock_batteries([line.battery_id]), replace(entry, masses={line.battery_id: kilograms}))
     if line.lot_id is not None:
-        custody.note_lots(custody.lock_lots([line.lot_id]), masses={line.lot_id: kilograms}, **about)
+        custody.note(custody.lock_lots([line.lot_id]), replace(entry, masses={line.lot_id: kilograms}))
 
 
 def _set(shipment: Shipment, status: ShipmentStatus, *fields: str, reason: str = "") -> Shipment:

@@ -14,6 +14,7 @@ from accounts.actors import Actor
 from accounts.errors import Invalid
 from collection.models import CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
+from collection.services.custody import NOWHERE, Entry
 from collection.services.lots import Fractions, NewLot
 from collection.units import Unit, check_mass
 from recycling.models import Batch, Output, Reagent
@@ -92,15 +93,8 @@ def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime,
     if not Output.objects.filter(batch=batch, lot=lot).exists():
         raise Invalid(_("This lot did not come out of the batch."), field="lot")
     lots.require_in_stock(gone, field="lot")
-    custody.move_lots(
-        gone,
-        actor=actor,
-        kind=CustodyKind.CORRECTED,
-        status=LotStatus.VOID,
-        to=custody.NOWHERE,
-        occurred_at=removed_at,
-        reference=reference(batch),
-        note=reason,
-        time_field="removed_at",
+    entry = Entry(
+        actor, CustodyKind.CORRECTED, removed_at, reference=reference(batch), note=reason, time_field="removed_at"
     )
+    custody.move(gone, entry, status=LotStatus.VOID, to=NOWHERE)
     return batch

@@ -58,10 +58,8 @@ def black_mass(world: World, facility: Facility, number: str = "BM-1", kg: int =
     lot = Lot.objects.create(
         number=number, owner=facility.operator, material_id=code, mass_value=kg, facility=facility, made_at=ago(days=20)
     )
-    custody.enter_lots(
-        [lot], actor=world.actor(facility.operator), kind=CustodyKind.PRODUCED, facility=facility,
-        occurred_at=ago(days=20),
-    )  # fmt: skip
+    entry = custody.Entry(world.actor(facility.operator), CustodyKind.PRODUCED, ago(days=20))
+    custody.enter([lot], entry, facility=facility)
     return Lot.objects.get(pk=lot.pk)
 
 
