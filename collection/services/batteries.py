@@ -32,27 +32,9 @@ from collection.models import (
 from collection.services import custody
 from collection.services.contents import Intensities, settle_content
 from collection.services.custody import NOWHERE, Entry, Place
-from collection.services.identifiers import NewIdentifier, check_identifiers, find, find_to_collect
+from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass
-
-__all__ = [
-    "Intensities",
-    "NewBattery",
-    "NewIdentifier",
-    "correct",
-    "find",
-    "find_to_collect",
-    "give_up",
-    "give_up_scanned",
-    "identify",
-    "register",
-    "register_many",
-    "register_scanned",
-    "report_found",
-    "report_lost",
-    "settle_content",
-]
 
 #: No battery is heavier (100 t): what is, is a slip of the pen.
 HEAVIEST_KG = Decimal(100_000)

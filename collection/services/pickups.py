@@ -28,10 +28,10 @@ from collection.models import (
     PickupBattery,
     PickupStatus,
 )
-from collection.services import batteries as battery_services
-from collection.services import contents, custody, shipments
-from collection.services.batteries import NewBattery, NewIdentifier
+from collection.services import contents, custody, loading
+from collection.services.batteries import NewBattery, register_scanned
 from collection.services.custody import Entry, Place
+from collection.services.identifiers import NewIdentifier, find_to_collect
 from collection.units import Unit, to_kg
 
 
@@ -193,7 +193,7 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     )
     custody.move(arriving, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=yard))
     PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
-    shipment = shipments.load_from_pickup(
+    shipment = loading.load_from_pickup(
         actor=actor,
         shipper=yard.operator,
         origin=yard,
@@ -272,7 +272,7 @@ def _recognize(
 ) -> tuple[list[Battery], dict[int, Decimal | None]]:
     """The scanned batteries, locked, weighed and with their condition noted; new ones registered."""
     yard = pickup.collection_point.facility
-    known = battery_services.find_to_collect(actor, yard, [s.identifier for s in scans if s.identifier])
+    known = find_to_collect(actor, yard, [s.identifier for s in scans if s.identifier])
     chosen: list[int | NewBattery] = []
     for index, scan in enumerate(scans):
         if scan.mass_value is not None and scan.mass_value <= 0:
@@ -287,7 +287,7 @@ def _recognize(
             raise Invalid(_("Name the battery by its id or by an identifier."), field=f"batteries.{index}")
     new = [c for c in chosen if isinstance(c, NewBattery)]
     positions = [i for i, c in enumerate(chosen) if isinstance(c, NewBattery)]
-    made = battery_services.register_scanned(
+    made = register_scanned(
         actor=actor, organization=yard.operator, batteries=new, positions=positions, is_simulated=pickup.is_simulated
     )
     made_at = dict(zip(positions, made, strict=True))

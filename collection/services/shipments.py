@@ -28,33 +28,9 @@ from collection.models import (
 from collection.services import custody, loading, packing, receiving
 from collection.services.consents import check_consent
 from collection.services.custody import Entry
-from collection.services.loading import load_from_pickup
 from collection.services.packing import NewLine, NewPackage
 from collection.services.receiving import ReceivedLine
-from collection.services.storage import check_storage
 from collection.units import Unit, check_mass
-
-__all__ = [
-    "NewLine",
-    "NewPackage",
-    "ReceivedLine",
-    "arrive",
-    "cancel",
-    "change",
-    "check_storage",
-    "close",
-    "correct",
-    "dispatch",
-    "document",
-    "draft",
-    "load_from_pickup",
-    "lock",
-    "make_ready",
-    "pack",
-    "receive",
-    "reopen",
-    "unpack",
-]
 
 #: States in which nothing about a shipment changes any more.
 _SETTLED = (ShipmentStatus.CANCELLED, ShipmentStatus.CLOSED)

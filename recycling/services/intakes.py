@@ -18,8 +18,8 @@ from accounts.errors import Invalid, Refused
 from accounts.models import Role
 from collection.models import Identifier, Shipment, ShipmentLine, ShipmentStatus
 from collection.services import custody, shipments
-from collection.services.batteries import NewIdentifier
-from collection.services.shipments import ReceivedLine
+from collection.services.identifiers import NewIdentifier
+from collection.services.receiving import ReceivedLine
 from collection.units import Unit, check_mass, to_kg
 from recycling.models import (
     DISCREPANCY_MOVES,

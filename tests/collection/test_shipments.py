@@ -30,7 +30,8 @@ from collection.models import (
     TransportDocument,
 )
 from collection.services import batteries, consents, custody, shipments
-from collection.services.shipments import NewLine, NewPackage, ReceivedLine
+from collection.services.packing import NewLine, NewPackage
+from collection.services.receiving import ReceivedLine
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at, drafted_shipment, now
 
