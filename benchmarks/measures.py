@@ -23,7 +23,7 @@ from collection.imports.batteries import BatteryImporter
 from collection.imports.engine import bring_in
 from collection.models import Battery, Facility, Identifier, Shipment
 from collection.services import shipments
-from collection.services.shipments import NewLine
+from collection.services.packing import NewLine
 from recycling.models import Batch, Factor
 from recycling.queries import epr
 from recycling.services import factors

@@ -117,9 +117,9 @@ def _producer(user: User) -> dict[str, Any]:
         "id": "producer",
         "title": _("Producer"),
         "reports": compliance.own_reports(user),
-        "fates": [
-            (fate, Bar(fate.share * 100, _("%(percent)s %%") % {"percent": number_format(fate.share * 100, 1)}))
-            for fate in compliance.fates(user)
+        "by_status": [
+            (row, Bar(row.share * 100, _("%(percent)s %%") % {"percent": number_format(row.share * 100, 1)}))
+            for row in compliance.batteries_by_status(user)
         ],
         "rates": [(rate, _rate_bar(rate)) for rate in compliance.rates(user)],
     }

@@ -11,7 +11,8 @@ from random import Random
 
 from accounts.models import Organization
 from collection.models import BatteryModel, Composition, Condition, Jurisdiction
-from collection.services.batteries import NewBattery, NewIdentifier
+from collection.services.batteries import NewBattery
+from collection.services.identifiers import NewIdentifier
 from demo.world import PRODUCERS, World
 
 #: Which models of the reference list a fictional producer sells. The models are real; that it is theirs is not.

@@ -13,7 +13,7 @@ from itertools import count
 
 from collection.models import Lot, LotStatus, Material, MaterialElement, Shipment
 from collection.services import lots, shipments
-from collection.services.shipments import NewLine
+from collection.services.packing import NewLine
 from demo.history import TARE_KG, History
 from demo.world import World, take_stock
 from recycling.models import Batch

@@ -81,7 +81,7 @@ def test_statements_do_not_grow_with_what_there_is(world: World) -> None:
         lambda: desk.plant_loads(federal, now.date()),
         lambda: compliance.duties(federal, now.year - 1),
         lambda: compliance.own_reports(producer),
-        lambda: compliance.fates(producer),
+        lambda: compliance.batteries_by_status(producer),
         lambda: compliance.rates(federal),
     ]
     few = [statements(question) for question in asked]

@@ -30,7 +30,8 @@ from collection.models import (
     Shipment,
 )
 from collection.services import batteries, pickups, shipments
-from collection.services.batteries import NewIdentifier
+from collection.services.identifiers import NewIdentifier
+from collection.services.packing import NewLine
 from collection.services.pickups import Scan
 from recycling.models import Nameplate, Plant, ProcessLine, Stage
 
@@ -275,5 +276,5 @@ def drafted_shipment(
     origin = origin or world.yard
     return shipments.draft(
         actor=world.actor(origin.operator), origin=origin, destination=destination or world.plant_site,
-        carrier=world.carrier, lines=[shipments.NewLine(battery=thing.pk) for thing in things], **fields,
+        carrier=world.carrier, lines=[NewLine(battery=thing.pk) for thing in things], **fields,
     )  # fmt: skip

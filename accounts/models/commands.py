@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models.users import User
+from accounts.models.users import Viewer
 
 
 class CommandQuerySet(models.QuerySet["Command"]):
-    def visible_to(self, user: User | AnonymousUser) -> CommandQuerySet:
+    def visible_to(self, user: Viewer) -> CommandQuerySet:
         return self if user.is_superuser else self.filter(user_id=user.pk or 0)
 
 

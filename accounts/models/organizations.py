@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pghistory
 from django.contrib.postgres.fields import ArrayField
@@ -8,10 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models.users import User
+from accounts.models.users import Viewer
 
 
 class Function(models.TextChoices):
@@ -36,9 +33,7 @@ class Role(models.TextChoices):
         return list(Role).index(self)
 
 
-def organizations_of(
-    user: User | AnonymousUser, *, function: Function | None = None
-) -> models.QuerySet[Membership, Any]:
+def organizations_of(user: Viewer, *, function: Function | None = None) -> models.QuerySet[Membership, Any]:
     """The organizations that `user` is a member of, as a subquery for `…__in` filters (no query of its own)."""
     memberships = Membership.objects.filter(user__pk=user.pk or 0)
     if function is not None:
@@ -47,7 +42,7 @@ def organizations_of(
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
-    def visible_to(self, user: User | AnonymousUser) -> OrganizationQuerySet:
+    def visible_to(self, user: Viewer) -> OrganizationQuerySet:
         """Names of organizations are public among logged-in users: a pickup needs a carrier to be named."""
         return self if user.is_authenticated else self.none()
 
@@ -87,7 +82,7 @@ class Organization(models.Model):
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
-    def visible_to(self, user: User | AnonymousUser) -> MembershipQuerySet:
+    def visible_to(self, user: Viewer) -> MembershipQuerySet:
         """Members see who else belongs to their organizations."""
         if user.is_superuser:
             return self

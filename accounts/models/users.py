@@ -1,14 +1,14 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 
 class UserQuerySet(models.QuerySet["User"]):
-    def visible_to(self, user: Any) -> "UserQuerySet":
+    def visible_to(self, user: "Viewer") -> "UserQuerySet":
         """A user sees itself and the members of its own organizations."""
         from accounts.models.organizations import organizations_of
 
@@ -70,3 +70,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         if self._is_member is None:
             self._is_member = self.memberships.exists()
         return self._is_member
+
+
+#: Whoever looks at something: everything asks this of its `visible_to`.
+type Viewer = User | AnonymousUser

@@ -23,7 +23,7 @@ from collection.models import (
     Jurisdiction,
 )
 from collection.services import batteries
-from collection.services.batteries import NewIdentifier
+from collection.services.identifiers import NewIdentifier
 from collection.units import Unit
 
 

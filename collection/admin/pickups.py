@@ -32,7 +32,7 @@ from collection.models import (
     PickupStatus,
 )
 from collection.services import pickups
-from collection.services.batteries import NewIdentifier
+from collection.services.identifiers import NewIdentifier
 from collection.services.pickups import Scan
 from collection.units import Unit
 

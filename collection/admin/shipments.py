@@ -35,7 +35,8 @@ from collection.models import (
     TransportDocument,
 )
 from collection.services import consents, shipments
-from collection.services.shipments import NewLine, NewPackage, ReceivedLine
+from collection.services.packing import NewLine, NewPackage
+from collection.services.receiving import ReceivedLine
 from collection.units import Unit
 
 #: So many lines a form names, for the eye.

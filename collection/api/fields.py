@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from collection.models import Confidence, Identifier
-from collection.services.batteries import NewIdentifier
+from collection.services.identifiers import NewIdentifier
 from collection.units import ENTERED_PLACES, KG_PLACES, Unit
 
 

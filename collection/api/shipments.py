@@ -15,7 +15,8 @@ from accounts.models import Organization
 from collection.api.fields import KilogramsField, MassField, RecordId, UnitField
 from collection.models import Consent, Facility, Package, Shipment, ShipmentLine, TransportDocument
 from collection.services import shipments
-from collection.services.shipments import NewLine, NewPackage, ReceivedLine
+from collection.services.packing import NewLine, NewPackage
+from collection.services.receiving import ReceivedLine
 
 MOST_LINES = 1000
 

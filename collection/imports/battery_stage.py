@@ -19,7 +19,7 @@ from accounts.models import Organization
 from collection.imports.engine import Counts, Faults
 from collection.models import Battery, BatteryModel, Composition
 from collection.services import custody
-from collection.services.batteries import Intensities, settle_content
+from collection.services.contents import Intensities, settle_content
 
 #: What a staged row consists of, in the order of `fill`.
 COLUMNS = (

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,17 +7,12 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, organizations_of
+from accounts.models import Organization, PartQuerySet, Viewer
 from collection.models.chemistries import Chemistry, Composition, ReferenceQuerySet
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.sources import Confidence
 from collection.units import entered_field, kg_field, unit_field, unit_known
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class Condition(models.TextChoices):
@@ -111,43 +104,18 @@ class BatteryModel(models.Model):
 
 
 class BatteryQuerySet(models.QuerySet["Battery"]):
-    def visible_to(self, user: User | AnonymousUser) -> BatteryQuerySet:
+    def visible_to(self, user: Viewer) -> BatteryQuerySet:
         """Its producer, who registered it, every organization that ever had it in custody or is about to, and the
         regulators of where it was placed on the market or has been.
         """
         if user.is_superuser:
             return self
-        mine = organizations_of(user)
-        overseen = Jurisdiction.objects.overseen_by(user).values("pk")
-        from collection.models.custody import CustodyEvent
-        from collection.models.pickups import PickupBattery
-        from collection.models.shipments import ShipmentLine
+        from collection.models.visibility import batteries_seen_by  # late: it asks what points at batteries
 
-        ids = Battery.objects.values("pk")
-        seen = ids.filter(producer__in=mine).union(  # each part has an index; an OR of them has none
-            ids.filter(registered_by__in=mine),
-            ids.filter(placed_in__in=overseen),
-            CustodyEvent.objects.things_touched("battery", mine, overseen),
-            ShipmentLine.objects.filter(battery__isnull=False, shipment__in=_shipments_of(user)).values("battery"),
-            PickupBattery.objects.filter(pickup__in=_pickups_of(user)).values("battery"),
-            all=True,
-        )
-        return self.filter(pk__in=seen)
+        return self.filter(pk__in=batteries_seen_by(user))
 
     def held_at(self, facility: Facility) -> BatteryQuerySet:
         return self.filter(status=BatteryStatus.AT_FACILITY, facility=facility)
-
-
-def _shipments_of(user: User | AnonymousUser) -> models.QuerySet[models.Model]:
-    from collection.models.shipments import Shipment
-
-    return Shipment.objects.visible_to(user).values("pk")  # type: ignore[return-value]
-
-
-def _pickups_of(user: User | AnonymousUser) -> models.QuerySet[models.Model]:
-    from collection.models.pickups import Pickup
-
-    return Pickup.objects.visible_to(user).values("pk")  # type: ignore[return-value]
 
 
 @pghistory.track(
@@ -324,12 +292,8 @@ class Battery(models.Model):
         return self.condition != Condition.INTACT
 
 
-class IdentifierQuerySet(models.QuerySet["Identifier"]):
-    def visible_to(self, user: User | AnonymousUser) -> IdentifierQuerySet:
-        """As the battery."""
-        if user.is_superuser:
-            return self
-        return self.filter(battery__in=Battery.objects.visible_to(user).values("pk"))
+class IdentifierQuerySet(PartQuerySet["Identifier"]):
+    whole = "battery"
 
 
 class Identifier(models.Model):

@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Viewer
 from collection.models.sources import Confidence
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class Element(models.TextChoices):
@@ -32,7 +26,7 @@ class Element(models.TextChoices):
 class ReferenceQuerySet[M: models.Model](models.QuerySet[M]):
     """Rows of public reference data, which everybody may read."""
 
-    def visible_to(self, user: User | AnonymousUser) -> ReferenceQuerySet[M]:
+    def visible_to(self, user: Viewer) -> ReferenceQuerySet[M]:
         return self
 
 

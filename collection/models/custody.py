@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pgtrigger
 from django.conf import settings
@@ -9,16 +9,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization
+from accounts.models import Organization, Viewer
 from collection.models.batteries import Battery
 from collection.models.facilities import Facility
 from collection.models.lots import Lot
 from collection.models.shipments import Shipment
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class CustodyKind(models.TextChoices):
@@ -41,7 +36,7 @@ class CustodyKind(models.TextChoices):
 
 
 class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
-    def visible_to(self, user: User | AnonymousUser) -> CustodyEventQuerySet:
+    def visible_to(self, user: Viewer) -> CustodyEventQuerySet:
         """As the battery or the lot: whoever may see a thing may see its life."""
         if user.is_superuser:
             return self

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
@@ -10,27 +8,22 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Function, Organization, organizations_of
+from accounts.models import Function, Organization, Viewer, organizations_of
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.sources import Confidence
 from collection.validators import validate_time_zone
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
-
 
 class FacilityQuerySet(models.QuerySet["Facility"]):
-    def visible_to(self, user: User | AnonymousUser) -> FacilityQuerySet:
+    def visible_to(self, user: Viewer) -> FacilityQuerySet:
         """That a facility exists, and where, is known to every logged-in user: shipments must name one another's."""
         return self if user.is_authenticated else self.none()
 
-    def run_by(self, user: User | AnonymousUser) -> FacilityQuerySet:
+    def run_by(self, user: Viewer) -> FacilityQuerySet:
         """The facilities of the user's own organizations."""
         return self if user.is_superuser else self.filter(operator__in=organizations_of(user))
 
-    def overseen_by(self, user: User | AnonymousUser) -> FacilityQuerySet:
+    def overseen_by(self, user: Viewer) -> FacilityQuerySet:
         """The facilities in the jurisdictions that `user` regulates."""
         return self.filter(jurisdiction__in=Jurisdiction.objects.overseen_by(user))
 
@@ -108,7 +101,7 @@ class Facility(models.Model):
 
 
 class PermitQuerySet(models.QuerySet["Permit"]):
-    def visible_to(self, user: User | AnonymousUser) -> PermitQuerySet:
+    def visible_to(self, user: Viewer) -> PermitQuerySet:
         """The operator's own, and those that a regulator oversees."""
         if user.is_superuser:
             return self
@@ -156,7 +149,7 @@ class Permit(models.Model):
 
 
 class CollectionPointQuerySet(models.QuerySet["CollectionPoint"]):
-    def visible_to(self, user: User | AnonymousUser) -> CollectionPointQuerySet:
+    def visible_to(self, user: Viewer) -> CollectionPointQuerySet:
         """Its operator, every collector and carrier (they drive there), and the regulators of the place."""
         if user.is_superuser:
             return self

@@ -1,19 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, organizations_of
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
+from accounts.models import Organization, PartQuerySet, Viewer, organizations_of
 
 
 class ImportStatus(models.TextChoices):
@@ -35,7 +28,7 @@ IMPORT_MOVES: list[tuple[str, str]] = [
 
 
 class ImportRunQuerySet(models.QuerySet["ImportRun"]):
-    def visible_to(self, user: User | AnonymousUser) -> ImportRunQuerySet:
+    def visible_to(self, user: Viewer) -> ImportRunQuerySet:
         """The organization in whose name it runs."""
         return self if user.is_superuser else self.filter(organization__in=organizations_of(user))
 
@@ -88,10 +81,8 @@ class ImportRun(models.Model):
         return f"{self.get_kind_display()}: {self.filename}"
 
 
-class ImportErrorQuerySet(models.QuerySet["ImportRowError"]):
-    def visible_to(self, user: User | AnonymousUser) -> ImportErrorQuerySet:
-        """As the import."""
-        return self if user.is_superuser else self.filter(run__in=ImportRun.objects.visible_to(user).values("pk"))
+class ImportErrorQuerySet(PartQuerySet["ImportRowError"]):
+    whole = "run"
 
 
 class ImportRowError(models.Model):

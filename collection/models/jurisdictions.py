@@ -1,27 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, organizations_of
+from accounts.models import Organization, Viewer, organizations_of
 from collection.validators import validate_time_zone
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class JurisdictionQuerySet(models.QuerySet["Jurisdiction"]):
-    def visible_to(self, user: User | AnonymousUser) -> JurisdictionQuerySet:
+    def visible_to(self, user: Viewer) -> JurisdictionQuerySet:
         """Public reference data."""
         return self
 
-    def overseen_by(self, user: User | AnonymousUser) -> JurisdictionQuerySet:
+    def overseen_by(self, user: Viewer) -> JurisdictionQuerySet:
         """The jurisdictions that `user` oversees as a regulator: those of its mandates and all within them."""
         mandated = Mandate.objects.filter(organization__in=organizations_of(user)).values("jurisdiction")
         return self.filter(Q(pk__in=mandated) | Q(parent__in=mandated))
@@ -82,7 +75,7 @@ class Jurisdiction(models.Model):
 
 
 class MandateQuerySet(models.QuerySet["Mandate"]):
-    def visible_to(self, user: User | AnonymousUser) -> MandateQuerySet:
+    def visible_to(self, user: Viewer) -> MandateQuerySet:
         """Who regulates where is public among logged-in users."""
         return self if user.is_authenticated else self.none()
 

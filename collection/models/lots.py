@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,17 +7,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, organizations_of
+from accounts.models import Organization, PartQuerySet, Viewer
 from collection.models.chemistries import Element
 from collection.models.facilities import Facility
-from collection.models.jurisdictions import Jurisdiction
 from collection.models.materials import Material
 from collection.units import entered_field, kg_field, unit_field, unit_known
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class LotStatus(models.TextChoices):
@@ -55,23 +47,13 @@ LOT_MOVES: list[tuple[str, str]] = [
 
 
 class LotQuerySet(models.QuerySet["Lot"]):
-    def visible_to(self, user: User | AnonymousUser) -> LotQuerySet:
+    def visible_to(self, user: Viewer) -> LotQuerySet:
         """Its owner, every organization that had it in custody or is about to, and regulators of where it has been."""
         if user.is_superuser:
             return self
-        mine = organizations_of(user)
-        overseen = Jurisdiction.objects.overseen_by(user).values("pk")
-        from collection.models.custody import CustodyEvent
-        from collection.models.shipments import Shipment, ShipmentLine
+        from collection.models.visibility import lots_seen_by  # late: it asks what points at lots
 
-        ids = Lot.objects.values("pk")
-        shipments = Shipment.objects.visible_to(user)
-        seen = ids.filter(owner__in=mine).union(  # each part has an index; an OR of them has none
-            CustodyEvent.objects.things_touched("lot", mine, overseen),
-            ShipmentLine.objects.filter(lot__isnull=False, shipment__in=shipments).values("lot"),
-            all=True,
-        )
-        return self.filter(pk__in=seen)
+        return self.filter(pk__in=lots_seen_by(user))
 
     def held_at(self, facility: Facility) -> LotQuerySet:
         return self.filter(status=LotStatus.IN_STOCK, facility=facility)
@@ -166,10 +148,8 @@ class Lot(models.Model):
         return f"{self.number} ({self.material_id})"
 
 
-class AssayQuerySet(models.QuerySet["Assay"]):
-    def visible_to(self, user: User | AnonymousUser) -> AssayQuerySet:
-        """As the lot."""
-        return self if user.is_superuser else self.filter(lot__in=Lot.objects.visible_to(user).values("pk"))
+class AssayQuerySet(PartQuerySet["Assay"]):
+    whole = "lot"
 
 
 @pghistory.track()

@@ -1,23 +1,16 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, organizations_of
+from accounts.models import Organization, PartQuerySet, Viewer, organizations_of
 from collection.models.batteries import Battery, Condition
 from collection.models.facilities import CollectionPoint, Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.shipments import Shipment
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class PickupStatus(models.TextChoices):
@@ -44,7 +37,7 @@ OPEN_PICKUPS = (PickupStatus.REQUESTED, PickupStatus.SCHEDULED, PickupStatus.FAI
 
 
 class PickupQuerySet(models.QuerySet["Pickup"]):
-    def visible_to(self, user: User | AnonymousUser) -> PickupQuerySet:
+    def visible_to(self, user: Viewer) -> PickupQuerySet:
         """The collection point's operator, the collector, the carrier, the destination, and the place's regulators."""
         if user.is_superuser:
             return self
@@ -162,12 +155,8 @@ class Pickup(models.Model):
         return _("Pickup %(id)s") % {"id": self.pk}
 
 
-class PickupBatteryQuerySet(models.QuerySet["PickupBattery"]):
-    def visible_to(self, user: User | AnonymousUser) -> PickupBatteryQuerySet:
-        """As the pickup."""
-        if user.is_superuser:
-            return self
-        return self.filter(pickup__in=Pickup.objects.visible_to(user).values("pk"))
+class PickupBatteryQuerySet(PartQuerySet["PickupBattery"]):
+    whole = "pickup"
 
 
 class PickupBattery(models.Model):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 import pgtrigger
 from django.contrib.postgres.fields import DateRangeField
@@ -9,17 +7,12 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, organizations_of
+from accounts.models import Organization, PartQuerySet, Viewer, organizations_of
 from collection.models.batteries import Battery
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.lots import Lot
 from collection.units import entered_field, kg_field, unit_field, unit_known
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class ShipmentStatus(models.TextChoices):
@@ -52,7 +45,7 @@ SHIPMENT_MOVES: list[tuple[str, str]] = [
 
 
 class ConsentQuerySet(models.QuerySet["Consent"]):
-    def visible_to(self, user: User | AnonymousUser) -> ConsentQuerySet:
+    def visible_to(self, user: Viewer) -> ConsentQuerySet:
         """The exporter, the importer, and the regulators of both countries."""
         if user.is_superuser:
             return self
@@ -113,7 +106,7 @@ class Consent(models.Model):
 
 
 class ShipmentQuerySet(models.QuerySet["Shipment"]):
-    def visible_to(self, user: User | AnonymousUser) -> ShipmentQuerySet:
+    def visible_to(self, user: Viewer) -> ShipmentQuerySet:
         """Both ends, the carrier, the collector whose pickup it is, and the regulators of both ends."""
         if user.is_superuser:
             return self
@@ -204,12 +197,8 @@ class Shipment(models.Model):
         return self.origin.country != self.destination.country
 
 
-class ShipmentPartQuerySet[M: models.Model](models.QuerySet[M]):
-    def visible_to(self, user: User | AnonymousUser) -> ShipmentPartQuerySet[M]:
-        """As the shipment."""
-        if user.is_superuser:
-            return self
-        return self.filter(shipment__in=Shipment.objects.visible_to(user).values("pk"))
+class ShipmentPartQuerySet[M: models.Model](PartQuerySet[M]):
+    whole = "shipment"
 
 
 class Package(models.Model):

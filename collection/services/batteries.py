@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization
@@ -30,27 +31,10 @@ from collection.models import (
 )
 from collection.services import custody
 from collection.services.contents import Intensities, settle_content
-from collection.services.identifiers import NewIdentifier, check_identifiers, find, find_to_collect
+from collection.services.custody import NOWHERE, Entry, Place
+from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass
-
-__all__ = [
-    "Intensities",
-    "NewBattery",
-    "NewIdentifier",
-    "correct",
-    "find",
-    "find_to_collect",
-    "give_up",
-    "give_up_scanned",
-    "identify",
-    "register",
-    "register_many",
-    "register_scanned",
-    "report_found",
-    "report_lost",
-    "settle_content",
-]
 
 #: No battery is heavier (100 t): what is, is a slip of the pen.
 HEAVIEST_KG = Decimal(100_000)
@@ -124,15 +108,9 @@ def register_many(
     if facility is not None and occurred_at is not None:
         given_up = custody.lock_batteries(battery.pk for battery in made)
         check_storage(facility, given_up, [], {}, field="facility")
-        custody.move_batteries(
-            given_up,
-            actor=actor,
-            kind=CustodyKind.RECEIVED_FROM_USE,
-            status=BatteryStatus.AT_FACILITY,
-            to=custody.Place(facility=facility),
-            occurred_at=occurred_at,
-            masses={battery.pk: battery.mass_kg for battery in given_up},
-        )
+        masses = {battery.pk: battery.mass_kg for battery in given_up}
+        entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses=masses)
+        custody.move(given_up, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
         by_id = {battery.pk: battery for battery in given_up}
         made = [by_id[battery.pk] for battery in made]
     return made
@@ -157,15 +135,8 @@ def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: 
     (battery,) = custody.lock_batteries([battery.pk])
     _require_status(battery, BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)
     check_storage(facility, [battery], [], {}, field="facility")
-    custody.move_batteries(
-        [battery],
-        actor=actor,
-        kind=CustodyKind.RECEIVED_FROM_USE,
-        status=BatteryStatus.AT_FACILITY,
-        to=custody.Place(facility=facility),
-        occurred_at=occurred_at,
-        masses={battery.pk: battery.mass_kg},
-    )
+    entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses={battery.pk: battery.mass_kg})
+    custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
     return battery
 
 
@@ -191,23 +162,16 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
     on_the_road = Battery.objects.filter(pk=battery.pk).values("shipment")
     list(Shipment.objects.select_for_update(of=("self",)).filter(pk__in=on_the_road))  # before the battery, as ever
     (battery,) = custody.lock_batteries([battery.pk])
-    place = custody.Place(facility=battery.facility, shipment=battery.shipment)
+    place = Place(facility=battery.facility, shipment=battery.shipment)
     actor.require(place.holder or battery.registered_by)
     _require_status(battery, BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT)
-    reason = _checked_reason(reason)
+    reason = rules.reason(reason)
     if battery.shipment_id is not None:
         ShipmentLine.objects.filter(
             battery=battery, shipment=battery.shipment_id, outcome=ShipmentLine.Outcome.OPEN
         ).update(outcome=ShipmentLine.Outcome.REMOVED, reason=reason)
-    custody.move_batteries(
-        [battery],
-        actor=actor,
-        kind=CustodyKind.LOST,
-        status=BatteryStatus.LOST,
-        to=custody.NOWHERE,
-        occurred_at=occurred_at,
-        note=reason,
-    )
+    entry = Entry(actor, CustodyKind.LOST, occurred_at, note=reason)
+    custody.move([battery], entry, status=BatteryStatus.LOST, to=NOWHERE)
     return battery
 
 
@@ -217,14 +181,8 @@ def report_found(*, actor: Actor, battery: Battery, facility: Facility, occurred
     actor.require(facility.operator)
     (battery,) = custody.lock_batteries([battery.pk])
     _require_status(battery, BatteryStatus.LOST)
-    custody.move_batteries(
-        [battery],
-        actor=actor,
-        kind=CustodyKind.FOUND,
-        status=BatteryStatus.AT_FACILITY,
-        to=custody.Place(facility=facility),
-        occurred_at=occurred_at,
-    )
+    entry = Entry(actor, CustodyKind.FOUND, occurred_at)
+    custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
     return battery
 
 
@@ -251,9 +209,9 @@ def correct(
     follows a corrected model. Refused once it is charged into a batch: figures rest on what it was charged as.
     """
     (battery,) = custody.lock_batteries([battery.pk])
-    place = custody.Place(facility=battery.facility, shipment=battery.shipment)
+    place = Place(facility=battery.facility, shipment=battery.shipment)
     actor.require(battery.registered_by, place.holder)
-    reason = _checked_reason(reason)
+    reason = rules.reason(reason)
     if battery.status == BatteryStatus.CONSUMED:
         raise Refused(_("The battery was charged into a batch; take it out to correct it."), code="wrong_status")
     before = {name: getattr(battery, name) for name in Corrections.__annotations__}
@@ -268,16 +226,16 @@ def correct(
     settle_content(battery, Intensities())
     battery.save(update_fields=[*before, "form", "composition", "content_kwh"])
     battery.refresh_from_db(fields=["mass_kg"])
-    custody.note_batteries(
-        [battery],
-        actor=actor,
-        kind=CustodyKind.CORRECTED,
-        occurred_at=corrected_at or timezone.now(),
+    entry = Entry(
+        actor,
+        CustodyKind.CORRECTED,
+        corrected_at or timezone.now(),
         note=reason,
         masses={battery.pk: battery.mass_kg} if "mass_value" in changes or "mass_unit" in changes else None,
         corrects=battery.events.exclude(kind=CustodyKind.CORRECTED).order_by("-sequence").first(),
         time_field="corrected_at",
     )
+    custody.note([battery], entry)
     return battery
 
 
@@ -298,15 +256,6 @@ def _require_status(battery: Battery, *statuses: BatteryStatus) -> None:
             field="battery",
             code="wrong_status",
         )
-
-
-def _checked_reason(reason: str) -> str:
-    reason = reason.strip()
-    if not reason:
-        raise Invalid(_("Give a reason."), field="reason", code="required")
-    if len(reason) > 500:
-        raise Invalid(_("Give at most %(longest)s characters.") % {"longest": 500}, field="reason")
-    return reason
 
 
 def register_scanned(

@@ -12,6 +12,7 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization, Role
@@ -36,10 +37,8 @@ def record(
 ) -> Consent:
     """Note a consent that an authority gave; valid through the day `valid_until`. Needs a manager of either party."""
     actor.require(exporter, importer, role=Role.MANAGER)
-    number, authority = number.strip(), authority.strip()
-    for field, text, longest in (("number", number, 60), ("authority", authority, 100)):
-        if not 1 <= len(text) <= longest:
-            raise Invalid(_("Give 1 to %(longest)s characters.") % {"longest": longest}, field=field)
+    number = rules.text(number, field="number", longest=60)
+    authority = rules.text(authority, field="authority", longest=100)
     for field, country in (("from_country", from_country), ("to_country", to_country)):
         if country.kind != Jurisdiction.Kind.COUNTRY:
             raise Invalid(_("%(name)s is not a country.") % {"name": country}, field=field)

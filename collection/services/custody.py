@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization
@@ -68,277 +69,127 @@ def check_time(occurred_at: datetime, *, field: str = "occurred_at") -> None:
         raise Invalid(_("This time lies in the future."), field=field, code="in_future")
 
 
-def move_batteries(
-    batteries: Sequence[Battery],
-    *,
-    actor: Actor,
-    kind: CustodyKind,
-    status: BatteryStatus,
-    to: Place,
-    occurred_at: datetime,
-    giver: Organization | None = None,
-    masses: Mapping[int, Decimal | None] | None = None,
-    reference: str = "",
-    note: str = "",
-    time_field: str = "occurred_at",
-) -> list[CustodyEvent]:
-    """Move locked `batteries` to `to` and append one ledger entry each: three statements, however many there are.
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger is to say of each thing: who says it, what happened, and when.
 
-    `masses` are kilograms by battery id. Raises `Refused` where a battery's status does not allow it, and where the
-    ledger already has a later entry.
+    `masses` are kilograms by the things' ids; without them the ledger notes the lots' own, and none of batteries. Errors
+    of the time name `time_field`.
     """
-    _check_moves(batteries, status, BATTERY_MOVES)
-    events = _append(
-        batteries,
-        "battery",
-        actor=actor,
-        kind=kind,
-        status=status,
-        to=to,
-        occurred_at=occurred_at,
-        giver=giver,
-        masses=masses or {},
-        reference=reference,
-        note=note,
-        time_field=time_field,
-    )
-    _settle(Battery.objects.all(), batteries, status, to)
-    return events
+
+    actor: Actor
+    kind: CustodyKind
+    occurred_at: datetime
+    masses: Mapping[int, Decimal | None] | None = None
+    reference: str = ""
+    note: str = ""
+    corrects: CustodyEvent | None = None
+    time_field: str = "occurred_at"
 
 
-def move_lots(
-    lots: Sequence[Lot],
-    *,
-    actor: Actor,
-    kind: CustodyKind,
-    status: LotStatus,
-    to: Place,
-    occurred_at: datetime,
-    giver: Organization | None = None,
-    masses: Mapping[int, Decimal | None] | None = None,
-    reference: str = "",
-    note: str = "",
-    time_field: str = "occurred_at",
-) -> list[CustodyEvent]:
-    """As `move_batteries`, for lots; without `masses` the ledger notes the lots' own."""
-    _check_moves(lots, status, LOT_MOVES)
-    events = _append(
-        lots,
-        "lot",
-        actor=actor,
-        kind=kind,
-        status=status,
-        to=to,
-        occurred_at=occurred_at,
-        giver=giver,
-        masses=masses or {lot.pk: lot.mass_kg for lot in lots},
-        reference=reference,
-        note=note,
-        time_field=time_field,
-    )
-    _settle(Lot.objects.all(), lots, status, to)
-    return events
+@dataclass(frozen=True)
+class _Kind:
+    """In what batteries and lots differ for the ledger: its column, the legal moves, and whether a mass is known."""
+
+    column: str
+    moves: Sequence[tuple[str, str]]
+    is_weighed: bool
 
 
-def enter_lots(
-    lots: Sequence[Lot],
-    *,
-    actor: Actor,
-    kind: CustodyKind,
-    facility: Facility,
-    occurred_at: datetime,
-    reference: str = "",
-    note: str = "",
-    time_field: str = "occurred_at",
-) -> list[CustodyEvent]:
-    """Append the first entry of lots that were just written, in stock at `facility`."""
-    return _append(
-        lots,
-        "lot",
-        actor=actor,
-        kind=kind,
-        status=LotStatus.IN_STOCK,
-        to=Place(facility=facility),
-        occurred_at=occurred_at,
-        giver=None,
-        masses={lot.pk: lot.mass_kg for lot in lots},
-        reference=reference,
-        note=note,
-        time_field=time_field,
-    )
+_KINDS = {Battery: _Kind("battery", BATTERY_MOVES, is_weighed=False), Lot: _Kind("lot", LOT_MOVES, is_weighed=True)}
+
+type Things = Sequence[Battery] | Sequence[Lot]
+"""All of one kind."""
 
 
-def note_batteries(
-    batteries: Sequence[Battery],
-    *,
-    actor: Actor,
-    kind: CustodyKind,
-    occurred_at: datetime,
-    masses: Mapping[int, Decimal | None] | None = None,
-    reference: str = "",
-    note: str = "",
-    corrects: CustodyEvent | None = None,
-    time_field: str = "occurred_at",
-) -> list[CustodyEvent]:
-    """Append an entry that leaves locked `batteries` where they are: an inspection, or the correction of an entry."""
-    return _append(
-        batteries,
-        "battery",
-        actor=actor,
-        kind=kind,
-        status=None,
-        to=None,
-        occurred_at=occurred_at,
-        giver=None,
-        masses=masses or {},
-        reference=reference,
-        note=note,
-        corrects=corrects,
-        time_field=time_field,
-    )
+def move(things: Things, entry: Entry, *, status: BatteryStatus | LotStatus, to: Place) -> list[CustodyEvent]:
+    """Move locked `things` to `to` and append one ledger entry each: three statements, however many there are.
 
-
-def note_lots(
-    lots: Sequence[Lot],
-    *,
-    actor: Actor,
-    kind: CustodyKind,
-    occurred_at: datetime,
-    masses: Mapping[int, Decimal | None] | None = None,
-    reference: str = "",
-    note: str = "",
-    corrects: CustodyEvent | None = None,
-    time_field: str = "occurred_at",
-) -> list[CustodyEvent]:
-    """As `note_batteries`, for lots."""
-    return _append(
-        lots,
-        "lot",
-        actor=actor,
-        kind=kind,
-        status=None,
-        to=None,
-        occurred_at=occurred_at,
-        giver=None,
-        masses=masses or {},
-        reference=reference,
-        note=note,
-        corrects=corrects,
-        time_field=time_field,
-    )
-
-
-def _check_moves(things: Sequence[Battery] | Sequence[Lot], status: str, moves: Sequence[tuple[str, str]]) -> None:
+    Raises `Refused` where a thing's status does not allow it, and where the ledger already has a later entry.
+    """
     for thing in things:
-        if (thing.status, status) not in moves:
-            raise Refused(
-                _("%(thing)s is %(status)s, so it cannot become %(wanted)s.")
-                % {
-                    "thing": thing,
-                    "status": thing.get_status_display(),
-                    "wanted": type(thing)(status=status).get_status_display(),
-                },
-                code="wrong_status",
-            )
+        rules.check_move(thing, status, _KINDS[type(thing)].moves)
+    events = _append(things, entry, status=status, to=to)
+    _settle(things, status, to)
+    return events
+
+
+def enter(lots: Sequence[Lot], entry: Entry, *, facility: Facility) -> list[CustodyEvent]:
+    """Append the first entry of lots that were just written, in stock at `facility`."""
+    return _append(lots, entry, status=LotStatus.IN_STOCK, to=Place(facility=facility))
+
+
+def note(things: Things, entry: Entry) -> list[CustodyEvent]:
+    """Append an entry that leaves locked `things` where they are: an inspection, or the correction of an entry."""
+    return _append(things, entry, status=None, to=None)
+
+
+def redirect(batteries: Sequence[Battery], lots: Sequence[Lot], entry: Entry, *, to: Shipment) -> None:
+    """What is in transit changes to another shipment, without ever being at a facility; nobody weighed it."""
+    place, entry = Place(shipment=to), replace(entry, masses={})
+    _append(batteries, entry, status=BatteryStatus.IN_TRANSIT, to=place)
+    _settle(batteries, BatteryStatus.IN_TRANSIT, place)
+    _append(lots, entry, status=LotStatus.IN_TRANSIT, to=place)
+    _settle(lots, LotStatus.IN_TRANSIT, place)
 
 
 @transaction.atomic
-def _append(
-    things: Sequence[Any],
-    of: str,
-    *,
-    actor: Actor,
-    kind: CustodyKind,
-    status: str | None,
-    to: Place | None,
-    occurred_at: datetime,
-    giver: Organization | None,
-    masses: Mapping[int, Decimal | None],
-    reference: str,
-    note: str,
-    time_field: str,
-    corrects: CustodyEvent | None = None,
-) -> list[CustodyEvent]:
-    check_time(occurred_at, field=time_field)
-    last = _last_entries(things, of)
-    late = next((thing for thing in things if (e := last.get(thing.pk)) and e.occurred_at > occurred_at), None)
+def _append(things: Sequence[Any], entry: Entry, *, status: str | None, to: Place | None) -> list[CustodyEvent]:
+    check_time(entry.occurred_at, field=entry.time_field)
+    if not things:
+        return []
+    kind = _KINDS[type(things[0])]
+    last = _last_entries(things, kind.column)
+    late = next((thing for thing in things if (e := last.get(thing.pk)) and e.occurred_at > entry.occurred_at), None)
     if late is not None:
         raise Refused(
             _("The ledger of %(thing)s already has an entry at %(time)s, later than this one.")
             % {"thing": late, "time": last[late.pk].occurred_at.isoformat()},
-            field=time_field,
+            field=entry.time_field,
             code="out_of_order",
         )
-    entries = []
+    masses = entry.masses
+    if masses is None:
+        masses = {thing.pk: thing.mass_kg for thing in things} if kind.is_weighed else {}
+    events = []
     for thing in things:
         before = last.get(thing.pk)
-        entry = CustodyEvent(
-            **{of: thing},
+        event = CustodyEvent(
+            **{kind.column: thing},
             sequence=before.sequence + 1 if before else 1,
-            kind=kind,
-            occurred_at=occurred_at,
+            kind=entry.kind,
+            occurred_at=entry.occurred_at,
             from_facility_id=before.to_facility_id if before else None,
             from_shipment_id=before.to_shipment_id if before else None,
-            from_organization_id=before.to_organization_id if before else (giver.pk if giver else None),
+            from_organization_id=before.to_organization_id if before else None,
             to_status=status or thing.status,
             mass_kg=masses.get(thing.pk),
-            reference=reference,
-            note=note,
-            actor=actor.user,
-            corrects=corrects,
+            reference=entry.reference,
+            note=entry.note,
+            actor=entry.actor.user,
+            corrects=entry.corrects,
         )
         if to is None:  # nothing moves
-            entry.to_facility_id, entry.to_shipment_id = (entry.from_facility_id, entry.from_shipment_id)
-            entry.to_organization_id = entry.from_organization_id
+            event.to_facility_id, event.to_shipment_id = (event.from_facility_id, event.from_shipment_id)
+            event.to_organization_id = event.from_organization_id
         else:
-            entry.to_facility, entry.to_shipment, entry.to_organization = (to.facility, to.shipment, to.holder)
-        entries.append(entry)
-    return CustodyEvent.objects.bulk_create(entries)
+            event.to_facility, event.to_shipment, event.to_organization = (to.facility, to.shipment, to.holder)
+        events.append(event)
+    return CustodyEvent.objects.bulk_create(events)
 
 
-def _last_entries(things: Sequence[Any], of: str) -> dict[int, CustodyEvent]:
-    newest = CustodyEvent.objects.filter(**{of: OuterRef(of)}).order_by("-sequence").values("pk")[:1]
-    entries = CustodyEvent.objects.filter(**{f"{of}__in": [thing.pk for thing in things]}, pk=Subquery(newest))
-    return {getattr(entry, f"{of}_id"): entry for entry in entries}
+def _last_entries(things: Sequence[Any], column: str) -> dict[int, CustodyEvent]:
+    newest = CustodyEvent.objects.filter(**{column: OuterRef(column)}).order_by("-sequence").values("pk")[:1]
+    entries = CustodyEvent.objects.filter(**{f"{column}__in": [thing.pk for thing in things]}, pk=Subquery(newest))
+    return {getattr(entry, f"{column}_id"): entry for entry in entries}
 
 
-def _settle(rows: QuerySet[Any], things: Sequence[Any], status: str, to: Place) -> None:
-    rows.filter(pk__in=[thing.pk for thing in things]).update(status=status, facility=to.facility, shipment=to.shipment)
+def _settle(things: Sequence[Any], status: str, to: Place) -> None:
+    if things:
+        rows = type(things[0]).objects.filter(pk__in=[thing.pk for thing in things])
+        rows.update(status=status, facility=to.facility, shipment=to.shipment)
     for thing in things:
         thing.status, thing.facility, thing.shipment = status, to.facility, to.shipment
-
-
-def redirect(
-    batteries: Sequence[Battery],
-    lots: Sequence[Lot],
-    *,
-    actor: Actor,
-    to: Shipment,
-    occurred_at: datetime,
-    reference: str = "",
-    note: str = "",
-) -> None:
-    """What is in transit changes to another shipment (it was rejected), without ever being at a facility."""
-    place = Place(shipment=to)
-    for things, of, rows, status in (
-        (batteries, "battery", Battery.objects.all(), BatteryStatus.IN_TRANSIT),
-        (lots, "lot", Lot.objects.all(), LotStatus.IN_TRANSIT),
-    ):
-        _append(
-            things,
-            of,
-            actor=actor,
-            kind=CustodyKind.REJECTED,
-            status=status,
-            to=place,
-            occurred_at=occurred_at,
-            giver=None,
-            masses={},
-            reference=reference,
-            note=note,
-            time_field="received_at",
-        )
-        _settle(rows, things, status, place)
 
 
 def give_up_imported(*, actor: Actor, table: str) -> int:

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization, Role
@@ -106,11 +107,9 @@ def add_permit(
     """Note a permit, valid through the day `valid_until`. Needs a manager; two of a kind never overlap."""
     facility = lock(facility)
     actor.require(facility.operator, role=Role.MANAGER)
-    number = number.strip()
     if kind not in Permit.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of permit.") % {"kind": kind}, field="kind")
-    if not 1 <= len(number) <= 60:
-        raise Invalid(_("Give 1 to %(longest)s characters.") % {"longest": 60}, field="number")
+    number = rules.text(number, field="number", longest=60)
     if valid_until < valid_from:
         raise Invalid(_("The end must be after the start."), field="valid_until", code="period")
     if valid_until == date.max:

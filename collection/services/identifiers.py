@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from collection.models import Battery, BatteryStatus, Facility, Identifier
@@ -93,8 +94,8 @@ def _check_form(identifier: NewIdentifier, where: str) -> None:
         raise Invalid(_("“%(scheme)s” is no scheme of identifiers.") % {"scheme": scheme}, field=where)
     if not value:
         raise Invalid(_("An identifier may not be empty."), field=where)
-    if len(value) > 100 or len(issuer) > 100:
-        raise Invalid(_("Give at most %(longest)s characters.") % {"longest": 100}, field=where)
+    for part in (value, issuer):
+        rules.text(part, field=where, longest=100, shortest=0)
     if scheme == Identifier.Scheme.VIN and not is_vin(value):
         raise Invalid(
             _("“%(value)s” is not a valid VIN: 17 characters, no I, O or Q, and a right check digit.")

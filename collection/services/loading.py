@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,7 +26,7 @@ from collection.models import (
     ShipmentStatus,
 )
 from collection.services import custody, packing
-from collection.services.custody import Place
+from collection.services.custody import Entry, Place
 from collection.units import to_kg
 
 
@@ -42,28 +43,12 @@ def leave(
     """Set a locked, ready shipment in transit with all that is on it. `masses` are the batteries', in kilograms."""
     shipment.status, shipment.dispatched_at = ShipmentStatus.IN_TRANSIT, dispatched_at
     shipment.save(update_fields=["status", "dispatched_at"])
-    place, reference = Place(shipment=shipment), f"shipment {shipment.pk}"
-    custody.move_batteries(
-        batteries,
-        actor=actor,
-        kind=CustodyKind.DISPATCHED,
-        status=BatteryStatus.IN_TRANSIT,
-        to=place,
-        occurred_at=dispatched_at,
-        reference=reference,
-        time_field=time_field,
-        masses=masses,
+    place = Place(shipment=shipment)
+    entry = Entry(
+        actor, CustodyKind.DISPATCHED, dispatched_at, reference=f"shipment {shipment.pk}", time_field=time_field
     )
-    custody.move_lots(
-        lots,
-        actor=actor,
-        kind=CustodyKind.DISPATCHED,
-        status=LotStatus.IN_TRANSIT,
-        to=place,
-        occurred_at=dispatched_at,
-        reference=reference,
-        time_field=time_field,
-    )
+    custody.move(batteries, replace(entry, masses=masses), status=BatteryStatus.IN_TRANSIT, to=place)
+    custody.move(lots, entry, status=LotStatus.IN_TRANSIT, to=place)
 
 
 @transaction.atomic

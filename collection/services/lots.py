@@ -13,6 +13,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.constraints import violated_constraint
 from accounts.errors import Invalid, Refused
@@ -31,7 +32,7 @@ from collection.models import (
     ShipmentLine,
 )
 from collection.services import custody
-from collection.services.custody import NOWHERE, Place
+from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass, entered_as
 
@@ -40,6 +41,9 @@ type Fractions = Mapping[str, Decimal]
 
 #: Fractions are kept to a hundred-millionth.
 FRACTION_PLACES = 8
+
+#: The longest number of a lot, in characters.
+LONGEST_NUMBER = 60
 
 
 @dataclass(frozen=True)
@@ -136,16 +140,8 @@ def create(
     except IntegrityError as error:
         raise _number_taken(number) from error
     Assay.objects.bulk_create(Assay(lot=lot, element=e, fraction=f) for e, f in sorted(fractions.items()))
-    custody.enter_lots(
-        [lot],
-        actor=actor,
-        kind=kind,
-        facility=facility,
-        occurred_at=made_at,
-        reference=reference,
-        note=note,
-        time_field=time_field,
-    )
+    entry = Entry(actor, kind, made_at, reference=reference, note=note, time_field=time_field)
+    custody.enter([lot], entry, facility=facility)
     return lot
 
 
@@ -177,16 +173,8 @@ def divide(
     facility = lot.facility
     if facility is None:  # the database forbids it: a lot in stock is at a facility
         raise Refused(_("The lot is at no facility."), field="lot", code="wrong_status")
-    custody.move_lots(
-        [lot],
-        actor=actor,
-        kind=CustodyKind.SPLIT,
-        status=LotStatus.SPLIT,
-        to=NOWHERE,
-        occurred_at=split_at,
-        note=", ".join(numbers)[:500],
-        time_field=time_field,
-    )
+    entry = Entry(actor, CustodyKind.SPLIT, split_at, note=", ".join(numbers)[:500], time_field=time_field)
+    custody.move([lot], entry, status=LotStatus.SPLIT, to=NOWHERE)
     made = Lot.objects.bulk_create(
         Lot(
             number=number,
@@ -207,15 +195,8 @@ def divide(
     Assay.objects.bulk_create(
         Assay(lot=part, element=assay.element, fraction=assay.fraction) for part in made for assay in assays
     )
-    custody.enter_lots(
-        made,
-        actor=actor,
-        kind=CustodyKind.PRODUCED,
-        facility=facility,
-        occurred_at=split_at,
-        reference=f"lot {lot.pk}",
-        time_field=time_field,
-    )
+    entry = Entry(actor, CustodyKind.PRODUCED, split_at, reference=f"lot {lot.pk}", time_field=time_field)
+    custody.enter(made, entry, facility=facility)
     return made
 
 
@@ -234,16 +215,9 @@ def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, 
         raise Invalid(_("Say to whom it was sold, or what happened to it."), field="note", code="required")
     require_in_stock([lot], field="lot")
     status = LotStatus(disposition)
-    custody.move_lots(
-        [lot],
-        actor=actor,
-        kind=CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED,
-        status=status,
-        to=NOWHERE,
-        occurred_at=disposed_at,
-        note=note.strip() or str(status.label),
-        time_field="disposed_at",
-    )
+    kind = CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED
+    entry = Entry(actor, kind, disposed_at, note=note.strip() or str(status.label), time_field="disposed_at")
+    custody.move([lot], entry, status=status, to=NOWHERE)
     return lot
 
 
@@ -254,22 +228,15 @@ def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -
     last = CustodyEvent.objects.filter(lot=lot).order_by("-sequence").select_related("from_facility__operator").first()
     place = last.from_facility if last is not None else None
     actor.require(place.operator if place is not None else lot.owner, role=Role.MANAGER)
-    require_reason(reason)
+    reason = rules.reason(reason)
     if lot.status not in DISPOSITIONS or place is None or last is None:
         raise Refused(
             _("The lot is %(status)s: there is no disposition to take back.") % {"status": lot.get_status_display()},
             code="wrong_status",
         )
-    custody.move_lots(
-        [lot],
-        actor=actor,
-        kind=CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED,
-        status=LotStatus.IN_STOCK,
-        to=Place(facility=place),
-        occurred_at=reinstated_at,
-        note=reason.strip(),
-        time_field="reinstated_at",
-    )
+    kind = CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED
+    entry = Entry(actor, kind, reinstated_at, note=reason, time_field="reinstated_at")
+    custody.move([lot], entry, status=LotStatus.IN_STOCK, to=Place(facility=place))
     return lot
 
 
@@ -293,7 +260,7 @@ def correct(
     """
     (lot,) = custody.lock_lots([lot.pk])
     actor.require(_holder(lot), role=Role.MANAGER)
-    require_reason(reason)
+    reason = rules.reason(reason)
     require_in_stock([lot], field="lot")
     if mass_value is None and moisture is None and assays is None:
         raise Invalid(_("Give a mass, a moisture or an assay to correct."), field="mass_value", code="required")
@@ -303,16 +270,11 @@ def correct(
     except IntegrityError as error:
         raise Refused(violated_constraint(error), field="lot", code="sealed") from error
     lot.refresh_from_db()
-    custody.note_lots(
-        [lot],
-        actor=actor,
-        kind=CustodyKind.CORRECTED,
-        occurred_at=corrected_at,
-        masses={lot.pk: lot.mass_kg},
-        note=reason.strip(),
-        corrects=lot.events.filter(mass_kg__isnull=False).order_by("-sequence").first(),
-        time_field="corrected_at",
+    corrected = lot.events.filter(mass_kg__isnull=False).order_by("-sequence").first()
+    entry = Entry(
+        actor, CustodyKind.CORRECTED, corrected_at, note=reason, corrects=corrected, time_field="corrected_at"
     )
+    custody.note([lot], entry)
     return lot
 
 
@@ -364,12 +326,6 @@ def require_in_stock(lots: Iterable[Lot], *, field: str) -> None:
         )
 
 
-def require_reason(reason: str) -> None:
-    """Refuse an empty reason."""
-    if not reason.strip():
-        raise Invalid(_("Give a reason."), field="reason", code="required")
-
-
 def stoichiometry(material: Material) -> Fractions:
     """Mass fractions of the elements in a pure material; empty for one that needs an assay."""
     return dict(MaterialElement.objects.filter(material=material).values_list("element", "fraction"))
@@ -400,9 +356,7 @@ def check_fractions(fractions: Fractions) -> Fractions:
 
 def check_number(number: str, owner: Organization) -> str:
     """A lot number that `owner` has not given yet, without blanks at its ends."""
-    number = number.strip()
-    if not number or len(number) > 60:
-        raise Invalid(_("A lot number has 1 to 60 characters."), field="number")
+    number = rules.text(number, field="number", longest=LONGEST_NUMBER)
     if Lot.objects.filter(owner=owner, number=number).exists():
         raise _number_taken(number)
     return number
@@ -465,7 +419,5 @@ def _numbers_of_parts(lot: Lot, parts: Sequence[Part], count: int, field: str) -
         while not number:
             candidate, following = f"{lot.number}-{following}", following + 1
             number = "" if candidate in taken or candidate in given else candidate
-        if len(number) > 60:
-            raise Invalid(_("A lot number has 1 to 60 characters."), field=f"{field}.{index}.number")
-        numbers.append(number)
+        numbers.append(rules.text(number, field=f"{field}.{index}.number", longest=LONGEST_NUMBER))
     return numbers

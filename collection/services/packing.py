@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.errors import Invalid, Refused
 from collection.models import Battery, Facility, Lot, Package, Shipment, ShipmentLine
 from collection.services import custody
@@ -85,9 +86,7 @@ def _add_packages(shipment: Shipment, packages: Sequence[NewPackage]) -> dict[st
     boxes = {package.label: package for package in shipment.packages.all()}
     new_boxes = []
     for index, new in enumerate(packages):
-        label = new.label.strip()
-        if not 1 <= len(label) <= 40:
-            raise Invalid(_("Give 1 to %(longest)s characters.") % {"longest": 40}, field=f"packages.{index}.label")
+        label = rules.text(new.label, field=f"packages.{index}.label", longest=40)
         if new.kind not in Package.Kind.values:
             raise Invalid(_("“%(kind)s” is no kind of package.") % {"kind": new.kind}, field=f"packages.{index}.kind")
         if label in boxes:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization
@@ -27,10 +28,10 @@ from collection.models import (
     PickupBattery,
     PickupStatus,
 )
-from collection.services import batteries as battery_services
-from collection.services import contents, custody, shipments
-from collection.services.batteries import NewBattery, NewIdentifier
-from collection.services.custody import Place
+from collection.services import contents, custody, loading
+from collection.services.batteries import NewBattery, register_scanned
+from collection.services.custody import Entry, Place
+from collection.services.identifiers import NewIdentifier, find_to_collect
 from collection.units import Unit, to_kg
 
 
@@ -56,15 +57,6 @@ def lock(pickup: Pickup) -> Pickup:
         .select_related("collection_point__facility__operator", "collector", "carrier", "destination__operator")
         .get(pk=pickup.pk)
     )
-
-
-def _require_move(pickup: Pickup, to: PickupStatus) -> None:
-    if (pickup.status, to) not in PICKUP_MOVES:
-        raise Refused(
-            _("The pickup is %(status)s, so it cannot become %(wanted)s.")
-            % {"status": pickup.get_status_display(), "wanted": to.label},
-            code="wrong_status",
-        )
 
 
 @transaction.atomic
@@ -120,7 +112,7 @@ def schedule(
     """The collector sends a carrier, a vehicle and a time window, and says where the batteries go."""
     pickup = lock(pickup)
     actor.require(pickup.collector, function=Function.COLLECTOR)
-    _require_move(pickup, PickupStatus.SCHEDULED)
+    rules.check_move(pickup, PickupStatus.SCHEDULED, PICKUP_MOVES)
     _check_schedule(pickup, carrier, destination, window_start, window_end)
     pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
     pickup.window_start, pickup.window_end = window_start, window_end
@@ -183,7 +175,7 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     """
     pickup = lock(pickup)
     actor.require(pickup.collector, pickup.carrier)
-    _require_move(pickup, PickupStatus.COLLECTED)
+    rules.check_move(pickup, PickupStatus.COLLECTED, PICKUP_MOVES)
     assert pickup.carrier is not None and pickup.destination is not None  # pickup_schedule_complete
     custody.check_time(collected_at, field="collected_at")
     if not batteries:
@@ -191,19 +183,17 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     yard = pickup.collection_point.facility
     loaded, masses = _recognize(actor, pickup, batteries, collected_at)
     arriving = [b for b in loaded if b.status in (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)]
-    custody.move_batteries(
-        arriving,
-        actor=actor,
-        kind=CustodyKind.RECEIVED_FROM_USE,
-        status=BatteryStatus.AT_FACILITY,
-        to=Place(facility=yard),
-        occurred_at=collected_at,
+    entry = Entry(
+        actor,
+        CustodyKind.RECEIVED_FROM_USE,
+        collected_at,
         masses=masses,
-        time_field="collected_at",
         reference=f"pickup {pickup.pk}",
+        time_field="collected_at",
     )
+    custody.move(arriving, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=yard))
     PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
-    shipment = shipments.load_from_pickup(
+    shipment = loading.load_from_pickup(
         actor=actor,
         shipper=yard.operator,
         origin=yard,
@@ -224,7 +214,7 @@ def fail(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
     """The truck came in vain; the pickup can be scheduled again."""
     pickup = lock(pickup)
     actor.require(pickup.collector, pickup.carrier)
-    _require_move(pickup, PickupStatus.FAILED)
+    rules.check_move(pickup, PickupStatus.FAILED, PICKUP_MOVES)
     return _end(pickup, PickupStatus.FAILED, reason)
 
 
@@ -233,16 +223,14 @@ def cancel(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
     """The pickup is given up; announced batteries are free for another."""
     pickup = lock(pickup)
     actor.require(pickup.collector, pickup.collection_point.facility.operator)
-    _require_move(pickup, PickupStatus.CANCELLED)
+    rules.check_move(pickup, PickupStatus.CANCELLED, PICKUP_MOVES)
     _end(pickup, PickupStatus.CANCELLED, reason)
     PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
     return pickup
 
 
 def _end(pickup: Pickup, status: PickupStatus, reason: str) -> Pickup:
-    if not reason.strip():
-        raise Invalid(_("Give a reason."), field="reason", code="required")
-    pickup.status, pickup.reason = status, reason.strip()
+    pickup.status, pickup.reason = status, rules.reason(reason)
     pickup.save(update_fields=["status", "reason"])
     return pickup
 
@@ -284,7 +272,7 @@ def _recognize(
 ) -> tuple[list[Battery], dict[int, Decimal | None]]:
     """The scanned batteries, locked, weighed and with their condition noted; new ones registered."""
     yard = pickup.collection_point.facility
-    known = battery_services.find_to_collect(actor, yard, [s.identifier for s in scans if s.identifier])
+    known = find_to_collect(actor, yard, [s.identifier for s in scans if s.identifier])
     chosen: list[int | NewBattery] = []
     for index, scan in enumerate(scans):
         if scan.mass_value is not None and scan.mass_value <= 0:
@@ -299,7 +287,7 @@ def _recognize(
             raise Invalid(_("Name the battery by its id or by an identifier."), field=f"batteries.{index}")
     new = [c for c in chosen if isinstance(c, NewBattery)]
     positions = [i for i, c in enumerate(chosen) if isinstance(c, NewBattery)]
-    made = battery_services.register_scanned(
+    made = register_scanned(
         actor=actor, organization=yard.operator, batteries=new, positions=positions, is_simulated=pickup.is_simulated
     )
     made_at = dict(zip(positions, made, strict=True))

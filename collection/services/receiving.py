@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from collection.models import (
@@ -23,7 +24,7 @@ from collection.models import (
     ShipmentStatus,
 )
 from collection.services import contents, custody
-from collection.services.custody import Place
+from collection.services.custody import Entry, Place
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass, to_kg
 
@@ -71,31 +72,16 @@ def take_in(
     shipment.reason = "; ".join(dict.fromkeys(reason.strip() for reason in refusals.values()))[:500]
     shipment.save(update_fields=["status", "received_at", "reason"])
     ShipmentLine.objects.filter(pk__in=[line.pk for line, _row in taken]).update(outcome=ShipmentLine.Outcome.ACCEPTED)
-    custody.move_batteries(
-        batteries_in,
-        actor=actor,
-        kind=CustodyKind.RECEIVED,
-        status=BatteryStatus.AT_FACILITY,
-        to=Place(facility=shipment.destination),
-        occurred_at=received_at,
-        reference=f"shipment {shipment.pk}",
-        time_field="received_at",
-        masses=masses,
+    place = Place(facility=shipment.destination)
+    entry = Entry(
+        actor, CustodyKind.RECEIVED, received_at, reference=f"shipment {shipment.pk}", time_field="received_at"
     )
-    custody.move_lots(
-        lots_in,
-        actor=actor,
-        kind=CustodyKind.RECEIVED,
-        status=LotStatus.IN_STOCK,
-        to=Place(facility=shipment.destination),
-        occurred_at=received_at,
-        reference=f"shipment {shipment.pk}",
-        time_field="received_at",
-    )
+    custody.move(batteries_in, replace(entry, masses=masses), status=BatteryStatus.AT_FACILITY, to=place)
+    custody.move(lots_in, entry, status=LotStatus.IN_STOCK, to=place)
     if refusals:
         turned = [line for line in lines if line.pk in refusals]
         for line in turned:
-            line.outcome, line.reason = ShipmentLine.Outcome.REJECTED, refusals[line.pk].strip()[:500]
+            line.outcome, line.reason = ShipmentLine.Outcome.REJECTED, refusals[line.pk].strip()
         # First the old lines are settled: nothing may stand on two open lines, not for a moment.
         ShipmentLine.objects.bulk_update(turned, ["outcome", "reason"])
         _turn_back(actor, shipment, turned, batteries, lots, received_at)
@@ -117,6 +103,7 @@ def _match(
             raise Invalid(_("The shipment has no open line %(line)s.") % {"line": line_id}, field="rejected")
         if not reason.strip():
             raise Invalid(_("Give a reason for line %(line)s.") % {"line": line_id}, field="rejected", code="required")
+        rules.reason(reason, field="rejected")
     if accepted is None:
         return [(line, ReceivedLine(line.pk)) for line in lines if line.pk not in refusals]
     taken, seen = [], set(refusals)
@@ -185,11 +172,15 @@ def _turn_back(
     custody.redirect(
         [battery for battery in batteries if battery.pk in going_batteries],
         [lot for lot in lots if lot.pk in going_lots],
-        actor=actor,
+        Entry(
+            actor,
+            CustodyKind.REJECTED,
+            at,
+            reference=f"shipment {back.pk}",
+            note=shipment.reason,
+            time_field="received_at",
+        ),
         to=back,
-        occurred_at=at,
-        reference=f"shipment {back.pk}",
-        note=shipment.reason,
     )
     return back
 

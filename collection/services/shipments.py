@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization, Role
@@ -26,33 +27,10 @@ from collection.models import (
 )
 from collection.services import custody, loading, packing, receiving
 from collection.services.consents import check_consent
-from collection.services.loading import load_from_pickup
+from collection.services.custody import Entry
 from collection.services.packing import NewLine, NewPackage
 from collection.services.receiving import ReceivedLine
-from collection.services.storage import check_storage
 from collection.units import Unit, check_mass
-
-__all__ = [
-    "NewLine",
-    "NewPackage",
-    "ReceivedLine",
-    "arrive",
-    "cancel",
-    "change",
-    "check_storage",
-    "close",
-    "correct",
-    "dispatch",
-    "document",
-    "draft",
-    "load_from_pickup",
-    "lock",
-    "make_ready",
-    "pack",
-    "receive",
-    "reopen",
-    "unpack",
-]
 
 #: States in which nothing about a shipment changes any more.
 _SETTLED = (ShipmentStatus.CANCELLED, ShipmentStatus.CLOSED)
@@ -65,15 +43,6 @@ def lock(shipment: Shipment) -> Shipment:
         .select_related("origin__operator", "destination__operator", "carrier", "shipper", "consent")
         .get(pk=shipment.pk)
     )
-
-
-def _require_move(shipment: Shipment, to: ShipmentStatus) -> None:
-    if (shipment.status, to) not in SHIPMENT_MOVES:
-        raise Refused(
-            _("The shipment is %(status)s, so it cannot become %(wanted)s.")
-            % {"status": shipment.get_status_display(), "wanted": to.label},
-            code="wrong_status",
-        )
 
 
 @transaction.atomic
@@ -164,7 +133,7 @@ def make_ready(*, actor: Actor, shipment: Shipment) -> Shipment:
     """The draft is complete and waits for its truck."""
     shipment = lock(shipment)
     actor.require(shipment.shipper)
-    _require_move(shipment, ShipmentStatus.READY)
+    rules.check_move(shipment, ShipmentStatus.READY, SHIPMENT_MOVES)
     if not shipment.lines.exists():
         raise Refused(_("There is nothing on the shipment."), field="lines", code="empty")
     return _set(shipment, ShipmentStatus.READY)
@@ -175,7 +144,7 @@ def reopen(*, actor: Actor, shipment: Shipment) -> Shipment:
     """A ready shipment becomes a draft again, to be changed."""
     shipment = lock(shipment)
     actor.require(shipment.shipper)
-    _require_move(shipment, ShipmentStatus.DRAFT)
+    rules.check_move(shipment, ShipmentStatus.DRAFT, SHIPMENT_MOVES)
     return _set(shipment, ShipmentStatus.DRAFT)
 
 
@@ -184,8 +153,8 @@ def cancel(*, actor: Actor, shipment: Shipment, reason: str) -> Shipment:
     """A shipment that has not left is given up; its lines are free for another."""
     shipment = lock(shipment)
     actor.require(shipment.shipper)
-    _require_move(shipment, ShipmentStatus.CANCELLED)
-    reason = require_reason(reason)
+    rules.check_move(shipment, ShipmentStatus.CANCELLED, SHIPMENT_MOVES)
+    reason = rules.reason(reason)
     shipment.lines.filter(outcome=ShipmentLine.Outcome.OPEN).update(outcome=ShipmentLine.Outcome.REMOVED)
     return _set(shipment, ShipmentStatus.CANCELLED, reason=reason)
 
@@ -196,9 +165,7 @@ def document(*, actor: Actor, shipment: Shipment, kind: str, number: str, issued
     shipment = lock(shipment)
     actor.require(shipment.shipper, shipment.origin.operator, shipment.carrier)
     _require_unsettled(shipment)
-    number = number.strip()
-    if not 1 <= len(number) <= 60:
-        raise Invalid(_("Give 1 to %(longest)s characters.") % {"longest": 60}, field="number")
+    number = rules.text(number, field="number", longest=60)
     if kind not in TransportDocument.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of document.") % {"kind": kind}, field="kind")
     if TransportDocument.objects.filter(shipment=shipment, kind=kind, number=number).exists():
@@ -216,7 +183,7 @@ def dispatch(*, actor: Actor, shipment: Shipment, dispatched_at: datetime) -> Sh
     """
     shipment = lock(shipment)
     actor.require(shipment.shipper, shipment.carrier)
-    _require_move(shipment, ShipmentStatus.IN_TRANSIT)
+    rules.check_move(shipment, ShipmentStatus.IN_TRANSIT, SHIPMENT_MOVES)
     lines = list(shipment.lines.filter(outcome=ShipmentLine.Outcome.OPEN).select_related("package"))
     batteries = custody.lock_batteries(line.battery_id for line in lines if line.battery_id)
     lots = custody.lock_lots(line.lot_id for line in lines if line.lot_id)
@@ -235,7 +202,7 @@ def arrive(*, actor: Actor, shipment: Shipment, arrived_at: datetime) -> Shipmen
     """The truck is at the destination's gate; custody stays with the carrier until it is received."""
     shipment = lock(shipment)
     actor.require(shipment.carrier, shipment.destination.operator)
-    _require_move(shipment, ShipmentStatus.ARRIVED)
+    rules.check_move(shipment, ShipmentStatus.ARRIVED, SHIPMENT_MOVES)
     custody.check_time(arrived_at, field="arrived_at")
     if shipment.dispatched_at is not None and arrived_at < shipment.dispatched_at:
         raise Invalid(_("It cannot arrive before it left."), field="arrived_at", code="out_of_order")
@@ -259,7 +226,7 @@ def receive(
     """
     shipment = lock(shipment)
     actor.require(shipment.destination.operator)
-    _require_move(shipment, ShipmentStatus.RECEIVED)
+    rules.check_move(shipment, ShipmentStatus.RECEIVED, SHIPMENT_MOVES)
     custody.check_time(received_at, field="received_at")
     if shipment.arrived_at is not None and received_at < shipment.arrived_at:
         raise Invalid(_("It cannot be received before it arrived."), field="received_at", code="out_of_order")
@@ -272,7 +239,7 @@ def close(*, actor: Actor, shipment: Shipment) -> Shipment:
     """Everything about the shipment is settled; it is corrected no more."""
     shipment = lock(shipment)
     actor.require(shipment.shipper, shipment.destination.operator, role=Role.MANAGER)
-    _require_move(shipment, ShipmentStatus.CLOSED)
+    rules.check_move(shipment, ShipmentStatus.CLOSED, SHIPMENT_MOVES)
     return _set(shipment, ShipmentStatus.CLOSED, reason=shipment.reason)
 
 
@@ -290,7 +257,7 @@ def correct(
     """The declared mass of a line was wrong: the line is changed, and the ledger says so in a further entry."""
     shipment = lock(shipment)
     actor.require(shipment.shipper)
-    reason = require_reason(reason)
+    reason = rules.reason(reason)
     _require_unsettled(shipment)
     kilograms = check_mass(declared_value, unit, field="declared_value", unit_field="unit")
     found = shipment.lines.filter(pk=line).exclude(outcome=ShipmentLine.Outcome.REMOVED).first()
@@ -312,19 +279,19 @@ def _note_correction(
         to_shipment=shipment,
         kind__in=(CustodyKind.DISPATCHED, CustodyKind.REJECTED),
     )
-    about: dict[str, Any] = {
-        "actor": actor,
-        "kind": CustodyKind.CORRECTED,
-        "occurred_at": corrected_at,
-        "reference": f"shipment {shipment.pk}",
-        "note": reason,
-        "corrects": entries.first(),
-        "time_field": "corrected_at",
-    }
+    entry = Entry(
+        actor,
+        CustodyKind.CORRECTED,
+        corrected_at,
+        reference=f"shipment {shipment.pk}",
+        note=reason,
+        corrects=entries.first(),
+        time_field="corrected_at",
+    )
     if line.battery_id is not None:
-        custody.note_batteries(custody.lock_batteries([line.battery_id]), masses={line.battery_id: kilograms}, **about)
+        custody.note(custody.lock_batteries([line.battery_id]), replace(entry, masses={line.battery_id: kilograms}))
     if line.lot_id is not None:
-        custody.note_lots(custody.lock_lots([line.lot_id]), masses={line.lot_id: kilograms}, **about)
+        custody.note(custody.lock_lots([line.lot_id]), replace(entry, masses={line.lot_id: kilograms}))
 
 
 def _set(shipment: Shipment, status: ShipmentStatus, *fields: str, reason: str = "") -> Shipment:
@@ -339,16 +306,6 @@ def _require_draft(shipment: Shipment) -> None:
             _("The shipment is %(status)s; only a draft can be changed.") % {"status": shipment.get_status_display()},
             code="wrong_status",
         )
-
-
-def require_reason(reason: str) -> str:
-    """The reason without blanks around it; `Invalid` if there is none, or more than 500 characters."""
-    reason = reason.strip()
-    if not reason:
-        raise Invalid(_("Give a reason."), field="reason", code="required")
-    if len(reason) > 500:
-        raise Invalid(_("Give at most %(longest)s characters.") % {"longest": 500}, field="reason")
-    return reason
 
 
 def _check_carrier(carrier: Organization) -> None:

@@ -26,7 +26,7 @@ from collection.imports import columns
 from collection.imports.columns import Column, Parser
 from collection.imports.engine import Cells, Counts, Faults
 from collection.models import Identifier, Shipment
-from collection.services.batteries import NewIdentifier
+from collection.services.identifiers import NewIdentifier
 from collection.units import Unit
 from recycling.models import Intake, IntakeBattery, Plant
 from recycling.services import intakes

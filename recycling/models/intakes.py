@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 import pgtrigger
 from django.conf import settings
@@ -10,14 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Viewer
 from collection.models import Battery, Condition, Shipment
 from collection.units import entered_field, kg_field, unit_field, unit_known
 from recycling.models.plants import Plant
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class PlantRecordQuerySet[M: models.Model](models.QuerySet[M]):
@@ -25,7 +19,7 @@ class PlantRecordQuerySet[M: models.Model](models.QuerySet[M]):
 
     to_plant = "plant"
 
-    def visible_to(self, user: User | AnonymousUser) -> PlantRecordQuerySet[M]:
+    def visible_to(self, user: Viewer) -> PlantRecordQuerySet[M]:
         if user.is_superuser:
             return self
         return self.filter(**{f"{self.to_plant}__in": Plant.objects.reported_to(user).values("pk")})
@@ -175,14 +169,6 @@ class Discrepancy(models.Model):
         return f"{self.get_kind_display()} ({self.intake})"
 
 
-class InspectionQuerySet(models.QuerySet["Inspection"]):
-    def visible_to(self, user: User | AnonymousUser) -> InspectionQuerySet:
-        """As the plant's records."""
-        if user.is_superuser:
-            return self
-        return self.filter(plant__in=Plant.objects.reported_to(user).values("pk"))
-
-
 class Decision(models.TextChoices):
     """Triage: what becomes of a battery. Definitions follow Regulation (EU) 2023/1542 Art. 3."""
 
@@ -215,7 +201,7 @@ class Inspection(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="inspections", verbose_name=_("inspector")
     )
 
-    objects = InspectionQuerySet.as_manager()
+    objects = PlantRecordQuerySet["Inspection"].as_manager()
 
     class Meta:
         ordering = ("-inspected_at", "-pk")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -11,14 +10,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import organizations_of
+from accounts.models import Viewer, organizations_of
 from collection.models import Chemistry, Confidence, Facility, Jurisdiction
 from collection.models.batteries import BatteryModel
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class Stage(models.TextChoices):
@@ -41,15 +35,15 @@ class Basis(models.TextChoices):
 
 
 class PlantQuerySet(models.QuerySet["Plant"]):
-    def visible_to(self, user: User | AnonymousUser) -> PlantQuerySet:
+    def visible_to(self, user: Viewer) -> PlantQuerySet:
         """That a plant exists, with its published facts, is known to every logged-in user."""
         return self if user.is_authenticated else self.none()
 
-    def run_by(self, user: User | AnonymousUser) -> PlantQuerySet:
+    def run_by(self, user: Viewer) -> PlantQuerySet:
         """The plants of the user's own organizations."""
         return self if user.is_superuser else self.filter(facility__operator__in=organizations_of(user))
 
-    def reported_to(self, user: User | AnonymousUser) -> PlantQuerySet:
+    def reported_to(self, user: Viewer) -> PlantQuerySet:
         """The plants whose load the user may read: its own, and those that it regulates."""
         if user.is_superuser:
             return self
@@ -110,7 +104,7 @@ class Plant(models.Model):
 class PlantPartQuerySet[M: models.Model](models.QuerySet[M]):
     """Lines, nameplates and outages. Lines and nameplates are public facts; outages are the operator's own."""
 
-    def visible_to(self, user: User | AnonymousUser) -> PlantPartQuerySet[M]:
+    def visible_to(self, user: Viewer) -> PlantPartQuerySet[M]:
         return self if user.is_authenticated else self.none()
 
 
@@ -184,7 +178,7 @@ class Nameplate(models.Model):
 
 
 class OutageQuerySet(models.QuerySet["Outage"]):
-    def visible_to(self, user: User | AnonymousUser) -> OutageQuerySet:
+    def visible_to(self, user: Viewer) -> OutageQuerySet:
         """The operator's, and the regulators of the place."""
         if user.is_superuser:
             return self

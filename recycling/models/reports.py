@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 import pgtrigger
 from django.conf import settings
@@ -9,16 +7,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, organizations_of
+from accounts.models import Organization, PartQuerySet, Viewer, organizations_of
 from collection.models import Chemistry, Element, Facility, Jurisdiction
 from recycling.models.intakes import Decision
 from recycling.models.plants import Stage
 from recycling.models.schemes import EprScheme, LegalStatus, Metric
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class ReportStatus(models.TextChoices):
@@ -64,7 +57,7 @@ FILED_REPORTS = (
 
 
 class EprReportQuerySet(models.QuerySet["EprReport"]):
-    def visible_to(self, user: User | AnonymousUser) -> EprReportQuerySet:
+    def visible_to(self, user: Viewer) -> EprReportQuerySet:
         """The producer's own; regulators of the place see what was filed, not what is being drafted."""
         if user.is_superuser:
             return self
@@ -244,12 +237,8 @@ class EprReport(models.Model):
         return f"{self.scheme.code} {self.producer} {self.jurisdiction_id} {self.period_start}–{self.period_end}"
 
 
-class ReportPartQuerySet[M: models.Model](models.QuerySet[M]):
-    def visible_to(self, user: User | AnonymousUser) -> ReportPartQuerySet[M]:
-        """As the report."""
-        if user.is_superuser:
-            return self
-        return self.filter(report__in=EprReport.objects.visible_to(user).values("pk"))
+class ReportPartQuerySet[M: models.Model](PartQuerySet[M]):
+    whole = "report"
 
 
 class EprReportProgress(models.Model):

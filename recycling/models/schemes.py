@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
@@ -9,14 +7,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, organizations_of
+from accounts.models import Organization, Viewer, organizations_of
 from collection.models import BatteryModel, Chemistry, Confidence, Element, Jurisdiction
 from collection.models.chemistries import ReferenceQuerySet
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class LegalStatus(models.TextChoices):
@@ -135,7 +128,7 @@ class EprTarget(models.Model):
 
 
 class MarketPlacementQuerySet(models.QuerySet["MarketPlacement"]):
-    def visible_to(self, user: User | AnonymousUser) -> MarketPlacementQuerySet:
+    def visible_to(self, user: Viewer) -> MarketPlacementQuerySet:
         """The producer's own, and the regulators of the place."""
         if user.is_superuser:
             return self

@@ -1,18 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Viewer
 from recycling.models.intakes import PlantRecordQuerySet
 from recycling.models.plants import Basis, Plant, ProcessLine
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 
 class UtilizationQuerySet(PlantRecordQuerySet["UtilizationSnapshot"]):
@@ -94,7 +88,7 @@ class BacklogSnapshot(models.Model):
 
 
 class UtilizationRunQuerySet(models.QuerySet["UtilizationRun"]):
-    def visible_to(self, user: User | AnonymousUser) -> UtilizationRunQuerySet:
+    def visible_to(self, user: Viewer) -> UtilizationRunQuerySet:
         """Runs carry no figures; every logged-in user may see whether the figures are fresh."""
         return self if user.is_authenticated else self.none()
 

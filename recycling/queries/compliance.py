@@ -96,8 +96,8 @@ class OwnReport:
 
 
 @dataclass(frozen=True)
-class Fate:
-    """How many of a producer's batteries are in one state, and their mass as far as it is known."""
+class StatusShare:
+    """How many of a producer's batteries are in one status, and their mass as far as it is known."""
 
     status: str
     status_label: str
@@ -181,8 +181,8 @@ def own_reports(user: User) -> Listing[OwnReport]:
     return Listing([_own_report(row) for row in found], found[0].listed if found else 0)
 
 
-def fates(user: User) -> list[Fate]:
-    """What became of the batteries of the user's producers: one statement."""
+def batteries_by_status(user: User) -> list[StatusShare]:
+    """What became of the batteries of the user's producers, in each status: one statement."""
     rows = list(
         Battery.objects.filter(producer__in=own(user))
         .order_by()
@@ -192,7 +192,7 @@ def fates(user: User) -> list[Fate]:
     total = sum(n for _status, n, _kg in rows)
     by_status = {status: (n, kg) for status, n, kg in rows}
     return [
-        Fate(status, str(status.label), by_status[status][0], by_status[status][1],
+        StatusShare(status, str(status.label), by_status[status][0], by_status[status][1],
              Decimal(by_status[status][0]) / total)
         for status in BatteryStatus
         if status in by_status

@@ -9,11 +9,12 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization, Role
 from collection.services import custody
-from collection.services.lots import require_in_stock, require_reason
+from collection.services.lots import require_in_stock
 from recycling.models import BATCH_MOVES, Batch, BatchStatus, Output, ProcessLine
 from recycling.queries.balance import Balance, balance_of
 from recycling.queries.contents import NOT_THERE
@@ -31,9 +32,7 @@ def open_batch(
     line = ProcessLine.objects.select_related("plant__facility__operator").get(pk=line.pk)
     actor.require(line.plant.facility.operator)
     custody.check_time(started_at, field="started_at")
-    number = number.strip()
-    if not number or len(number) > 60:
-        raise Invalid(_("A batch number has 1 to 60 characters."), field="number")
+    number = rules.text(number, field="number", longest=60)
     if not line.is_active:
         raise Refused(_("The line is out of use."), field="line", code="inactive")
     try:
@@ -81,7 +80,7 @@ def close(*, actor: Actor, batch: Batch, closed_at: datetime, explanation: str =
 def reopen(*, actor: Actor, batch: Batch, reason: str) -> Batch:
     """Open a closed batch again to correct it, as long as all that it made is still in stock. Needs a manager."""
     actor.require(operator_of(batch), role=Role.MANAGER)
-    require_reason(reason)
+    reason = rules.reason(reason)
     made = Output.objects.filter(batch=batch).exclude(lot__status__in=NOT_THERE).values_list("lot", flat=True)
     lots = custody.lock_lots(made)
     batch = lock(batch, to=BatchStatus.OPEN)
@@ -91,7 +90,7 @@ def reopen(*, actor: Actor, batch: Batch, reason: str) -> Batch:
     gone = next((lot for lot in lots if lot.facility_id != batch.line.plant.facility_id), None)
     if gone is not None:
         raise Refused(_("Lot %(number)s left the plant.") % {"number": gone.number}, field="outputs", code="gone")
-    batch.status, batch.closed_at, batch.reason = BatchStatus.OPEN, None, reason.strip()[:500]
+    batch.status, batch.closed_at, batch.reason = BatchStatus.OPEN, None, reason
     batch.explanation, batch.explained_by = "", None
     batch.save(update_fields=["status", "closed_at", "reason", "explanation", "explained_by"])
     return batch
@@ -102,12 +101,12 @@ def void(*, actor: Actor, batch: Batch, reason: str) -> Batch:
     """Give up an open batch that nothing is in any more. Needs a manager."""
     batch = lock(batch, to=BatchStatus.VOID)
     actor.require(operator_of(batch), role=Role.MANAGER)
-    require_reason(reason)
+    reason = rules.reason(reason)
     if batch.charges.exists():
         raise Refused(_("Take out what was charged first."), field="charges", code="not_empty")
     if batch.outputs.exclude(lot__status__in=NOT_THERE).exists():
         raise Refused(_("Remove its outputs first."), field="outputs", code="not_empty")
-    batch.status, batch.reason = BatchStatus.VOID, reason.strip()[:500]
+    batch.status, batch.reason = BatchStatus.VOID, reason
     batch.save(update_fields=["status", "reason"])
     return batch
 
@@ -115,12 +114,8 @@ def void(*, actor: Actor, batch: Batch, reason: str) -> Batch:
 def lock(batch: Batch, *, to: BatchStatus | None = None) -> Batch:
     """The batch as it is now, locked; refused if it may not move to the status `to`."""
     (locked,) = lock_many([batch.pk])
-    if to is not None and (locked.status, to) not in BATCH_MOVES:
-        raise Refused(
-            _("The batch is %(status)s, so it cannot become %(wanted)s.")
-            % {"status": locked.get_status_display(), "wanted": to.label},
-            code="wrong_status",
-        )
+    if to is not None:
+        rules.check_move(locked, to, BATCH_MOVES)
     return locked
 
 

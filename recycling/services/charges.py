@@ -10,12 +10,13 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from collection.models import Battery, BatteryStatus, CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
-from collection.services.custody import Place
-from collection.services.lots import Part, require_reason
+from collection.services.custody import NOWHERE, Entry, Place
+from collection.services.lots import Part
 from collection.units import Unit, check_mass
 from recycling.models import Batch, BatchStatus, Charge, Decision, Output, ProcessLine
 from recycling.services.batches import lock_many, lock_open, operator_of, require_open
@@ -76,7 +77,7 @@ def uncharge(
 ) -> Batch:
     """Take batteries and lots out of an open batch again: they were not charged after all."""
     actor.require(operator_of(batch))
-    require_reason(reason)
+    reason = rules.reason(reason)
     found_batteries = custody.lock_batteries(batteries)
     found_lots = custody.lock_lots(lots)
     batch = lock_open(batch)
@@ -91,28 +92,16 @@ def uncharge(
         raise Invalid(_("Name batteries or lots to take out."), field="batteries", code="required")
     back = Place(facility=batch.line.plant.facility)
     charges.filter(pk__in=[*charged_batteries.values(), *charged_lots.values()]).delete()
-    custody.move_batteries(
-        found_batteries,
-        actor=actor,
-        kind=CustodyKind.UNCHARGED,
-        status=BatteryStatus.AT_FACILITY,
-        to=back,
-        occurred_at=uncharged_at,
+    entry = Entry(
+        actor,
+        CustodyKind.UNCHARGED,
+        uncharged_at,
         reference=reference(batch),
-        note=reason.strip(),
+        note=reason,
         time_field="uncharged_at",
     )
-    custody.move_lots(
-        found_lots,
-        actor=actor,
-        kind=CustodyKind.UNCHARGED,
-        status=LotStatus.IN_STOCK,
-        to=back,
-        occurred_at=uncharged_at,
-        reference=reference(batch),
-        note=reason.strip(),
-        time_field="uncharged_at",
-    )
+    custody.move(found_batteries, entry, status=BatteryStatus.AT_FACILITY, to=back)
+    custody.move(found_lots, entry, status=LotStatus.IN_STOCK, to=back)
     return batch
 
 
@@ -150,17 +139,15 @@ def _charge_batteries(
         )
         for battery in batteries
     )
-    custody.move_batteries(
-        batteries,
-        actor=actor,
-        kind=CustodyKind.CHARGED,
-        status=BatteryStatus.CONSUMED,
-        to=custody.NOWHERE,
-        occurred_at=charged_at,
+    entry = Entry(
+        actor,
+        CustodyKind.CHARGED,
+        charged_at,
         masses={battery.pk: battery.mass_kg for battery in batteries},
         reference=reference(batch),
         time_field="charged_at",
     )
+    custody.move(batteries, entry, status=BatteryStatus.CONSUMED, to=NOWHERE)
 
 
 def _check_battery(
@@ -233,16 +220,8 @@ def _charge_lots(
         Charge(batch=batch, lot=lot, mass_kg=lot.mass_kg, charged_at=charged_at)
         for lot in sorted(going, key=lambda lot: lot.pk)
     )
-    custody.move_lots(
-        going,
-        actor=actor,
-        kind=CustodyKind.CHARGED,
-        status=LotStatus.CONSUMED,
-        to=custody.NOWHERE,
-        occurred_at=charged_at,
-        reference=reference(batch),
-        time_field="charged_at",
-    )
+    entry = Entry(actor, CustodyKind.CHARGED, charged_at, reference=reference(batch), time_field="charged_at")
+    custody.move(going, entry, status=LotStatus.CONSUMED, to=NOWHERE)
 
 
 def _take_part(actor: Actor, lot: Lot, row: LotCharge, charged_at: datetime, where: str) -> Lot:

@@ -14,6 +14,7 @@ from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from collection.models import Battery, BatteryStatus, Condition, CustodyKind, ShipmentLine
 from collection.services import custody
+from collection.services.custody import NOWHERE, Entry
 from recycling.models import Decision, Inspection, Plant
 
 #: Decisions by which a battery goes to a further use.
@@ -84,14 +85,8 @@ def inspect_many(
     for decision in Decision:  # one ledger entry each, in as many statements as there are decisions
         decided = [batteries[triage.battery] for triage in inspections if triage.decision == decision]
         if decided:
-            custody.note_batteries(
-                decided,
-                actor=actor,
-                kind=CustodyKind.INSPECTED,
-                occurred_at=inspected_at,
-                note=decision,
-                time_field="inspected_at",
-            )
+            entry = Entry(actor, CustodyKind.INSPECTED, inspected_at, note=decision, time_field="inspected_at")
+            custody.note(decided, entry)
     return made
 
 
@@ -133,16 +128,9 @@ def release_many(
                 code="not_released",
             )
     require_off_shipments(list(locked.values()), batteries)
-    custody.move_batteries(
-        list(locked.values()),
-        actor=actor,
-        kind=CustodyKind.RELEASED,
-        status=BatteryStatus.SECOND_LIFE,
-        to=custody.NOWHERE,
-        occurred_at=released_at,
-        note=f"{recipient.strip()} {note.strip()}".strip()[:500],
-        time_field="released_at",
-    )
+    said = f"{recipient.strip()} {note.strip()}".strip()[:500]
+    entry = Entry(actor, CustodyKind.RELEASED, released_at, note=said, time_field="released_at")
+    custody.move(list(locked.values()), entry, status=BatteryStatus.SECOND_LIFE, to=NOWHERE)
     return [locked[pk] for pk in batteries]
 
 

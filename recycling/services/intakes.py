@@ -12,14 +12,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Role
 from collection.models import Identifier, Shipment, ShipmentLine, ShipmentStatus
 from collection.services import custody, shipments
-from collection.services.batteries import NewIdentifier
-from collection.services.lots import require_reason
-from collection.services.shipments import ReceivedLine
+from collection.services.identifiers import NewIdentifier
+from collection.services.receiving import ReceivedLine
 from collection.units import Unit, check_mass, to_kg
 from recycling.models import (
     DISCREPANCY_MOVES,
@@ -85,9 +85,7 @@ def record(
     """
     plant = Plant.objects.select_related("facility__operator").get(pk=plant.pk)
     actor.require(plant.facility.operator)
-    ticket = ticket.strip()
-    if not ticket or len(ticket) > 60:
-        raise Invalid(_("A ticket has 1 to 60 characters."), field="ticket")
+    ticket = rules.text(ticket, field="ticket", longest=60)
     gross_kg, tare_kg = _check_weighing(gross_value, tare_value, unit)
     custody.check_time(weighed_at, field="weighed_at")
     shipment = shipments.lock(shipment)
@@ -153,10 +151,10 @@ def correct_weighing(
         Intake.objects.select_for_update(of=("self",)).select_related("plant__facility__operator").get(pk=intake.pk)
     )
     actor.require(intake.plant.facility.operator, role=Role.MANAGER)
-    require_reason(reason)
+    reason = rules.reason(reason)
     _check_weighing(gross_value, tare_value, unit)
     intake.gross_value, intake.tare_value, intake.unit = gross_value, tare_value, unit
-    intake.note = f"{intake.note} {reason.strip()}".strip()[:500]
+    intake.note = f"{intake.note} {reason}".strip()[:500]
     intake.save(update_fields=["gross_value", "tare_value", "unit", "note"])
     return intake
 
@@ -170,11 +168,8 @@ def settle_discrepancy(*, actor: Actor, discrepancy: Discrepancy, settlement: st
         .get(pk=discrepancy.pk)
     )
     actor.require(discrepancy.intake.plant.facility.operator)
-    if (discrepancy.status, DiscrepancyStatus.SETTLED) not in DISCREPANCY_MOVES:
-        raise Refused(_("This discrepancy is already settled."), code="wrong_status")
-    settlement = settlement.strip()
-    if not settlement or len(settlement) > 500:
-        raise Invalid(_("Say in 1 to 500 characters how it was settled."), field="settlement")
+    rules.check_move(discrepancy, DiscrepancyStatus.SETTLED, DISCREPANCY_MOVES)
+    settlement = rules.text(settlement, field="settlement", longest=500)
     discrepancy.status, discrepancy.settlement = DiscrepancyStatus.SETTLED, settlement
     discrepancy.settled_by, discrepancy.settled_at = actor.user, timezone.now()
     discrepancy.save(update_fields=["status", "settlement", "settled_by", "settled_at"])
@@ -232,9 +227,7 @@ def _sort(shipment: Shipment, batteries: Sequence[ReceivedBattery] | None, rejec
     lines, load = _OpenLines(shipment, [*(batteries or ()), *rejected]), _Load()
     for index, refusal in enumerate(rejected):
         line = lines.take(refusal, f"rejected.{index}")
-        if not refusal.reason.strip():
-            raise Invalid(_("Give a reason."), field=f"rejected.{index}.reason", code="required")
-        load.rejected[line.pk] = refusal.reason
+        load.rejected[line.pk] = rules.reason(refusal.reason, field=f"rejected.{index}.reason")
     for index, found in enumerate(batteries or ()):
         where = f"batteries.{index}"
         if found.received_value is not None:

@@ -9,10 +9,12 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid
 from collection.models import CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
+from collection.services.custody import NOWHERE, Entry
 from collection.services.lots import Fractions, NewLot
 from collection.units import Unit, check_mass
 from recycling.models import Batch, Output, Reagent
@@ -25,9 +27,7 @@ def add_reagent(*, actor: Actor, batch: Batch, name: str, mass_value: Decimal, u
     """Declare what was added that came from no battery, such as water, acid or the oxygen of the air."""
     batch = lock_open(batch)
     actor.require(operator_of(batch))
-    name = name.strip()
-    if not name or len(name) > 100:
-        raise Invalid(_("A name has 1 to 100 characters."), field="name")
+    name = rules.text(name, field="name", longest=100)
     check_mass(mass_value, unit, field="mass_value", unit_field="unit")
     Reagent.objects.create(batch=batch, name=name, mass_value=mass_value, unit=unit)
     return batch
@@ -87,21 +87,14 @@ def record_output(
 def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime, reason: str) -> Batch:
     """An output of an open batch, named by the id of its lot, never was: the lot becomes void."""
     actor.require(operator_of(batch))
-    lots.require_reason(reason)
+    reason = rules.reason(reason)
     gone = custody.lock_lots([lot])
     batch = lock_open(batch)
     if not Output.objects.filter(batch=batch, lot=lot).exists():
         raise Invalid(_("This lot did not come out of the batch."), field="lot")
     lots.require_in_stock(gone, field="lot")
-    custody.move_lots(
-        gone,
-        actor=actor,
-        kind=CustodyKind.CORRECTED,
-        status=LotStatus.VOID,
-        to=custody.NOWHERE,
-        occurred_at=removed_at,
-        reference=reference(batch),
-        note=reason.strip(),
-        time_field="removed_at",
+    entry = Entry(
+        actor, CustodyKind.CORRECTED, removed_at, reference=reference(batch), note=reason, time_field="removed_at"
     )
+    custody.move(gone, entry, status=LotStatus.VOID, to=NOWHERE)
     return batch

@@ -29,8 +29,9 @@ from collection.models import (
     Identifier,
 )
 from collection.services import batteries
-from collection.services.batteries import NewBattery, NewIdentifier
+from collection.services.batteries import NewBattery
 from collection.services.contents import Intensities, Intensity, settle_content
+from collection.services.identifiers import NewIdentifier
 from collection.units import Unit
 from collection.validators import is_vin
 from tests.refusals import refused

@@ -20,7 +20,8 @@ from accounts.errors import Refused
 from collection.models import Battery, CustodyEvent, Shipment, ShipmentLine
 from collection.queries.lives import life_of
 from collection.services import batteries, shipments
-from collection.services.shipments import NewLine
+from collection.services.identifiers import NewIdentifier
+from collection.services.packing import NewLine
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at, build, collected_pickup, drafted_shipment, now
 
@@ -156,7 +157,7 @@ class Custody(RuleBasedStateMachine):
         self.batteries = [
             batteries.register(
                 actor=self.world.actor(self.world.yard_owner), organization=self.world.yard_owner,
-                model=self.world.nmc_pack, identifiers=[batteries.NewIdentifier("internal", f"P{n}", "test")],
+                model=self.world.nmc_pack, identifiers=[NewIdentifier("internal", f"P{n}", "test")],
             )
             for n in range(3)
         ]  # fmt: skip

@@ -26,7 +26,7 @@ from collection.models import (
     ImportStatus,
 )
 from collection.services import batteries, imports
-from collection.services.batteries import NewIdentifier
+from collection.services.identifiers import NewIdentifier
 from tests.collection.sending import HEADER, POINTS, battery_file, do, plain, refused, request, state
 from tests.world import World, ago, batteries_at
 

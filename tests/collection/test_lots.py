@@ -17,6 +17,7 @@ from accounts.models import Role
 from collection.models import LOT_MOVES, Assay, CustodyEvent, Facility, Lot, LotStatus, Material
 from collection.services import lots, shipments
 from collection.services.lots import Part
+from collection.services.packing import NewLine
 from collection.units import KG_PER_UNIT, Unit
 from tests.world import World, ago
 
@@ -161,7 +162,7 @@ def test_what_is_not_split(world: World) -> None:
     refused(Refused, act, "split_at", parts=one, **arguments | {"split_at": ago(days=20)})
     shipments.draft(
         actor=world.actor(world.recycler), origin=world.plant_site, destination=world.refinery_site,
-        carrier=world.carrier, lines=[shipments.NewLine(lot=lot.pk)],
+        carrier=world.carrier, lines=[NewLine(lot=lot.pk)],
     )  # fmt: skip
     assert refused(Refused, act, "lot", parts=one, **arguments).code == "on_shipment"
 

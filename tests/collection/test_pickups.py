@@ -28,7 +28,7 @@ from collection.models import (
     ShipmentStatus,
 )
 from collection.services import pickups
-from collection.services.batteries import NewIdentifier
+from collection.services.identifiers import NewIdentifier
 from collection.services.pickups import Scan
 from tests.world import World, ago, batteries_at, now, requested_pickup, scheduled_pickup, serial
 

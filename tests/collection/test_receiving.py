@@ -10,7 +10,8 @@ import pytest
 from accounts.errors import Forbidden, Invalid, Refused
 from collection.models import Battery, BatteryStatus, CustodyEvent, Facility, Shipment, ShipmentLine, ShipmentStatus
 from collection.services import batteries, shipments
-from collection.services.shipments import NewLine, NewPackage, ReceivedLine
+from collection.services.packing import NewLine, NewPackage
+from collection.services.receiving import ReceivedLine
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at
 

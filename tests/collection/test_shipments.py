@@ -30,7 +30,8 @@ from collection.models import (
     TransportDocument,
 )
 from collection.services import batteries, consents, custody, shipments
-from collection.services.shipments import NewLine, NewPackage, ReceivedLine
+from collection.services.packing import NewLine, NewPackage
+from collection.services.receiving import ReceivedLine
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at, drafted_shipment, now
 
@@ -58,10 +59,8 @@ def black_mass(world: World, facility: Facility, number: str = "BM-1", kg: int =
     lot = Lot.objects.create(
         number=number, owner=facility.operator, material_id=code, mass_value=kg, facility=facility, made_at=ago(days=20)
     )
-    custody.enter_lots(
-        [lot], actor=world.actor(facility.operator), kind=CustodyKind.PRODUCED, facility=facility,
-        occurred_at=ago(days=20),
-    )  # fmt: skip
+    entry = custody.Entry(world.actor(facility.operator), CustodyKind.PRODUCED, ago(days=20))
+    custody.enter([lot], entry, facility=facility)
     return Lot.objects.get(pk=lot.pk)
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from collection.models import Battery, CustodyKind, Facility, Lot, LotStatus, Material, Shipment
 from collection.services import custody
-from collection.services.custody import Place
+from collection.services.custody import Entry, Place
 from recycling.models import Batch, ProcessLine
 from recycling.services import batches, charges, inspections, outputs
 from recycling.services.charges import LotCharge
@@ -78,5 +78,5 @@ def carry(world: World, lots: Sequence[Lot], destination: Facility, *, arrived_a
         (CustodyKind.DISPATCHED, LotStatus.IN_TRANSIT, Place(shipment=shipment), arrived_at - HOUR),
         (CustodyKind.RECEIVED, LotStatus.IN_STOCK, Place(facility=destination), arrived_at),
     ):
-        custody.move_lots(locked, actor=actor, kind=kind, status=status, to=to, occurred_at=when)
+        custody.move(locked, Entry(actor, kind, when), status=status, to=to)
     return locked

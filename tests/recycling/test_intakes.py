@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.errors import DomainError, Forbidden, Invalid, Refused
 from accounts.models import Role
 from collection.models import Battery, CustodyEvent, Facility, Shipment, ShipmentLine
+from collection.services.identifiers import NewIdentifier
 from recycling.models import Discrepancy, Intake, IntakeBattery, Plant
 from recycling.services import intakes
 from recycling.services.intakes import ReceivedBattery, RejectedThing
@@ -170,8 +171,8 @@ def test_by_identifier(world: World) -> None:
     good = load(world, 2)
     one, two = (Battery.objects.get(pk=pk) for pk in ids(good))
     name = one.identifiers.get()
-    known = intakes.NewIdentifier(name.scheme, name.value, name.issuer)
-    unknown = intakes.NewIdentifier(name.scheme, "NOBODY", name.issuer)
+    known = NewIdentifier(name.scheme, name.value, name.issuer)
+    unknown = NewIdentifier(name.scheme, "NOBODY", name.issuer)
     refused(Invalid, intakes.record, "batteries.0", **good, batteries=[ReceivedBattery(identifier=unknown)])
     intake = intakes.record(**good, batteries=[ReceivedBattery(identifier=known), ReceivedBattery(two.pk)])
     assert {row.battery for row in intake.batteries.all()} == {one, two}
