@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from django.db.models import Model
+from django.db.models import Field, Model
 from django.utils.translation import gettext as _
 
-from accounts.errors import Invalid, Refused
+from accounts.errors import Invalid, Refused, Text
 
 #: The longest reason, in characters; records and the ledger keep no more.
 LONGEST_REASON = 500
@@ -15,14 +15,38 @@ LONGEST_REASON = 500
 
 def check_move(record: Model, to: str, moves: Sequence[tuple[str, str]]) -> None:
     """Raise `Refused` unless `moves` lead from the record's status to `to`."""
-    status = record.status  # type: ignore[attr-defined]
-    if (status, to) not in moves:
-        label = dict(record._meta.get_field("status").flatchoices)  # type: ignore[union-attr]
-        raise Refused(
-            _("%(record)s is %(status)s, so it cannot become %(wanted)s.")
-            % {"record": record, "status": label.get(status, status), "wanted": label.get(to, to)},
-            code="wrong_status",
-        )
+    if (record.status, to) not in moves:  # type: ignore[attr-defined]
+        raise not_movable(record, to)
+
+
+def not_movable(record: Model, to: str) -> Refused:
+    """Why a record that has another status cannot have the status `to` next."""
+    labels = _labels(record, "status")
+    return Refused(
+        _("%(record)s is %(status)s, so it cannot become %(wanted)s.")
+        % {"record": record, "status": labels[record.status], "wanted": labels[to]},  # type: ignore[attr-defined]
+        code="wrong_status",
+    )
+
+
+def not_in(record: Model, wanted: Iterable[object], field: str = "status") -> Refused:
+    """Why a verb is refused that needs one of the values `wanted` in `field` of a record that has another."""
+    labels = _labels(record, field)
+    return Refused(
+        _("%(record)s is %(status)s; for this it would have to be: %(wanted)s.")
+        % {
+            "record": record,
+            "status": labels[getattr(record, field)],
+            "wanted": ", ".join(str(labels[value]) for value in wanted),
+        },
+        code="wrong_status",
+    )
+
+
+def _labels(record: Model, field: str) -> dict[object, Text]:
+    found: Field[object, object] = record._meta.get_field(field)  # type: ignore[assignment]
+    name = found.verbose_name
+    return dict(found.flatchoices) if found.choices else {True: name, False: _("not %(name)s") % {"name": name}}
 
 
 def reason(text: str, *, field: str = "reason") -> str:

@@ -1,5 +1,24 @@
-"""Names of the value lists in the OpenAPI schema, so that each has one and no two share one."""
+"""What the OpenAPI document says beside the operations: refusals, tags, and names of value lists."""
 
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+
+def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: the shape of every refusal, and what each tag is about."""
+    from accounts.api.documentation import PROBLEM  # these need settings, which name this hook
+    from config.api_urls import router
+
+    result["components"]["schemas"]["Problem"] = PROBLEM
+    tags = {name.split("/")[0]: inspect.getdoc(viewset) or "" for name, viewset, _base in router.registry}
+    tags |= {"auth": "Logging in and out, and the caller's own tokens.", "me": "Who the caller is."}
+    result["tags"] = [{"name": name, "description": tags[name]} for name in sorted(tags)]
+    return result
+
+
+#: So that each list has one name, and no two share one.
 ENUM_NAMES = {
     "Function": "accounts.models.organizations.Function",
     "Role": "accounts.models.organizations.Role",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
@@ -32,6 +32,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from accounts import verbs
 from accounts.actors import Actor
 from accounts.constraints import violated_constraint
 from accounts.errors import DomainError, Forbidden
@@ -125,29 +126,54 @@ def _rows_help(columns: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Verb:
-    """A command in the admin: a button on the record's page, a form if it asks for something, a service that does it.
+class Button:
+    """A verb in the admin: a button on the record's page, and a form if it asks for something.
 
-    `target` is the name of the service's argument for the record; empty for a verb that makes a new one. `when` says
-    for which records (and user) the button is there; the service decides in the end.
+    When it is there follows from the verb. `name` stands in the address, where the verb's own would not say enough.
     """
 
-    name: str
     label: Any
-    service: Callable[..., models.Model]
-    target: str = ""
-    form: type[VerbForm] = VerbForm
-    when: Callable[[Any, Actor], bool] = field(default=lambda record, actor: True)
+    verb: verbs.Verb[..., Any]
+    form: type[VerbForm] | None = None
+    name: str = ""
     is_final: bool = False
-    after: Callable[[models.Model], None] | None = None
+    after: Callable[[Any], object] | None = None
+
+    @property
+    def address(self) -> str:
+        """What it is called in its address."""
+        return self.name or self.verb.name
+
+    @property
+    def asks(self) -> type[VerbForm]:
+        """Its form. None need be named for a verb that asks for nothing, or only for a reason."""
+        return self.form or (ReasonForm if self.verb.arguments else VerbForm)
+
+
+@dataclass(frozen=True)
+class _Undeclared:
+    """TRANSITION, goes when every service declares its verbs: what `Button` needs of a verb."""
+
+    service: Callable[..., Any]
+    target: str
+    when: Callable[[Any, Actor], bool]
+
+    def __call__(self, **arguments: Any) -> Any:
+        return self.service(**arguments)
+
+    def offers(self, actor: Actor, record: Any = None) -> bool:
+        return record is None or self.when(record, actor)
+
+
+def Verb(name, label, service, target="", form=None, when=lambda record, actor: True, is_final=False, after=None):  # noqa
+    return Button(label, _Undeclared(service, target, when), form or VerbForm, name, is_final, after)
 
 
 class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
-    """Shows the rows that are visible to the user, read-only; `verbs` change them, `create` makes new ones."""
+    """Shows the rows that are visible to the user, read-only; `buttons` change them, `create` makes new ones."""
 
-    verbs: ClassVar[Sequence[Verb]] = ()
-    create: ClassVar[Verb | None] = None
-    may_create: ClassVar[Callable[[Actor], bool]] = staticmethod(lambda actor: True)
+    buttons: ClassVar[Sequence[Button]] = ()
+    create: ClassVar[Button | None] = None
     change_form_outer_before_template = "relode/verbs.html"
     list_fullwidth = True
     show_full_result_count = False
@@ -168,7 +194,11 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         return self.has_module_permission(request)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.create is not None and self.has_module_permission(request) and self.may_create(actor_of(request))
+        if self.create is None or not self.has_module_permission(request):
+            return False
+        return self.create.verb.offers(actor_of(request)) and getattr(self, "may_create", lambda a: True)(
+            actor_of(request)
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -200,38 +230,42 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         record = self.get_object(request, object_id)
         if record is None:
             raise Http404
-        verbs = [
-            (verb, reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_verb", args=[record.pk, verb.name]))
-            for verb in self.verbs_for(record, actor_of(request))
+        verb_page = f"admin:{self.opts.app_label}_{self.opts.model_name}_verb"
+        buttons = [
+            (button, reverse(verb_page, args=[record.pk, button.address]))
+            for button in self.buttons_for(record, actor_of(request))
         ]
-        context = {"verbs": verbs, "record": record, **self.about(request, record), **(extra_context or {})}
+        context = {"buttons": buttons, "record": record, **self.about(request, record), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
 
     def about(self, request: HttpRequest, record: Any) -> dict[str, Any]:
         """More context for the record's page; for subclasses."""
         return {}
 
-    def verbs_for(self, record: Any, actor: Actor) -> list[Verb]:
-        """The verbs that make sense for the record now."""
-        return [verb for verb in self.verbs if verb.when(record, actor)]
+    def buttons_for(self, record: Any, actor: Actor) -> list[Button]:
+        """What the actor may do with the record now."""
+        return [button for button in (*self.buttons, *getattr(self, "verbs", ())) if button.verb.offers(actor, record)]
 
     def verb_view(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         record = self.get_object(request, object_id)
-        found = next((v for v in self.verbs if v.name == verb), None)
+        found = next(
+            (button for button in (*self.buttons, *getattr(self, "verbs", ())) if button.address == verb), None
+        )
         if record is None or found is None:
             raise Http404
-        if request.method == "GET" and found not in self.verbs_for(record, actor_of(request)):
+        if request.method == "GET" and found not in self.buttons_for(record, actor_of(request)):
             raise PermissionDenied  # whoever sends the form of an outdated page learns the reason from the service
         return self._ask(request, found, record)
 
-    def _ask(self, request: HttpRequest, verb: Verb, record: Any) -> HttpResponse:
+    def _ask(self, request: HttpRequest, button: Button, record: Any) -> HttpResponse:
         options: dict[str, Any] = {"user": request.user, "target": record}
-        form = verb.form(request.POST, request.FILES, **options) if request.method == "POST" else verb.form(**options)
+        sent = (request.POST, request.FILES) if request.method == "POST" else ()
+        form = button.asks(*sent, **options)
         status = 200
         if request.method == "POST" and form.is_valid():
             try:
-                target = {verb.target: record} if verb.target else {}
-                done = verb.service(actor=actor_of(request), **target, **form.arguments())
+                target = {button.verb.target: record} if button.verb.target else {}
+                done = button.verb(actor=actor_of(request), **target, **form.arguments())
             except Forbidden as error:
                 form.add_error(None, str(error.message))
                 status = 403
@@ -244,16 +278,16 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
                 form.add_error(None, violated_constraint(error))
                 status = 409
             else:
-                if verb.after is not None:
-                    verb.after(done)
-                self.tell(request, verb, done)
+                if button.after is not None:
+                    button.after(done)
+                self.tell(request, button, done)
                 return HttpResponseRedirect(self.address_after(request, done, record))
         context = {
             **self.admin_site.each_context(request),
-            "title": verb.label,
+            "title": button.label,
             "opts": self.opts,
             "original": record,
-            "verb": verb,
+            "button": button,
             "form": form,
             "media": self.media + form.media,
             "has_view_permission": True,
@@ -261,9 +295,9 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         }
         return TemplateResponse(request, "relode/verb.html", context, status=status)
 
-    def tell(self, request: HttpRequest, verb: Verb, done: Any) -> None:
+    def tell(self, request: HttpRequest, button: Button, done: Any) -> None:
         """Say that a verb was carried out; for subclasses that have more to say."""
-        messages.success(request, _("%(verb)s: done.") % {"verb": verb.label})
+        messages.success(request, _("%(verb)s: done.") % {"verb": button.label})
 
     def address_after(self, request: HttpRequest, done: Any, record: Any) -> str:
         """Where to go after a verb: to the record it is about, or the list if it is not of this page."""

@@ -2,12 +2,15 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db import DataError, models
+from django.utils.functional import cached_property
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import Actor
+from accounts.api.doors import doors_of
 from accounts.api.idempotency import once
+from accounts.verbs import Verb
 
 
 class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
@@ -20,11 +23,27 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     request: Request
 
+    @cached_property
+    def actor(self) -> Actor:
+        """Who asks."""
+        return Actor.of(self.request.user)
+
+    @cached_property
+    def doors(self) -> list[tuple[str, Verb[..., Any]]]:
+        """The verbs that the API has for one of these records, by name."""
+        return doors_of(type(self))
+
     def get_queryset(self) -> models.QuerySet[Any]:
-        rows = super().get_queryset()
+        rows = self._with_organizations(super().get_queryset())
         if getattr(self, "swagger_fake_view", False):
             return rows
         return rows.visible_to(self.request.user)
+
+    def _with_organizations(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        """`rows` with the organizations that the verbs ask about, so that a page of records asks no more of them."""
+        paths = [(*path.partition("__"), verb.target) for _name, verb in self.doors for path in verb.paths]
+        related = [rest for first, _gap, rest, target in paths if first == target]
+        return rows.select_related(*related) if related else rows
 
     def get_object(self) -> Any:
         try:
@@ -40,9 +59,12 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         reads: type[serializers.BaseSerializer[Any]] | None = None,
         *,
         status: int = 200,
+        after: Callable[[Any], object] | None = None,
         **target: Any,
     ) -> Response:
         """Validate the body by `reads`, call `service(actor=…, **target, **body)`, answer with the record it returns.
+
+        `after` is done with that record, in the same transaction if there is one.
 
         With an `Idempotency-Key` the command acts once however often it is sent.
         """
@@ -53,8 +75,10 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
             body = dict(incoming.validated_data)
 
         def act() -> Response:
-            record = service(actor=Actor.of(self.request.user), **target, **body)  # type: ignore[arg-type]
-            fresh = self.queryset.get(pk=record.pk)  # type: ignore[union-attr]
+            record = service(actor=self.actor, **target, **body)
+            if after is not None:
+                after(record)
+            fresh = self._with_organizations(self.queryset.all()).get(pk=record.pk)  # type: ignore[union-attr]
             return Response(self.get_serializer(fresh).data, status=status)
 
         return once(self.request, act)

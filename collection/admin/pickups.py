@@ -8,20 +8,17 @@ from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.actors import Actor
 from accounts.admin.scoped import (
+    Button,
     PartInline,
-    ReasonForm,
     RowsField,
     ScopedAdmin,
-    Verb,
     VerbForm,
     instant_field,
     text_field,
 )
-from accounts.models import Function, Organization, Role
+from accounts.models import Function, Organization
 from collection.models import (
-    PICKUP_MOVES,
     BatteryModel,
     CollectionPoint,
     Condition,
@@ -29,7 +26,6 @@ from collection.models import (
     Identifier,
     Pickup,
     PickupBattery,
-    PickupStatus,
 )
 from collection.services import pickups
 from collection.services.identifiers import NewIdentifier
@@ -129,10 +125,6 @@ class BatteryInline(PartInline):
     fields = ("battery", "is_open")
 
 
-def _is_collector(pickup: Pickup, actor: Actor) -> bool:
-    return actor.may(pickup.collector)
-
-
 @admin.register(Pickup)
 class PickupAdmin(ScopedAdmin):
     list_display = (
@@ -150,54 +142,11 @@ class PickupAdmin(ScopedAdmin):
     search_fields = ("id", "collection_point__facility__name", "vehicle", "notes")
     date_hierarchy = "convenient_from"
     inlines = (BatteryInline,)
-    create = Verb("request", gettext_lazy("Request a pickup"), pickups.request, form=RequestForm)
-    may_create = staticmethod(
-        lambda a: a.user.is_superuser or any(Role(m.role).rank >= Role.OPERATOR.rank for m in a.memberships)
-    )
-    verbs = (
-        Verb(
-            "schedule",
-            gettext_lazy("schedule"),
-            pickups.schedule,
-            "pickup",
-            ScheduleForm,
-            when=lambda p, a: (p.status, PickupStatus.SCHEDULED) in PICKUP_MOVES and _is_collector(p, a),
-        ),
-        Verb(
-            "reschedule",
-            gettext_lazy("reschedule"),
-            pickups.reschedule,
-            "pickup",
-            ScheduleForm,
-            when=lambda p, a: p.status == PickupStatus.SCHEDULED and _is_collector(p, a),
-        ),
-        Verb(
-            "collect",
-            gettext_lazy("collect"),
-            pickups.collect,
-            "pickup",
-            CollectForm,
-            when=lambda p, a: p.status == PickupStatus.SCHEDULED and a.may(p.collector, p.carrier),
-        ),
-        Verb(
-            "fail",
-            gettext_lazy("report as failed"),
-            pickups.fail,
-            "pickup",
-            ReasonForm,
-            is_final=True,
-            when=lambda p, a: p.status == PickupStatus.SCHEDULED and a.may(p.collector, p.carrier),
-        ),
-        Verb(
-            "cancel",
-            gettext_lazy("cancel"),
-            pickups.cancel,
-            "pickup",
-            ReasonForm,
-            is_final=True,
-            when=lambda p, a: (
-                (p.status, PickupStatus.CANCELLED) in PICKUP_MOVES
-                and a.may(p.collector, p.collection_point.facility.operator)
-            ),
-        ),
+    create = Button(gettext_lazy("Request a pickup"), pickups.request, RequestForm)
+    buttons = (
+        Button(gettext_lazy("schedule"), pickups.schedule, ScheduleForm),
+        Button(gettext_lazy("reschedule"), pickups.reschedule, ScheduleForm),
+        Button(gettext_lazy("collect"), pickups.collect, CollectForm),
+        Button(gettext_lazy("report as failed"), pickups.fail, is_final=True),
+        Button(gettext_lazy("cancel"), pickups.cancel, is_final=True),
     )

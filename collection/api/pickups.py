@@ -3,12 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import IdentifierIn, MassField, RecordId, UnitField
@@ -22,13 +19,14 @@ MOST_BATTERIES = 1000
 class PickupOut(serializers.ModelSerializer[Pickup]):
     collection_point_name = serializers.CharField(source="collection_point.facility.name", read_only=True)
     jurisdiction = serializers.CharField(source="collection_point.facility.jurisdiction_id", read_only=True)
+    verbs = VerbsField()
 
     class Meta:
         model = Pickup
         fields = (
             "id", "status", "reason", "collection_point", "collection_point_name", "jurisdiction", "collector",
             "packs_expected", "condition", "convenient_from", "convenient_until", "notes", "carrier", "vehicle",
-            "destination", "window_start", "window_end", "collected_at", "shipment", "requested_at", "is_simulated",
+            "destination", "window_start", "window_end", "collected_at", "shipment", "requested_at", "is_simulated", "verbs",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -77,10 +75,6 @@ class CollectIn(serializers.Serializer[Any]):
         return [Scan(**{**row, "model": models.get(row.get("model", ""))}) for row in rows]
 
 
-class ReasonIn(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=500)
-
-
 class PickupFilter(django_filters.FilterSet):
     jurisdiction = django_filters.CharFilter("collection_point__facility__jurisdiction__code", "startswith")
     window_from = django_filters.IsoDateTimeFilter("window_start", "gte")
@@ -99,37 +93,9 @@ class PickupViewSet(VisibleViewSet):
     filterset_class = PickupFilter
     ordering_fields = ("id", "window_start", "convenient_from", "requested_at")
 
-    @extend_schema(request=RequestIn, responses={201: PickupOut})
-    def create(self, request: Request) -> Response:
-        """Request a pickup."""
-        return self.command(pickups.request, RequestIn, status=201)
-
-    @extend_schema(request=ScheduleIn, responses=PickupOut)
-    @action(detail=True, methods=["post"])
-    def schedule(self, request: Request, pk: str) -> Response:
-        """Send a carrier, a vehicle and a time window."""
-        return self.command(pickups.schedule, ScheduleIn, pickup=self.get_object())
-
-    @extend_schema(request=ScheduleIn, responses=PickupOut)
-    @action(detail=True, methods=["post"])
-    def reschedule(self, request: Request, pk: str) -> Response:
-        """Change a scheduled pickup."""
-        return self.command(pickups.reschedule, ScheduleIn, pickup=self.get_object())
-
-    @extend_schema(request=CollectIn, responses=PickupOut)
-    @action(detail=True, methods=["post"])
-    def collect(self, request: Request, pk: str) -> Response:
-        """Scan and load the batteries; they leave on a shipment."""
-        return self.command(pickups.collect, CollectIn, pickup=self.get_object())
-
-    @extend_schema(request=ReasonIn, responses=PickupOut)
-    @action(detail=True, methods=["post"])
-    def fail(self, request: Request, pk: str) -> Response:
-        """The truck came in vain."""
-        return self.command(pickups.fail, ReasonIn, pickup=self.get_object())
-
-    @extend_schema(request=ReasonIn, responses=PickupOut)
-    @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
-        """Give the pickup up."""
-        return self.command(pickups.cancel, ReasonIn, pickup=self.get_object())
+    create = opens(pickups.request, RequestIn)
+    schedule = door(pickups.schedule, ScheduleIn)
+    reschedule = door(pickups.reschedule, ScheduleIn)
+    collect = door(pickups.collect, CollectIn)
+    fail = door(pickups.fail)
+    cancel = door(pickups.cancel)

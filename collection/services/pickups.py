@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization
+from accounts.verbs import verb
 from collection.models import (
     OPEN_PICKUPS,
     PICKUP_MOVES,
@@ -59,7 +59,7 @@ def lock(pickup: Pickup) -> Pickup:
     )
 
 
-@transaction.atomic
+@verb(of=("collection_point__facility__operator", "collector"))
 def request(
     *,
     actor: Actor,
@@ -76,7 +76,6 @@ def request(
     """A collection point, or the collector for it, asks for a pickup; batteries may be announced by id."""
     points = CollectionPoint.objects.select_for_update(of=("self",), no_key=True)
     collection_point = points.select_related("facility__operator").get(pk=collection_point.pk)
-    actor.require(collection_point.facility.operator, collector)
     if not collection_point.is_active:
         raise Refused(_("The collection point is not active."), field="collection_point", code="inactive")
     if not collector.has_function(Function.COLLECTOR):
@@ -98,7 +97,7 @@ def request(
     return pickup
 
 
-@transaction.atomic
+@verb(lock, of="pickup__collector", function=Function.COLLECTOR, to=PickupStatus.SCHEDULED, moves=PICKUP_MOVES)
 def schedule(
     *,
     actor: Actor,
@@ -110,9 +109,6 @@ def schedule(
     vehicle: str = "",
 ) -> Pickup:
     """The collector sends a carrier, a vehicle and a time window, and says where the batteries go."""
-    pickup = lock(pickup)
-    actor.require(pickup.collector, function=Function.COLLECTOR)
-    rules.check_move(pickup, PickupStatus.SCHEDULED, PICKUP_MOVES)
     _check_schedule(pickup, carrier, destination, window_start, window_end)
     pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
     pickup.window_start, pickup.window_end = window_start, window_end
@@ -131,7 +127,7 @@ def schedule(
     return pickup
 
 
-@transaction.atomic
+@verb(lock, of="pickup__collector", function=Function.COLLECTOR, when=[PickupStatus.SCHEDULED])
 def reschedule(
     *,
     actor: Actor,
@@ -143,14 +139,6 @@ def reschedule(
     vehicle: str = "",
 ) -> Pickup:
     """Change carrier, vehicle, destination or window of a scheduled pickup."""
-    pickup = lock(pickup)
-    actor.require(pickup.collector, function=Function.COLLECTOR)
-    if pickup.status != PickupStatus.SCHEDULED:
-        raise Refused(
-            _("The pickup is %(status)s; only a scheduled one is rescheduled.")
-            % {"status": pickup.get_status_display()},
-            code="wrong_status",
-        )
     _check_schedule(pickup, carrier, destination, window_start, window_end)
     pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
     pickup.window_start, pickup.window_end = window_start, window_end
@@ -166,16 +154,13 @@ def reschedule(
     return pickup
 
 
-@transaction.atomic
+@verb(lock, of=("pickup__collector", "pickup__carrier"), to=PickupStatus.COLLECTED, moves=PICKUP_MOVES)
 def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: Sequence[Scan]) -> Pickup:
     """The batteries are scanned and loaded: they leave the collection point on a shipment to the destination.
 
     Batteries that are not known yet are registered as given up here. Damaged, defective and recalled ones go into a
     package of their own. The number of statements does not grow with the batteries.
     """
-    pickup = lock(pickup)
-    actor.require(pickup.collector, pickup.carrier)
-    rules.check_move(pickup, PickupStatus.COLLECTED, PICKUP_MOVES)
     assert pickup.carrier is not None and pickup.destination is not None  # pickup_schedule_complete
     custody.check_time(collected_at, field="collected_at")
     if not batteries:
@@ -209,21 +194,20 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     return pickup
 
 
-@transaction.atomic
+@verb(lock, of=("pickup__collector", "pickup__carrier"), to=PickupStatus.FAILED, moves=PICKUP_MOVES)
 def fail(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
     """The truck came in vain; the pickup can be scheduled again."""
-    pickup = lock(pickup)
-    actor.require(pickup.collector, pickup.carrier)
-    rules.check_move(pickup, PickupStatus.FAILED, PICKUP_MOVES)
     return _end(pickup, PickupStatus.FAILED, reason)
 
 
-@transaction.atomic
+@verb(
+    lock,
+    of=("pickup__collector", "pickup__collection_point__facility__operator"),
+    to=PickupStatus.CANCELLED,
+    moves=PICKUP_MOVES,
+)
 def cancel(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
     """The pickup is given up; announced batteries are free for another."""
-    pickup = lock(pickup)
-    actor.require(pickup.collector, pickup.collection_point.facility.operator)
-    rules.check_move(pickup, PickupStatus.CANCELLED, PICKUP_MOVES)
     _end(pickup, PickupStatus.CANCELLED, reason)
     PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
     return pickup

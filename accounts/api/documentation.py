@@ -1,0 +1,124 @@
+"""The API's documentation: a tag per aggregate, a summary per operation, and what a verb needs and refuses."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+
+from accounts.verbs import Verb
+
+_READS = {"list": "List {these}", "retrieve": "Read one of {these}"}
+
+#: What is refused, by status, and when.
+_REFUSALS = {
+    "400": "A value is wrong; `errors` names field and cause.",
+    "403": "The caller has not the role that this needs.",
+    "404": "There is no such record, or the caller may not see it.",
+    "409": "The record's status, or another record, does not allow it.",
+}
+
+
+class Operation(AutoSchema):
+    """One operation of the API. Those that are doors to verbs are described by the verb's own declaration."""
+
+    @property
+    def act(self) -> Any:
+        """The function behind the operation."""
+        return getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
+
+    @property
+    def verb(self) -> Verb[..., Any] | None:
+        """The verb that the operation is a door to."""
+        return getattr(self.act, "verb", None)
+
+    def get_tags(self) -> list[str]:
+        return ["/".join(part for part in self.path.split("/")[3:] if part).split("/")[0]]
+
+    def get_summary(self) -> str | None:
+        these = self.get_tags()[0].replace("-", " ")
+        known = _READS.get(getattr(self.view, "action", ""), "").format(these=these)
+        return known or _sentences(self.act)[0] or None
+
+    def get_description(self) -> str:
+        if self.verb is None:
+            return str(super().get_description())
+        return "\n\n".join(part for part in (_sentences(self.act)[1], *described(self.verb)) if part)
+
+    def get_request_serializer(self) -> Any:
+        return self.act.reads if self.verb is not None else super().get_request_serializer()
+
+    def get_response_serializers(self) -> Any:
+        if self.verb is None:
+            return super().get_response_serializers()
+        return {self.act.status: self.view.get_serializer_class()}
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        if self.verb is not None:
+            problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            for status, cause in _REFUSALS.items():
+                if status != "404" or self.verb.target:
+                    bodies.setdefault(status, {"description": cause, "content": problem})
+        return bodies
+
+
+def described(verb: Verb[..., Any]) -> list[str]:
+    """What `verb` needs, in sentences."""
+    sentences = []
+    if verb.of is not None:
+        whose = " or ".join(_possessive(path) for path in verb.paths) or _plain(verb.of)
+        function = f", which must be a {verb.function}" if verb.function else ""
+        sentences.append(f"Needs the role {verb.role} (or more) in the organization that is {whose}{function}.")
+    elif verb.requirement is not None:
+        sentences.append(f"Needs: {_plain(verb.requirement)}.")
+    if verb.when is not None and verb.field == "status":
+        sentences.append(f"Only while the status is: {', '.join(str(status) for status in verb.when)}.")
+    if verb.to is not None:
+        sentences.append(f"The status becomes: {verb.to}.")
+    return sentences
+
+
+def _possessive(path: str) -> str:
+    first, *others = [part.replace("_", " ") for part in path.split("__")]
+    return f"the {'’s '.join((first, *others))}"
+
+
+def _plain(function: object) -> str:
+    """The first sentence of a function's docstring, as part of another."""
+    first = _sentences(function)[0]
+    return first[:1].lower() + first[1:]
+
+
+def _sentences(function: object) -> tuple[str, str]:
+    """The first sentence of a function's docstring without its full stop, and all others."""
+    first, _gap, others = (inspect.getdoc(function) or "").partition("\n\n")
+    sentence, stop, more = " ".join(first.split()).partition(". ")
+    return sentence.removesuffix("."), "\n\n".join(part for part in (more if stop else "", others) if part)
+
+
+_TEXT = {"type": "string"}
+
+#: RFC 9457, as `accounts.api.problems` writes it.
+PROBLEM = {
+    "type": "object",
+    "description": "Why a request was refused.",
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "instance": _TEXT,
+        "request_id": _TEXT,
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": _TEXT, "code": _TEXT, "message": _TEXT},
+                "required": ["field", "code", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "instance", "request_id", "errors"],
+}

@@ -1,0 +1,198 @@
+"""What a verb needs, said once beside the function that carries it out: whose the record is, which role, which status.
+
+    @verb(lock, of="pickup__collector", function=Function.COLLECTOR, to=PickupStatus.SCHEDULED, moves=PICKUP_MOVES)
+    def schedule(*, actor: Actor, pickup: Pickup, carrier: Organization, …) -> Pickup:
+
+Called like the function that it is, a verb opens a transaction, locks the record, requires the role, checks the move,
+and then runs the body with the record as it is now. The admin's buttons, `verbs` in the API's records, the API's
+documentation and the tests read the same declaration.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import update_wrapper
+from typing import Any, get_type_hints
+
+from django.db import models, transaction
+
+from accounts import rules
+from accounts.actors import Actor
+from accounts.errors import Forbidden
+from accounts.models import Function, Organization, Role
+
+type Paths = str | Sequence[str]
+type Whose = Paths | Callable[[Any], Iterable[Organization | None]]
+type Requirement = Callable[[Actor, Any], None]
+
+
+class Verb[**Arguments, Result]:
+    """A service function with what it needs. See `verb`."""
+
+    __name__: str
+
+    def __init__(
+        self,
+        function: Callable[Arguments, Result],
+        *,
+        lock: Callable[[Any], Any] | None,
+        locks_itself: bool,
+        of: Whose | None,
+        role: Role,
+        needs: Function | None,
+        requires: Requirement | None,
+        field: str,
+        when: Iterable[object] | None,
+        to: str | None,
+    ) -> None:
+        update_wrapper(self, function)
+        self._body, self._lock, self._locks_itself = function, lock, locks_itself
+        self.requirement = requires
+        self.of, self.role, self.function = of, role, needs
+        self.field, self.to = field, to
+        self.when = None if when is None else tuple(when)
+        first, *_others = [name for name in inspect.signature(function).parameters if name != "actor"] or [""]
+        #: The argument that is the record; empty for a verb that makes one.
+        self.target = first if lock or locks_itself else ""
+
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        assert not args, "verbs take keyword arguments"
+        if self._locks_itself:
+            with transaction.atomic():
+                return self._body(*args, **kwargs)
+        actor = kwargs["actor"]
+        assert isinstance(actor, Actor)
+        with transaction.atomic():
+            if self._lock is not None:
+                kwargs[self.target] = self._lock(kwargs[self.target])
+            self.check(actor, kwargs.get(self.target), **kwargs)
+            return self._body(*args, **kwargs)
+
+    @property
+    def name(self) -> str:
+        """As it stands in addresses."""
+        return self.__name__.strip("_").replace("_", "-")
+
+    @property
+    def model(self) -> type[models.Model] | None:
+        """What the record is; `None` for a verb that makes one."""
+        if not self.target:
+            return None
+        hint: type[models.Model] = get_type_hints(self._body)[self.target]
+        return hint
+
+    @property
+    def arguments(self) -> Mapping[str, inspect.Parameter]:
+        """What it takes beside the actor and the record."""
+        parameters = inspect.signature(self._body).parameters
+        return {name: parameter for name, parameter in parameters.items() if name not in ("actor", self.target)}
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """From an argument to each organization that it is for; empty where a function finds them."""
+        return (self.of,) if isinstance(self.of, str) else () if callable(self.of) else tuple(self.of or ())
+
+    def check(self, actor: Actor, record: Any = None, /, **arguments: Any) -> None:
+        """Raise `Forbidden` unless the actor may, `Refused` unless the record's status allows it.
+
+        For a verb that locks by itself: it calls this once it holds the lock.
+        """
+        self.require(actor, record, **arguments)
+        self.check_status(record)
+
+    def require(self, actor: Actor, record: Any = None, /, **arguments: Any) -> None:
+        """Raise `Forbidden` unless the actor may."""
+        if self.requirement is not None:
+            self.requirement(actor, record)
+        else:
+            whose = self._organizations({**arguments, self.target: record})
+            actor.require(*whose, role=self.role, function=self.function)
+
+    def check_status(self, record: Any) -> None:
+        """Raise `Refused` unless the record's status allows it."""
+        if record is None or self.fits(record):
+            return
+        raise rules.not_movable(record, self.to) if self.to else rules.not_in(record, self.when or (), self.field)
+
+    def fits(self, record: Any) -> bool:
+        """Whether the record's status allows it."""
+        return self.when is None or getattr(record, self.field) in self.when
+
+    def is_for(self, actor: Actor, record: Any = None) -> bool:
+        """Whether the actor may. Where that hangs on another argument than the record: whether it may for any."""
+        if self._hangs_on_arguments:
+            return actor.user.is_active and (
+                actor.user.is_superuser
+                or any(actor.may(m.organization, role=self.role, function=self.function) for m in actor.memberships)
+            )
+        try:
+            self.require(actor, record)
+        except Forbidden:
+            return False
+        return True
+
+    def offers(self, actor: Actor, record: Any = None) -> bool:
+        """Whether to show it to the actor: neither its role nor the record's status would be refused now."""
+        return (record is None or self.fits(record)) and self.is_for(actor, record)
+
+    @property
+    def _hangs_on_arguments(self) -> bool:
+        return self.requirement is None and any(path.split("__")[0] != self.target for path in self.paths)
+
+    def _organizations(self, arguments: Mapping[str, Any]) -> list[Organization | None]:
+        if callable(self.of):
+            return list(self.of(arguments[self.target]))
+        return [_follow(arguments, path) for path in self.paths]
+
+
+def _follow(arguments: Mapping[str, Any], path: str) -> Any:
+    first, *others = path.split("__")
+    found = arguments.get(first)
+    for name in others:
+        found = getattr(found, name) if found is not None else None
+    return found
+
+
+def verb[**Arguments, Result](
+    lock: Callable[[Any], Any] | None = None,
+    *,
+    of: Whose | None = None,
+    role: Role = Role.OPERATOR,
+    function: Function | None = None,
+    requires: Requirement | None = None,
+    to: str | None = None,
+    moves: Sequence[tuple[str, str]] = (),
+    when: Iterable[object] | None = None,
+    field: str = "status",
+    locks_itself: bool = False,
+) -> Callable[[Callable[Arguments, Result]], Verb[Arguments, Result]]:
+    """Declare what the function below needs.
+
+    `lock` reads the record anew and locks it; the record is the first argument after the actor. Without it the verb
+    makes a new record. A verb that must lock in another order says `locks_itself`, and calls its own `check` when it
+    has.
+
+    `of` are the organizations in which the actor needs `role` (one that has `function`, if named): paths from an
+    argument (`pickup__collection_point__facility__operator`), or a function of the record. Where neither can say it,
+    `requires` raises `Forbidden` by itself.
+
+    `to` is the status that the record moves to, by `moves`. A verb that moves none says `when`: the values of `field`
+    that allow it; any, if it says nothing.
+    """
+    if to is not None:
+        when = [before for before, after in moves if after == to]
+    assert (of is None) is not (requires is None), "say whose it is, or what it requires"
+
+    def declare(body: Callable[Arguments, Result]) -> Verb[Arguments, Result]:
+        return Verb(
+            body, lock=lock, locks_itself=locks_itself, of=of, role=role, needs=function, requires=requires,
+            field=field, when=when, to=to,
+        )  # fmt: skip
+
+    return declare
+
+
+def by_platform(actor: Actor, record: object) -> None:
+    """A requirement: only the operators of the platform may."""
+    actor.require_platform()
