@@ -60,7 +60,7 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Wish:
+class PickupRequest:
     """A pickup that awaits its schedule."""
 
     pickup: int
@@ -130,7 +130,7 @@ def todays_pickups(user: User, now: datetime) -> Listing[Visit]:
     return _listing(pickups, lambda pickup: _visit(pickup, now))
 
 
-def open_requests(user: User, now: datetime) -> Listing[Wish]:
+def open_requests(user: User, now: datetime) -> Listing[PickupRequest]:
     """Pickups that await a schedule: asked for, or failed at the last attempt."""
     pickups = (
         _pickups(user)
@@ -138,7 +138,7 @@ def open_requests(user: User, now: datetime) -> Listing[Wish]:
         .select_related("collection_point__facility")
         .order_by("convenient_until", "pk")
     )
-    return _listing(pickups, lambda pickup: _wish(pickup, now))
+    return _listing(pickups, lambda pickup: _pickup_request(pickup, now))
 
 
 def shipments_under_way(user: User) -> Listing[Journey]:
@@ -206,9 +206,9 @@ def _visit(pickup: Pickup, now: datetime) -> Visit:
     )  # fmt: skip
 
 
-def _wish(pickup: Pickup, now: datetime) -> Wish:
+def _pickup_request(pickup: Pickup, now: datetime) -> PickupRequest:
     facility = pickup.collection_point.facility
-    return Wish(
+    return PickupRequest(
         pickup.pk, facility.name, facility.locality, facility.jurisdiction_id, pickup.packs_expected,
         pickup.get_condition_display() if pickup.condition != "intact" else "",
         pickup.convenient_until.astimezone(ZoneInfo(facility.time_zone)),

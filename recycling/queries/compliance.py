@@ -96,7 +96,7 @@ class OwnReport:
 
 
 @dataclass(frozen=True)
-class Fate:
+class StatusTotal:
     """How many of a producer's batteries are in one state, and their mass as far as it is known."""
 
     status: str
@@ -181,7 +181,7 @@ def own_reports(user: User) -> Listing[OwnReport]:
     return Listing([_own_report(row) for row in found], found[0].listed if found else 0)
 
 
-def fates(user: User) -> list[Fate]:
+def fates(user: User) -> list[StatusTotal]:
     """What became of the batteries of the user's producers: one statement."""
     rows = list(
         Battery.objects.filter(producer__in=own(user))
@@ -192,8 +192,8 @@ def fates(user: User) -> list[Fate]:
     total = sum(n for _status, n, _kg in rows)
     by_status = {status: (n, kg) for status, n, kg in rows}
     return [
-        Fate(status, str(status.label), by_status[status][0], by_status[status][1],
-             Decimal(by_status[status][0]) / total)
+        StatusTotal(status, str(status.label), by_status[status][0], by_status[status][1],
+                    Decimal(by_status[status][0]) / total)
         for status in BatteryStatus
         if status in by_status
     ]  # fmt: skip

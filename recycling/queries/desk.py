@@ -35,7 +35,7 @@ _KG = DecimalField(max_digits=24, decimal_places=11)
 
 
 @dataclass(frozen=True)
-class Truck:
+class InboundShipment:
     """A shipment that is at the gate, or on its way to it. `at` is in the plant's time zone."""
 
     shipment: int
@@ -64,7 +64,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Claim:
+class OpenDiscrepancy:
     """An open discrepancy."""
 
     discrepancy: int
@@ -102,7 +102,7 @@ class OpenBatch:
     made_kg: Decimal
 
 
-def gate(user: User) -> Listing[Truck]:
+def gate(user: User) -> Listing[InboundShipment]:
     """Shipments to the user's plants that have left or arrived, those at the gate first."""
     lines = ShipmentLine.objects.filter(shipment=OuterRef("pk"), outcome=ShipmentLine.Outcome.OPEN)
     together = lines.order_by().values("shipment")
@@ -120,7 +120,7 @@ def gate(user: User) -> Listing[Truck]:
         .order_by("status", "arrived_at", "dispatched_at", "pk")
     )
     found: list[Any] = list(rows[:ROWS])
-    return Listing([_truck(row) for row in found], found[0].listed if found else 0)
+    return Listing([_inbound_shipment(row) for row in found], found[0].listed if found else 0)
 
 
 def waiting(user: User) -> list[Waiting]:
@@ -140,7 +140,7 @@ def waiting(user: User) -> list[Waiting]:
     ]  # fmt: skip
 
 
-def open_discrepancies(user: User, now: datetime) -> Listing[Claim]:
+def open_discrepancies(user: User, now: datetime) -> Listing[OpenDiscrepancy]:
     """Open discrepancies of the user's plants, the most urgent first."""
     rows = (
         Discrepancy.objects.filter(
@@ -151,7 +151,7 @@ def open_discrepancies(user: User, now: datetime) -> Listing[Claim]:
         .order_by("due_on", "pk")
     )
     found: list[Any] = list(rows[:ROWS])
-    return Listing([_claim(row, now) for row in found], found[0].listed if found else 0)
+    return Listing([_open_discrepancy(row, now) for row in found], found[0].listed if found else 0)
 
 
 def open_batches(user: User) -> Listing[OpenBatch]:
@@ -230,9 +230,9 @@ def _by_key(found: Sequence[Load]) -> _Loads:
     return by_key
 
 
-def _truck(row: Any) -> Truck:
+def _inbound_shipment(row: Any) -> InboundShipment:
     at = row.arrived_at or row.dispatched_at
-    return Truck(
+    return InboundShipment(
         row.pk, row.destination.plant.pk, row.destination.name, row.origin.name, row.carrier.name,
         row.status == ShipmentStatus.ARRIVED, at.astimezone(ZoneInfo(row.destination.time_zone)) if at else None,
         row.things or 0, row.declared,
@@ -247,10 +247,10 @@ def _open_batch(row: Any) -> OpenBatch:
     )  # fmt: skip
 
 
-def _claim(row: Discrepancy, now: datetime) -> Claim:
+def _open_discrepancy(row: Discrepancy, now: datetime) -> OpenDiscrepancy:
     plant = row.intake.plant
     today = now.astimezone(ZoneInfo(plant.facility.time_zone)).date()
-    return Claim(
+    return OpenDiscrepancy(
         row.pk, row.get_kind_display(), plant.facility.name, row.intake.ticket, row.battery_id, row.declared_kg,
         row.received_kg, row.due_on, row.due_on < today,
     )  # fmt: skip
