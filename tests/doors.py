@@ -20,7 +20,7 @@ from accounts.models import Membership, Role
 from collection.models import Battery, CollectionPoint, Consent, ImportRun, Lot, Material, Permit, Shipment
 from collection.services import batteries, consents, facilities, lots, shipments
 from recycling.models import Factor, Inspection, UtilizationRun
-from recycling.services import factors, intakes, outputs, plants, report_figures, reports, utilization
+from recycling.services import factors, intakes, outputs, plants, report_job, reports, utilization
 from tests.recycling import chains, filing
 from tests.world import (
     World,
@@ -259,7 +259,7 @@ def scheme(w: World) -> Any:
 
 def correction(w: World) -> Any:
     made = reports.correct(actor=w.actor(w.producer, MANAGER), report=filing.filed(w))
-    report_figures.compute(made.pk)
+    report_job.compute(made.pk)
     return made
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from accounts.models import Role
 from collection.models import Confidence
 from recycling.models import EprReport, EprScheme, LegalStatus
-from recycling.services import factors, placements, report_figures, reports
+from recycling.services import factors, placements, report_job, reports
 from tests.world import World
 
 
@@ -29,6 +29,6 @@ def submitted_report(world: World, units: int = 120) -> EprReport:
         actor=world.actor(world.producer), scheme=scheme, producer=world.producer, period_start=first, period_end=last
     )
     factors.refresh()
-    assert report_figures.compute(report.pk)
+    assert report_job.compute(report.pk)
     report.refresh_from_db()
     return reports.submit(actor=world.actor(world.producer, Role.MANAGER), report=report)

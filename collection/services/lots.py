@@ -1,6 +1,6 @@
 """Lots: brought in from outside, split, corrected, and what became of them.
 
-What a batch made of them is told in `recycling`; the triggers of `recycling.models.lots` keep both in step.
+What a batch made of them is told in `recycling`; the triggers of `recycling.models.seals` keep both in step.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ from recycling.models import (
     Metric,
     ReportStatus,
 )
-from recycling.queries import epr
-from recycling.report_files import preamble
+from recycling.queries import report_evidence
+from recycling.queries.reports import difference, preamble
 from recycling.services import reports
 from recycling.tasks import reports as tasks
 
@@ -135,9 +135,7 @@ class ReportAdmin(ScopedAdmin):
             "step": record.progress.step,
             "header": preamble(record),
             "tables": _tables(lines),
-            "changes": [
-                change for change in (reports.difference(record) if record.supersedes_id else ()) if change.is_changed
-            ],
+            "changes": [change for change in (difference(record) if record.supersedes_id else ()) if change.is_changed],
             "downloads": [
                 (label, reverse(f"eprreport-download-{kind}", args=[record.pk]))
                 for label, kind in (("CSV", "csv"), ("JSON", "json"), (_("hashed form"), "canonical"))
@@ -218,7 +216,9 @@ class OfLine(admin.SimpleListFilter):
         line = self._line(request)
         if line is None:
             return rows
-        behind = epr.placements_of(line) if rows.model is EprPlacement else epr.evidence_of(line)
+        behind = (
+            report_evidence.placements_of(line) if rows.model is EprPlacement else report_evidence.evidence_of(line)
+        )
         return rows.filter(pk__in=behind.values("pk"))
 
     def _line(self, request: HttpRequest) -> EprReportLine | None:

@@ -18,10 +18,12 @@ from rest_framework.response import Response
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.models import Jurisdiction
-from recycling import report_files
+from recycling.api import report_files
 from recycling.models import EprEvidence, EprPlacement, EprReport, EprReportLine, EprScheme
-from recycling.queries import epr
-from recycling.services import report_figures, reports
+from recycling.queries import report_evidence, report_proof
+from recycling.queries.report_lines import LINE_FIELDS
+from recycling.queries.reports import difference
+from recycling.services import reports
 from recycling.tasks import reports as tasks
 
 KILOGRAMS: dict[str, Any] = {"max_digits": 40, "decimal_places": 9, "allow_null": True}
@@ -54,11 +56,7 @@ class FigureOut(serializers.ModelSerializer[EprReportLine]):
 
     class Meta:
         model = EprReportLine
-        fields = (
-            "position", "metric", "breakdown", "family", "chemistry", "method", "decision", "facility",
-            "facility_name", "country", "element", "value", "unit", "numerator", "denominator", "rows",
-            "without_mass", "target_percent", "target_status", "target_source", "note",
-        )  # fmt: skip
+        fields = (*LINE_FIELDS, "facility_name")
         read_only_fields = fields
 
 
@@ -208,7 +206,7 @@ class ReportViewSet(VisibleViewSet):
     @action(detail=True, filter_backends=(), pagination_class=None)
     def verify(self, request: Request, pk: str) -> Response:
         """Compute the figures again from what is kept with the report, and compare them and the hash."""
-        return Response(VerificationOut(report_figures.verify(self.get_object())).data)
+        return Response(VerificationOut(report_proof.verify(self.get_object())).data)
 
     @extend_schema(responses=FigureOut(many=True), filters=False)
     @action(detail=True, filter_backends=(), pagination_class=None)
@@ -222,22 +220,22 @@ class ReportViewSet(VisibleViewSet):
     def evidence(self, request: Request, pk: str) -> Response:
         """Read the batteries behind a figure."""
         line = self._line(request)
-        rows = epr.evidence_of(line)
+        rows = report_evidence.evidence_of(line)
         if line.element:
-            rows = epr.traced(rows, line.element)
+            rows = report_evidence.traced(rows, line.element)
         return self._page(rows, EvidenceOut)
 
     @extend_schema(responses=CountedPlacementOut(many=True), parameters=[_LINE], filters=False)
     @action(detail=True, filter_backends=())
     def placements(self, request: Request, pk: str) -> Response:
         """Read the market placements behind a figure."""
-        return self._page(epr.placements_of(self._line(request)), CountedPlacementOut)
+        return self._page(report_evidence.placements_of(self._line(request)), CountedPlacementOut)
 
     @extend_schema(responses=ChangeOut(many=True), filters=False)
     @action(detail=True, filter_backends=(), pagination_class=None)
     def difference(self, request: Request, pk: str) -> Response:
         """Read a correction figure by figure beside the report as it was filed."""
-        return Response(ChangeOut(reports.difference(self.get_object()), many=True).data)
+        return Response(ChangeOut(difference(self.get_object()), many=True).data)
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR}, filters=False)
     @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/csv")

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api.viewsets import VisibleViewSet
 from collection.models import Battery, Element, Lot
-from recycling.queries.contents import Fate
+from recycling.queries.contents import OutputFate
 from recycling.queries.sightings import battery_as_seen, sources_as_seen
 
 MOST_SOURCES = 500
@@ -36,7 +36,7 @@ class LotShareOut(serializers.Serializer[Any]):
     number = serializers.CharField(allow_null=True)
     material = serializers.CharField()
     country = serializers.CharField(help_text="Country of the plant that made it.")
-    fate = serializers.ChoiceField(choices=[(fate.value, fate.value) for fate in Fate])
+    fate = serializers.ChoiceField(choices=[(fate.value, fate.value) for fate in OutputFate])
     kg = Kilograms
 
 

@@ -8,7 +8,6 @@ from recycling.models.intakes import (
     Intake,
     IntakeBattery,
 )
-from recycling.models.lots import TracedAssay, TracedLot
 from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
 from recycling.models.reports import (
@@ -22,6 +21,7 @@ from recycling.models.reports import (
     ReportStatus,
 )
 from recycling.models.schemes import EprScheme, EprTarget, LegalStatus, MarketPlacement, Metric
+from recycling.models.seals import TracedAssay, TracedLot
 from recycling.models.utilization import BacklogSnapshot, UtilizationRun, UtilizationSnapshot
 
 __all__ = [

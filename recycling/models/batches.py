@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from collection.models import Battery, Composition, Element, Lot
 from collection.units import entered_field, kg_field, unit_field, unit_known
 from recycling.models.intakes import PlantRecordQuerySet
-from recycling.models.lots import stale_with_parts
 from recycling.models.plants import ProcessLine
+from recycling.models.seals import stale_with_parts
 
 
 class BatchStatus(models.TextChoices):

@@ -31,7 +31,7 @@ ON_HAND = (LotStatus.IN_STOCK, LotStatus.IN_TRANSIT)
 type ByElement = dict[str, Decimal]
 
 
-class Fate(StrEnum):
+class OutputFate(StrEnum):
     """What the mass in an output counts as. Only `CHARGED` asks further: what the next batch made of it."""
 
     RECOVERED = "recovered"
@@ -46,16 +46,16 @@ class Fate(StrEnum):
 #: the trace once it was sold, landfilled, mineralized, burned or lost; residue is residue whatever became of it; what
 #: went into energy is lost, and so is anything that was destroyed.
 FATE = Case(
-    When(lot__status=LotStatus.CONSUMED, then=Value(Fate.CHARGED)),
-    When(lot__status=LotStatus.LOST, then=Value(Fate.LOST)),
-    When(lot__material__kind=Material.Kind.RESIDUE, then=Value(Fate.RESIDUE)),
+    When(lot__status=LotStatus.CONSUMED, then=Value(OutputFate.CHARGED)),
+    When(lot__status=LotStatus.LOST, then=Value(OutputFate.LOST)),
+    When(lot__material__kind=Material.Kind.RESIDUE, then=Value(OutputFate.RESIDUE)),
     When(
         lot__material__kind=Material.Kind.PRODUCT,
         lot__status__in=[*ON_HAND, LotStatus.SOLD],
-        then=Value(Fate.RECOVERED),
+        then=Value(OutputFate.RECOVERED),
     ),
-    When(lot__material__kind=Material.Kind.INTERMEDIATE, lot__status__in=ON_HAND, then=Value(Fate.PENDING)),
-    default=Value(Fate.LOST),
+    When(lot__material__kind=Material.Kind.INTERMEDIATE, lot__status__in=ON_HAND, then=Value(OutputFate.PENDING)),
+    default=Value(OutputFate.LOST),
     output_field=CharField(),
 )
 
@@ -68,7 +68,7 @@ class Outflow(NamedTuple):
 
     batch: int
     element: str
-    fate: Fate
+    fate: OutputFate
     into: int | None
     kg: Decimal
 
@@ -114,7 +114,7 @@ def outflows(batches: Iterable[int] | None = None) -> list[Outflow]:
         .annotate(kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD))
     )
     return [
-        Outflow(batch, element, Fate(fate), into, kg)
+        Outflow(batch, element, OutputFate(fate), into, kg)
         for batch, element, fate, into, kg in in_one_go(rows, batches)
         if kg
     ]

@@ -1,4 +1,4 @@
-"""What became of batteries, added up for all producers and jurisdictions at once, and the rows behind a figure."""
+"""What became of batteries, added up for all producers and jurisdictions at once, whether they reported or not."""
 
 from __future__ import annotations
 
@@ -8,56 +8,6 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import F, OuterRef, QuerySet, Subquery
-
-from recycling.models import Breakdown, EprEvidence, EprFactor, EprIntensity, EprPlacement, EprReportLine, Metric
-
-_PLACED = (Metric.UNITS_PLACED, Metric.MASS_PLACED)
-_FATE_OF = {
-    Metric.UNITS_COLLECTED: EprEvidence.Fate.COLLECTED,
-    Metric.MASS_COLLECTED: EprEvidence.Fate.COLLECTED,
-    Metric.UNITS_SECOND_LIFE: EprEvidence.Fate.SECOND_LIFE,
-    Metric.MASS_SECOND_LIFE: EprEvidence.Fate.SECOND_LIFE,
-}
-
-
-def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
-    """The batteries behind a figure; none for what was placed on the market (see `placements_of`)."""
-    rows = EprEvidence.objects.filter(report=line.report_id)
-    if line.metric in _PLACED:
-        return rows.none()
-    rows = rows.filter(fate=_FATE_OF.get(Metric(line.metric), EprEvidence.Fate.RECYCLED))
-    match Breakdown(line.breakdown):
-        case Breakdown.CHEMISTRY:
-            rows = rows.filter(chemistry=line.chemistry_id) if line.chemistry_id else rows.filter(chemistry=None)
-        case Breakdown.FAMILY:
-            rows = rows.filter(family=line.family)
-        case Breakdown.METHOD:
-            rows = rows.filter(method=line.method)
-        case Breakdown.DECISION:
-            rows = rows.filter(decision=line.decision)
-        case Breakdown.COUNTRY:
-            rows = rows.filter(country=line.country)
-        case Breakdown.FACILITY:
-            rows = rows.filter(facility=line.facility_id)
-            if line.metric == Metric.FACILITY:
-                rows = rows.filter(method=line.method)
-        case Breakdown.ELEMENT:
-            holding = EprIntensity.objects.filter(report=line.report_id, element=line.element, kg_per_kwh__gt=0)
-            rows = rows.filter(content_kwh__isnull=False, composition__in=holding.values("composition"))
-    if line.metric == Metric.MASS_EXPORTED:
-        rows = rows.exclude(country="").exclude(country=line.report.jurisdiction_id[:2])
-    return rows
-
-
-def placements_of(line: EprReportLine) -> QuerySet[EprPlacement]:
-    """The market placements behind a figure of what was placed on the market; none for any other."""
-    rows = EprPlacement.objects.filter(report=line.report_id, is_counted=True)
-    if line.metric not in _PLACED:
-        return rows.none()
-    if line.breakdown == Breakdown.CHEMISTRY:
-        rows = rows.filter(chemistry=line.chemistry_id) if line.chemistry_id else rows.filter(chemistry=None)
-    return rows
 
 
 class Total(NamedTuple):
@@ -225,17 +175,3 @@ def _run(
         cursor.execute(sql, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
-
-
-def traced(rows: QuerySet[EprEvidence], element: str) -> QuerySet[EprEvidence]:
-    """Evidence with the element content of each battery and the shares it was recovered, pending and in residue at."""
-    factor = EprFactor.objects.filter(report=OuterRef("report"), batch=OuterRef("batch"), element=element)
-    intensity = EprIntensity.objects.filter(
-        report=OuterRef("report"), composition=OuterRef("composition"), element=element
-    )
-    return rows.annotate(
-        content_kg=F("content_kwh") * Subquery(intensity.values("kg_per_kwh")[:1]),
-        recovered_share=Subquery(factor.values("recovered")[:1]),
-        pending_share=Subquery(factor.values("pending")[:1]),
-        residue_share=Subquery(factor.values("residue")[:1]),
-    )

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from recycling.models import Batch, BatchStatus, Factor
-from recycling.queries.contents import EXACT, ByElement, Fate, Outflow, in_one_go, inputs, outflows
+from recycling.queries.contents import EXACT, ByElement, Outflow, OutputFate, in_one_go, inputs, outflows
 
 #: Decimals of a stored factor, and of stored kilograms.
 SHARE_STEP = Decimal(1).scaleb(-18)
@@ -73,10 +73,10 @@ WAITING = Shares(pending=_ONE)
 ALL_PENDING = Shares(pending=_ONE)
 
 _PURE = {
-    Fate.RECOVERED: Shares(recovered=_ONE),
-    Fate.PENDING: Shares(pending=_ONE),
-    Fate.RESIDUE: Shares(residue=_ONE),
-    Fate.LOST: Shares(),
+    OutputFate.RECOVERED: Shares(recovered=_ONE),
+    OutputFate.PENDING: Shares(pending=_ONE),
+    OutputFate.RESIDUE: Shares(residue=_ONE),
+    OutputFate.LOST: Shares(),
 }
 
 
@@ -189,7 +189,7 @@ def _weigh(flows: Iterable[Outflow], shares: SharesOf) -> Shares:
     """Kilograms recovered, pending and in residue of all that the flows carry."""
     recovered = pending = residue = _ZERO
     for flow in flows:
-        charged = flow.fate == Fate.CHARGED
+        charged = flow.fate == OutputFate.CHARGED
         part = shares.get((flow.into or 0, flow.element), WAITING) if charged else _PURE[flow.fate]
         recovered += flow.kg * part.recovered
         pending += flow.kg * part.pending

@@ -13,7 +13,7 @@ from django.db.models import F, Sum
 
 from collection.queries.reconcile import Finding, find
 from recycling.models import Batch, BatchStatus, Charge, Factor, Output
-from recycling.queries.contents import EXACT, EXACT_FIELD, Fate, in_lot, inputs, outflows
+from recycling.queries.contents import EXACT, EXACT_FIELD, OutputFate, in_lot, inputs, outflows
 from recycling.queries.factors import CyclicTraceError, compute, read, stored
 
 #: Credit adds up to the gram.
@@ -157,7 +157,7 @@ def credit_that_does_not_add_up() -> Iterator[Finding]:
         closed = Batch.objects.filter(status=BatchStatus.CLOSED).values("pk")
         made: dict[str, Decimal] = defaultdict(Decimal)
         for flow in outflows(Output.objects.filter(batch__in=closed).values_list("batch_id", flat=True).distinct()):
-            if flow.fate == Fate.RECOVERED:
+            if flow.fate == OutputFate.RECOVERED:
                 made[flow.element] += flow.kg
         for element in sorted(credited.keys() | made.keys()):
             if abs(credited[element] - made[element]) > GRAM:

@@ -18,7 +18,7 @@ from django.db.models import ExpressionWrapper, F, Q, QuerySet, Sum, Value
 
 from collection.models import Assay, Battery, CompositionElement, Lot
 from recycling.models import Batch, BatchStatus, Charge, Output
-from recycling.queries.contents import EXACT, EXACT_FIELD, FATE, NOT_THERE, ByElement, Fate, in_lot, inputs
+from recycling.queries.contents import EXACT, EXACT_FIELD, FATE, NOT_THERE, ByElement, OutputFate, in_lot, inputs
 from recycling.queries.factors import KG_STEP, upstream
 
 type Masses = dict[str, Fraction]
@@ -42,7 +42,7 @@ class LotShare:
 
     lot: int
     made_by: int
-    fate: Fate
+    fate: OutputFate
     charged_into: int | None
     kg: ByElement
 
@@ -150,7 +150,7 @@ def forward(battery: Battery) -> BatteryTrace:
     content = {e: Fraction(source.content_kwh or 0) * kg for e, kg in intensities.items()}
     content = {e: kg for e, kg in content.items() if kg}
     if charge is None:
-        fates = {Fate.PENDING: content}
+        fates = {OutputFate.PENDING: content}
         return BatteryTrace(battery.pk, None, _element_fates(content, fates), [])
     graph = _Downstream(charge.batch_id)
     fates, lots = graph.follow(charge.batch_id, content)
@@ -202,7 +202,7 @@ class _Downstream:
         batches = _downstream(batch)
         self.status = dict(Batch.objects.filter(pk__in=batches).values_list("pk", "status"))
         self.charged = inputs(batches)
-        self.outputs: dict[int, dict[int, tuple[Fate, int | None, Masses]]] = defaultdict(dict)
+        self.outputs: dict[int, dict[int, tuple[OutputFate, int | None, Masses]]] = defaultdict(dict)
         needs: dict[int, set[int]] = {pk: set() for pk in batches}
         rows = (
             Output.objects.filter(batch__in=batches)
@@ -211,22 +211,22 @@ class _Downstream:
             .annotate(kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD))
         )
         for maker, lot, fate, into, element, kg in rows.order_by("batch_id", "lot_id"):
-            _fate, _into, masses = self.outputs[maker].setdefault(lot, (Fate(fate), into, {}))
+            _fate, _into, masses = self.outputs[maker].setdefault(lot, (OutputFate(fate), into, {}))
             if kg:
                 masses[element] = Fraction(kg)
             if into is not None:
                 needs[into].add(maker)
         self.order = list(TopologicalSorter(needs).static_order())
 
-    def follow(self, batch: int, content: Masses) -> tuple[dict[Fate, Masses], list[LotShare]]:
+    def follow(self, batch: int, content: Masses) -> tuple[dict[OutputFate, Masses], list[LotShare]]:
         """Follow what was charged into `batch` to the last lots."""
         inside: dict[int, Masses] = {batch: content}
-        fates: dict[Fate, Masses] = defaultdict(lambda: defaultdict(Fraction))
+        fates: dict[OutputFate, Masses] = defaultdict(lambda: defaultdict(Fraction))
         lots: list[LotShare] = []
         for at in self.order:
             mine = inside.pop(at, {})
             if self.status[at] != BatchStatus.CLOSED:
-                _add(fates[Fate.PENDING], mine)
+                _add(fates[OutputFate.PENDING], mine)
                 continue
             shares = {e: kg / Fraction(self.charged[at][e]) for e, kg in mine.items() if kg}
             for lot, (fate, into, masses) in self.outputs[at].items():
@@ -234,7 +234,7 @@ class _Downstream:
                 if not kg:
                     continue
                 lots.append(LotShare(lot, at, fate, into, _decimals(kg)))
-                if fate == Fate.CHARGED and into is not None:
+                if fate == OutputFate.CHARGED and into is not None:
                     _add(inside.setdefault(into, {}), kg)
                 else:
                     _add(fates[fate], kg)
@@ -259,10 +259,13 @@ def _downstream(batch: int) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def _element_fates(content: Masses, fates: Mapping[Fate, Masses]) -> list[ElementFate]:
+def _element_fates(content: Masses, fates: Mapping[OutputFate, Masses]) -> list[ElementFate]:
     rows = []
     for element, kg in sorted(content.items()):
-        known = [fates.get(fate, {}).get(element, Fraction(0)) for fate in (Fate.RECOVERED, Fate.PENDING, Fate.RESIDUE)]
+        known = [
+            fates.get(fate, {}).get(element, Fraction(0))
+            for fate in (OutputFate.RECOVERED, OutputFate.PENDING, OutputFate.RESIDUE)
+        ]
         rows.append(ElementFate(element, *(_decimal(part) for part in (kg, *known, kg - sum(known)))))
     return rows
 

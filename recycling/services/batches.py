@@ -123,7 +123,7 @@ def lock_many(ids: Iterable[int]) -> list[Batch]:
     """Batches as they are now, locked in the order of their ids.
 
     After batteries and lots, never before them: whoever changes a lot locks it first, and the triggers of
-    `recycling.models.lots` then lock its batches. In any other order two commands would wait for each other.
+    `recycling.models.seals` then lock its batches. In any other order two commands would wait for each other.
     """
     rows = Batch.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=set(ids)).order_by("pk")
     return list(rows.select_related("line__plant__facility__operator"))

@@ -1,6 +1,6 @@
 """Keeping the stored recovery factors in step with the trace.
 
-The database marks a batch as stale with each change that moves its factors (`recycling.models.lots`); `refresh`
+The database marks a batch as stale with each change that moves its factors (`recycling.models.seals`); `refresh`
 computes it and the batches upstream of it anew, and nothing else.
 """
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
@@ -20,13 +17,11 @@ from recycling.models import (
     OPEN_REPORTS,
     REPORT_MOVES,
     EprReport,
-    EprReportLine,
     EprReportProgress,
     EprScheme,
     ReportStatus,
 )
-from recycling.queries.report_lines import figure_of
-from recycling.services.report_figures import content_hash, verify
+from recycling.queries.report_proof import content_hash, verify
 
 #: A report that was filed and not yet replaced: who finds it wrong corrects it.
 _STANDING = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED, ReportStatus.RETURNED)
@@ -162,48 +157,6 @@ def withdraw(*, actor: Actor, report: EprReport) -> EprReport:
     _move(report, ReportStatus.WITHDRAWN)
     report.save(update_fields=["status"])
     return report
-
-
-@dataclass(frozen=True)
-class Change:
-    """One figure of a correction beside what was filed; either is empty where the other report has no such line."""
-
-    filed: EprReportLine | None
-    corrected: EprReportLine | None
-
-    @property
-    def line(self) -> EprReportLine:
-        """Whichever exists, for its dimensions."""
-        line = self.corrected or self.filed
-        assert line is not None
-        return line
-
-    @property
-    def delta(self) -> Decimal | None:
-        """Corrected less filed; a line that does not exist counts as nothing, an unknown value as unknown."""
-        before = self.filed.value if self.filed else Decimal(0)
-        after = self.corrected.value if self.corrected else Decimal(0)
-        return None if before is None or after is None else after - before
-
-    @property
-    def is_changed(self) -> bool:
-        if self.filed is None or self.corrected is None:
-            return True
-        return figure_of(self.filed) != figure_of(self.corrected)
-
-
-def difference(report: EprReport) -> Sequence[Change]:
-    """A correction line by line against the report as it was filed, whatever was decided on that since."""
-    if report.supersedes_id is None:
-        raise Refused(_("This report corrects no other."), code="no_correction")
-    filed = _by_key(report.supersedes_id)
-    corrected = _by_key(report.pk)
-    return [Change(filed.get(key), corrected.get(key)) for key in dict.fromkeys((*corrected, *filed))]
-
-
-def _by_key(report_id: int) -> dict[tuple[object, ...], EprReportLine]:
-    lines = EprReportLine.objects.filter(report=report_id).select_related("facility", "chemistry").order_by("position")
-    return {figure_of(line).key: line for line in lines}
 
 
 def _decide(actor: Actor, report: EprReport, status: ReportStatus, note: str) -> EprReport:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from collection.tasks import imports
 from recycling.models import EprReport
-from recycling.services import factors, report_figures, reports
+from recycling.services import factors, report_job, reports
 from recycling.tasks import utilization
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 @shared_task(name="recycling.compute_report")
 def compute_report(report_id: int) -> None:
     """Compute the report if it is still queued. Sending it twice does it once."""
-    report_figures.compute(report_id)
+    report_job.compute(report_id)
 
 
 def enqueue(report: EprReport) -> EprReport:
@@ -64,5 +64,5 @@ def sweep() -> None:
 
 
 def _sweep_reports() -> None:
-    for report_id in report_figures.take_up_silent():
+    for report_id in report_job.take_up_silent():
         compute_report.delay(report_id)

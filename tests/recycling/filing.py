@@ -9,7 +9,7 @@ from typing import Any
 from accounts.models import Role
 from collection.models import Battery
 from recycling.models import EprReport, EprReportLine, EprScheme
-from recycling.services import placements, report_figures, reports
+from recycling.services import placements, report_job, reports
 from tests.recycling.chain import at, carry, process
 from tests.world import World, batteries_at
 
@@ -35,7 +35,7 @@ def asked(world: World, of: EprScheme | None = None, **fields: Any) -> EprReport
 
 def drafted(world: World, of: EprScheme | None = None, **fields: Any) -> EprReport:
     report = asked(world, of, **fields)
-    assert report_figures.compute(report.pk)
+    assert report_job.compute(report.pk)
     return EprReport.objects.get(pk=report.pk)
 
 

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from recycling.models import EprReport, EprReportLine, MarketPlacement
-from recycling.services import report_figures, reports
+from recycling.services import factors, report_job, reports
 from tests.recycling.chain import at
 from tests.recycling.filing import declared, drafted, filed, scheme, shared_batch
 from tests.world import World, batteries_at
@@ -48,7 +48,7 @@ def test_from_request_to_acceptance(world: World, django_capture_on_commit_callb
     assert made.json()["status"] == "queued" and made.json()["progress"] == 0
     assert producer.post(API, wanted).json()["id"] == made.json()["id"]
     address = f"{API}{made.json()['id']}/"
-    report_figures.compute(made.json()["id"])
+    report_job.compute(made.json()["id"])
     draft = producer.get(address).json()
     assert (draft["status"], draft["progress"]) == ("draft", 100)
     assert regulator.get(address).status_code == 404
@@ -123,7 +123,7 @@ def test_correction_and_difference(world: World) -> None:
     producer = api(world, world.producer)
     made = producer.post(f"{API}{original.pk}/correct/")
     assert made.status_code == 201 and made.json()["supersedes"] == original.pk
-    report_figures.compute(made.json()["id"])
+    report_job.compute(made.json()["id"])
     changes = producer.get(f"{API}{made.json()['id']}/difference/").json()
     collected = next(c for c in changes if c["metric"] == "units_collected" and not c["breakdown"])
     assert (collected["filed"], collected["corrected"], collected["delta"]) == ("0.000000000", "1.000000000",
@@ -240,7 +240,7 @@ def test_placements_of_others(world: World) -> None:
 def test_the_overview_is_of_what_one_may_know(world: World) -> None:
     shared_batch(world)
     declared(world, "q1", jurisdiction=world.nv)
-    report_figures.factors.refresh()
+    factors.refresh()
     period = {"start": "2025-01-01", "end": "2025-12-31"}
     seen = api(world, world.regulator, "viewer").get("/api/v1/epr-overview/", period).json()
     rows = {row["producer"]: row for row in seen["standings"]}
@@ -304,7 +304,7 @@ def test_the_page_of_a_report(world: World, client: Client, django_capture_on_co
     address = f"/admin/recycling/eprreport/{report.pk}/"
     assert made.status_code == 302 and made["Location"] == f"{address}change/" and len(sent) == 1
     assert client.get(f"{address}change/")["Refresh"] == "2"
-    report_figures.compute(report.pk)
+    report_job.compute(report.pk)
     shown = page(world, client, world.producer, f"{address}change/")
     assert "Recycling efficiency" in shown and "/verb/submit/" in shown and "/verb/accept/" not in shown
     assert f"/api/v1/epr-reports/{report.pk}/download/csv/" in shown
@@ -329,7 +329,7 @@ def test_the_page_of_a_report(world: World, client: Client, django_capture_on_co
     assert "Look again." in shown and "/verb/correct/" in shown
     assert client.post(f"{address}verb/correct/").status_code == 302
     correction = EprReport.objects.get(supersedes=report)
-    report_figures.compute(correction.pk)
+    report_job.compute(correction.pk)
     shown = page(world, client, world.producer, f"/admin/recycling/eprreport/{correction.pk}/change/")
     assert "No figure differs from what was filed." in shown
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from recycling.models import EprEvidence, EprReportLine, EprTarget, ReportStatus
-from recycling.queries import epr
-from recycling.services import factors, inspections, report_figures, reports
+from recycling.queries import epr, report_evidence
+from recycling.services import factors, inspections, report_job, reports
 from tests.recycling.chain import at, process
 from tests.recycling.filing import YEAR, declared, drafted, scheme, shared_batch, value
 from tests.world import World, batteries_at
@@ -104,7 +104,7 @@ def test_unknown_masses_are_counted_not_guessed(world: World) -> None:
     assert (line.value, line.rows, line.without_mass) == (None, 2, 2)
     batteries_at(world, world.yard, 1, at=at(2025, 3, 1))
     reports.recompute(actor=world.actor(world.producer), report=report)
-    report_figures.compute(report.pk)
+    report_job.compute(report.pk)
     line = EprReportLine.objects.get(report=report, metric="mass_collected", breakdown="")
     assert (line.value, line.rows, line.without_mass) == (400, 3, 2)
 
@@ -174,10 +174,10 @@ def test_units_placed_on_the_market(world: World) -> None:
     assert value(report, "units_placed") == 118
     assert value(report, "units_placed", breakdown="chemistry", chemistry="NMC622") == 111
     unknown = EprReportLine.objects.get(report=report, metric="units_placed", breakdown="chemistry", chemistry=None)
-    assert (unknown.value, epr.placements_of(unknown).count()) == (7, 1)
+    assert (unknown.value, report_evidence.placements_of(unknown).count()) == (7, 1)
     total = EprReportLine.objects.get(report=report, metric="units_placed", breakdown="")
     assert "1 market placements reach beyond the period" in total.note
-    assert epr.placements_of(total).count() == 3
+    assert report_evidence.placements_of(total).count() == 3
     eu = drafted(world, jurisdiction=world.nj)
     mass = EprReportLine.objects.get(report=eu, metric="mass_placed", breakdown="")
     assert (mass.value, mass.without_mass) == (4400, 2)
@@ -188,9 +188,11 @@ def test_every_figure_drills_down_to_as_many_rows_as_it_says(world: World) -> No
     declared(world, "q1", jurisdiction=world.nv)
     for report in (drafted(world), drafted(world, scheme("mass", world.nv))):
         for line in EprReportLine.objects.filter(report=report).select_related("report"):
-            assert epr.evidence_of(line).count() + epr.placements_of(line).count() == line.rows, line.metric
+            assert (
+                report_evidence.evidence_of(line).count() + report_evidence.placements_of(line).count() == line.rows
+            ), line.metric
     line = EprReportLine.objects.get(report__scheme__shape="eu_reference", metric="element_recovered", element="Ni")
-    rows = epr.traced(epr.evidence_of(line), "Ni")
+    rows = report_evidence.traced(report_evidence.evidence_of(line), "Ni")
     assert {row.content_kg for row in rows} == {Decimal(33)}
     assert sum(row.content_kg * row.recovered_share for row in rows).quantize(Decimal("0.000000001")) == line.value
 

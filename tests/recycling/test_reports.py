@@ -15,8 +15,9 @@ from accounts.errors import DomainError, Forbidden, Invalid, Refused
 from accounts.models import Role
 from collection.models import Battery
 from recycling.models import EprEvidence, EprFactor, EprReport, EprReportLine, EprReportProgress, Factor
-from recycling.queries import epr
-from recycling.services import factors, placements, report_figures, reports
+from recycling.queries import epr, report_proof
+from recycling.queries.reports import difference
+from recycling.services import factors, placements, report_job, reports
 from tests.recycling.chain import at, process
 from tests.recycling.filing import YEAR, asked, declared, drafted, filed, scheme, shared_batch, value
 from tests.world import World, batteries_at
@@ -41,9 +42,9 @@ def test_equal_requests_give_one_report(world: World) -> None:
     first = asked(world)
     assert asked(world) == first
     assert asked(world, jurisdiction=world.nj) != first
-    report_figures.compute(first.pk)
+    report_job.compute(first.pk)
     assert asked(world).pk == first.pk
-    assert not report_figures.compute(first.pk)  # a message that comes twice
+    assert not report_job.compute(first.pk)  # a message that comes twice
 
 
 @pytest.mark.django_db(transaction=True)
@@ -72,7 +73,7 @@ def test_equal_requests_at_the_same_time_give_one_report(world: World) -> None:
 
     at_once(lambda: reports_made.append(asked(world, eu).pk), 16)
     assert len(set(reports_made)) == 1 and EprReport.objects.count() == 1
-    at_once(lambda: computed.append(report_figures.compute(reports_made[0])), 4)
+    at_once(lambda: computed.append(report_job.compute(reports_made[0])), 4)
     assert sorted(computed) == [False, False, False, True]
 
 
@@ -119,7 +120,7 @@ def test_regulators_see_what_was_filed_only(world: World) -> None:
     models = (EprReport, EprReportLine, EprEvidence)
     batteries_at(world, world.yard, 1, at=at(2025, 3, 1))
     reports.recompute(actor=world.actor(world.producer), report=report)
-    report_figures.compute(report.pk)
+    report_job.compute(report.pk)
     assert not any(model.objects.visible_to(regulator).exists() for model in models)
     reports.submit(actor=world.actor(world.producer, "manager"), report=report)
     assert all(model.objects.visible_to(regulator).exists() for model in models)
@@ -183,7 +184,7 @@ def test_frozen_whatever_is_written(world: World) -> None:
             connection.cursor() as cursor,
         ):
             cursor.execute(sql, {"report": report.pk})
-    assert report_figures.verify(report).agrees
+    assert report_proof.verify(report).agrees
 
 
 def test_recomputed_to_the_same_digits_from_what_was_known_then(world: World) -> None:
@@ -195,7 +196,7 @@ def test_recomputed_to_the_same_digits_from_what_was_known_then(world: World) ->
     Battery.objects.filter(pk__in=[p.pk for p in packs]).update(producer=world.other_producer, mass_value=1)
     placements.correct(actor=world.actor(world.producer), placement=placement, units=1)
     Factor.objects.update(recovered=0)
-    proof = report_figures.verify(EprReport.objects.get(pk=report.pk))
+    proof = report_proof.verify(EprReport.objects.get(pk=report.pk))
     assert proof.figures_agree and proof.hash_agrees and proof.content_hash == report.content_hash
     assert list(report.lines.values()) == before
 
@@ -204,7 +205,7 @@ def test_a_forged_draft_cannot_be_filed(world: World) -> None:
     shared_batch(world)
     report = drafted(world)
     EprReportLine.objects.filter(report=report, metric="units_recycled", breakdown="").update(value=99)
-    assert not report_figures.verify(report).figures_agree
+    assert not report_proof.verify(report).figures_agree
     error = refused(Refused, reports.submit, actor=world.actor(world.producer, "manager"), report=report)
     assert error.code == "unproven"
 
@@ -212,12 +213,12 @@ def test_a_forged_draft_cannot_be_filed(world: World) -> None:
 def test_a_hash_changes_with_every_part(world: World) -> None:
     shared_batch(world)
     report = drafted(world)
-    hashes = {report_figures.content_hash(report)}
+    hashes = {report_proof.content_hash(report)}
     for model, fields in (
         (EprReportLine, {"note": "x"}), (EprEvidence, {"country": "MX"}), (EprFactor, {"pending": 1}),
     ):  # fmt: skip
         model.objects.filter(report=report).update(**fields)
-        hashes.add(report_figures.content_hash(report))
+        hashes.add(report_proof.content_hash(report))
     assert len(hashes) == 4
 
 
@@ -241,10 +242,10 @@ def test_a_correction_is_against_the_report_as_filed(world: World, decision: str
     late_battery(world)
     correction = reports.correct(actor=world.actor(world.producer), report=original)
     assert reports.correct(actor=world.actor(world.producer), report=original) == correction
-    report_figures.compute(correction.pk)
+    report_job.compute(correction.pk)
     correction.refresh_from_db()
     assert value(correction, "units_collected") == 3  # not 5, and not 1
-    changes = {c.line.metric: c for c in reports.difference(correction) if not c.line.breakdown}
+    changes = {c.line.metric: c for c in difference(correction) if not c.line.breakdown}
     assert changes["units_collected"].delta == 1 and changes["units_collected"].is_changed
     assert changes["mass_collected"].delta == 400
     assert changes["units_recycled"].delta == 0 and not changes["units_recycled"].is_changed
@@ -254,29 +255,29 @@ def test_a_correction_is_against_the_report_as_filed(world: World, decision: str
     original.refresh_from_db()
     assert original.status == "superseded"
     assert value(original, "units_collected") == 2
-    assert report_figures.verify(original).agrees
+    assert report_proof.verify(original).agrees
 
 
 def test_a_returned_correction_is_corrected_in_turn(world: World) -> None:
     original = filed(world)
     late_battery(world)
     first = reports.correct(actor=world.actor(world.producer), report=original)
-    report_figures.compute(first.pk)
+    report_job.compute(first.pk)
     reports.submit(actor=world.actor(world.producer, "manager"), report=first)
     reports.return_(actor=world.actor(world.regulator, "manager"), report=first, note="Still one missing.")
     late_battery(world)
     error = refused(Refused, reports.correct, "status", actor=world.actor(world.producer), report=original)
     assert error.code == "wrong_status"
     second = reports.correct(actor=world.actor(world.producer), report=first)
-    report_figures.compute(second.pk)
-    (change,) = [c for c in reports.difference(second) if c.line.metric == "units_collected" and not c.line.breakdown]
+    report_job.compute(second.pk)
+    (change,) = [c for c in difference(second) if c.line.metric == "units_collected" and not c.line.breakdown]
     assert (change.filed.value, change.corrected.value, change.delta) == (1, 2, 1)
 
 
 def test_a_withdrawn_correction_leaves_the_original_in_force(world: World) -> None:
     original = filed(world)
     correction = reports.correct(actor=world.actor(world.producer), report=original)
-    report_figures.compute(correction.pk)
+    report_job.compute(correction.pk)
     reports.withdraw(actor=world.actor(world.producer), report=correction)
     original.refresh_from_db()
     assert original.status == "submitted"
@@ -288,10 +289,10 @@ def test_a_correction_without_changes_says_so(world: World) -> None:
     shared_batch(world)
     original = filed(world)
     correction = reports.correct(actor=world.actor(world.producer), report=original)
-    report_figures.compute(correction.pk)
-    changes = reports.difference(correction)
+    report_job.compute(correction.pk)
+    changes = difference(correction)
     assert changes and not any(change.is_changed for change in changes)
-    refused(Refused, reports.difference, report=original)
+    refused(Refused, difference, report=original)
 
 
 # Set-based
@@ -304,7 +305,7 @@ def test_statements_do_not_grow_with_batteries(world: World) -> None:
         factors.refresh()
         report = asked(world, jurisdiction=jurisdiction)
         with CaptureQueriesContext(connection) as queries:
-            report_figures.compute(report.pk)
+            report_job.compute(report.pk)
             report = EprReport.objects.get(pk=report.pk)
             reports.submit(actor=world.actor(world.producer, "manager"), report=report)
             epr.totals_by_producer_and_jurisdiction(*YEAR)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from collection.models import Battery, Lot, Material
 from collection.services import lots
-from recycling.queries.contents import Fate
+from recycling.queries.contents import OutputFate
 from recycling.queries.trace import backward, forward, sum_of
 from recycling.services import batches, charges, factors
 from recycling.services.charges import LotCharge
@@ -139,4 +139,4 @@ def test_what_was_charged_into_an_open_batch_is_pending(world: World) -> None:
     trace = forward(battery)
     fate = {row.element: row for row in trace.elements}["Ni"]
     assert (fate.pending_kg, fate.lost_kg) == (24, 9)
-    assert [share.fate for share in trace.lots] == [Fate.CHARGED]
+    assert [share.fate for share in trace.lots] == [OutputFate.CHARGED]

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from development import supervisor
 from recycling.models import EprReport, EprReportProgress, Factor, ReportStatus
-from recycling.services import report_figures, reports
+from recycling.queries import report_proof
+from recycling.services import report_job, reports
 from recycling.tasks.reports import compute_report, sweep
 from tests.recycling.filing import asked, shared_batch
 from tests.world import build
@@ -45,7 +46,7 @@ def test_killed_in_the_middle_and_started_again(process_environment: dict[str, s
     shared_batch(world)
     # Uninterrupted, in this process.
     report = asked(world)
-    assert report_figures.compute(report.pk)
+    assert report_job.compute(report.pk)
     undisturbed = figures(report)
     assert undisturbed
     reports.recompute(actor=world.actor(world.producer), report=report)
@@ -74,5 +75,5 @@ def test_killed_in_the_middle_and_started_again(process_environment: dict[str, s
             sweep.delay()
             wait_for(lambda: status(report) == ReportStatus.DRAFT)
     assert figures(report) == undisturbed
-    assert report_figures.verify(EprReport.objects.get(pk=report.pk)).agrees
+    assert report_proof.verify(EprReport.objects.get(pk=report.pk)).agrees
     assert EprReportProgress.objects.get(pk=report.pk).percent == 100

@@ -1,4 +1,4 @@
-"""Computing the figures of EPR reports, and proving afterwards that they are still those that were filed.
+"""The job that computes an EPR report: it gathers the evidence, and writes the figures down that follow from it.
 
 A report is computed in one transaction that reads one snapshot of the database, and ends in it as a draft: a worker
 that is killed before leaves nothing behind but the status `computing` and an old heartbeat, from which a sweep takes it
@@ -7,22 +7,21 @@ up again.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Self
 
 import structlog
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from recycling.models import EprReport, EprReportLine, EprReportProgress, EprTarget, ReportStatus
-from recycling.queries.report_lines import CURRENT_METHOD, METHODS, Figure, figure_of, figures, lines
+from recycling.queries.report_figures import figures
+from recycling.queries.report_lines import lines
+from recycling.queries.report_methods import CURRENT_METHOD
 from recycling.services import factors
 from recycling.services.report_evidence import FactorsOutOfDate, gather
 
@@ -203,152 +202,3 @@ def _leave(report: EprReport, status: ReportStatus, message: str) -> None:
     EprReport.objects.filter(pk=report.pk, status=ReportStatus.COMPUTING, claimed_at=report.claimed_at).update(
         status=status, message=message
     )
-
-
-# Proof
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Whether a report's figures follow, to the digit, from what it keeps, and whether all of it is as it was filed."""
-
-    figures_agree: bool
-    hash_agrees: bool | None
-    content_hash: str
-    differing: Sequence[Figure]
-
-    @property
-    def agrees(self) -> bool:
-        return self.figures_agree and self.hash_agrees is not False
-
-
-def verify(report: EprReport) -> Verification:
-    """Compute the figures again from what is kept with the report, and compare them and the content hash."""
-    found = figures(report)
-    stored = [figure_of(line) for line in report.lines.order_by("position")]
-    differing = [figure for figure in found if figure not in stored]
-    computed = content_hash(report)
-    return Verification(
-        figures_agree=found == stored,
-        hash_agrees=computed == report.content_hash if report.content_hash else None,
-        content_hash=computed,
-        differing=differing,
-    )
-
-
-#: What is kept with a report, in which order, and the fields that make it up.
-_KEPT: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    (
-        "lines",
-        ("position",),
-        (
-            "position",
-            "metric",
-            "breakdown",
-            "family",
-            "chemistry_id",
-            "method",
-            "decision",
-            "facility_id",
-            "country",
-            "element",
-            "value",
-            "unit",
-            "numerator",
-            "denominator",
-            "rows",
-            "without_mass",
-            "target_percent",
-            "target_status",
-            "target_source",
-            "note",
-        ),
-    ),
-    (
-        "evidence",
-        ("fate", "battery_id"),
-        (
-            "fate",
-            "battery_id",
-            "occurred_on",
-            "facility_id",
-            "country",
-            "batch_id",
-            "method",
-            "decision",
-            "chemistry_id",
-            "family",
-            "composition_id",
-            "content_kwh",
-            "mass_kg",
-        ),
-    ),
-    (
-        "placements",
-        ("placement_id",),
-        (
-            "placement_id",
-            "period_start",
-            "period_end",
-            "model_id",
-            "chemistry_id",
-            "family",
-            "units",
-            "mass_kg",
-            "is_counted",
-        ),
-    ),
-    ("factors", ("batch_id", "element"), ("batch_id", "element", "recovered", "pending", "residue")),
-    ("intensities", ("composition_id", "element"), ("composition_id", "element", "kg_per_kwh")),
-    ("sites", ("facility_id", "method"), ("facility_id", "method", "country")),
-)
-
-
-def header(report: EprReport) -> Mapping[str, Any]:
-    """What a report is about; fixed once it is filed."""
-    method = METHODS.get(report.method_version)
-    return {
-        "report": report.pk,
-        "scheme": report.scheme_id,
-        "producer": report.producer_id,
-        "jurisdiction": report.jurisdiction_id,
-        "period_start": report.period_start,
-        "period_end": report.period_end,
-        "method_version": report.method_version,
-        "method_choices": method.choices if method else (),
-        "computed_at": report.computed_at,
-        "supersedes": report.supersedes_id,
-        "is_simulated": report.is_simulated,
-    }
-
-
-def canonical(report: EprReport) -> Iterator[bytes]:
-    """Header, lines, evidence, placements, factors, intensities and sites of a report, in one fixed form.
-
-    Each row is one line of JSON: an array whose first member names the part, with numbers as the database writes them,
-    in a fixed order. Rows are streamed, never all in memory.
-    """
-
-    def row(part: str, *values: Any) -> bytes:
-        text = json.dumps([part, *values], default=str, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return text.encode() + b"\n"
-
-    yield row("header", header(report))
-    for name, fields, rows in parts(report):
-        for values in rows.values_list(*fields).iterator(chunk_size=10_000):
-            yield row(name, *values)
-
-
-def parts(report: EprReport) -> Iterator[tuple[str, tuple[str, ...], models.QuerySet[Any]]]:
-    """What is kept with a report: the name of each part, its fields, and its rows in a fixed order."""
-    for name, order, fields in _KEPT:
-        rows: models.QuerySet[Any] = getattr(report, name).order_by(*order)
-        yield name, fields, rows
-
-
-def content_hash(report: EprReport) -> str:
-    """SHA-256 over the canonical form of a report."""
-    digest = hashlib.sha256()
-    for line in canonical(report):
-        digest.update(line)
-    return digest.hexdigest()

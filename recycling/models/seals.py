@@ -1,4 +1,4 @@
-"""What the trace asks of lots, kept by the database whichever door a lot is changed through.
+"""Seals: what a batch was made of and balanced with does not change, whichever door its lots are changed through.
 
 A lot lives in `collection`, which knows nothing of batches. The rules that tie it to the batch that made it and to the
 one it was charged into stand here, as triggers on its tables: parts of a lot are outputs of the batch that made the

@@ -1,4 +1,4 @@
-"""What is kept with a report, added up in the database, exactly, into the groups that its figures are sums of."""
+"""The sums that the figures of a report are made of: what is kept with it, added up in the database, exactly."""
 
 from __future__ import annotations
 

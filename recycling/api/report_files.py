@@ -11,46 +11,9 @@ from django.utils.translation import gettext as _
 
 from collection import csv_out
 from recycling.models import EprReport
-from recycling.queries.report_lines import METHODS
-from recycling.services.report_figures import canonical, parts
-
-_COLUMNS = (
-    "position", "metric", "breakdown", "family", "chemistry", "method", "decision", "facility", "country", "element",
-    "value", "unit", "numerator", "denominator", "rows", "without_mass", "target_percent", "target_status",
-    "target_source", "note",
-)  # fmt: skip
-
-
-def preamble(report: EprReport) -> dict[str, Any]:
-    """What a reader must know before the figures: whose they are, by which method, how binding, and whether real."""
-    scheme = report.scheme
-    method = METHODS.get(report.method_version)
-    return {
-        "report": report.pk,
-        "status": report.status,
-        "simulated_data": report.is_simulated,
-        "scheme": scheme.code,
-        "scheme_version": scheme.version,
-        "scheme_name": scheme.name,
-        "legal_status_of_scheme": scheme.legal_status,
-        "citation": scheme.citation,
-        "scheme_valid_from": scheme.valid.lower,
-        "in_force_throughout_period": report.period_start in scheme.valid and report.period_end in scheme.valid,
-        "legal_status_of_targets": ", ".join(
-            sorted(set(report.lines.exclude(target_status="").values_list("target_status", flat=True)))
-        )
-        or "no numeric target is known",
-        "producer": report.producer.name,
-        "jurisdiction": report.jurisdiction_id,
-        "period_start": report.period_start,
-        "period_end": report.period_end,
-        "method_version": report.method_version,
-        "method_choices": "; ".join(method.choices) if method else "",
-        "computed_at": report.computed_at,
-        "supersedes": report.supersedes_id,
-        "submitted_at": report.submitted_at,
-        "content_hash_sha256": report.content_hash,
-    }
+from recycling.queries.report_lines import LINE_FIELDS
+from recycling.queries.report_proof import canonical, parts
+from recycling.queries.reports import preamble
 
 
 def as_csv(report: EprReport) -> StreamingHttpResponse:
@@ -58,9 +21,9 @@ def as_csv(report: EprReport) -> StreamingHttpResponse:
 
     def rows() -> Iterator[tuple[Any, ...]]:
         yield ()
-        yield _COLUMNS
+        yield LINE_FIELDS
         for line in report.lines.select_related("facility").order_by("position"):
-            yield tuple(_cell(line, name) for name in _COLUMNS)
+            yield tuple(_cell(line, name) for name in LINE_FIELDS)
 
     first, *others = preamble(report).items()
 

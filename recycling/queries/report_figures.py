@@ -1,0 +1,315 @@
+"""The figures of a report, from the sums of what is kept with it.
+
+The same code computes a draft and verifies what was filed: it reads only what the report itself keeps. All arithmetic
+is exact: the database adds up exact numerics, rounds each finest group once to `PLACES` decimals, and every total and
+every breakdown is a sum of those same groups, so that they agree to the last digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from collection.models import Element
+from recycling.models import Breakdown, EprReport, EprScheme, Metric
+from recycling.queries.report_methods import CURRENT_METHOD, METHODS
+from recycling.queries.report_sums import PLACES, ElementGroup, Kept, MassGroup, kept
+
+STEP = Decimal(1).scaleb(-PLACES)
+
+#: Wide enough that no sum or product of figures is ever rounded by the context.
+EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a figure is of. A dimension that does not apply, or is not known, is empty."""
+
+    metric: str
+    breakdown: str = Breakdown.TOTAL
+    family: str = ""
+    chemistry: str | None = None
+    method: str = ""
+    decision: str = ""
+    facility: int | None = None
+    country: str = ""
+    element: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(Subject):
+    """A line of a report before it has a position.
+
+    The stored line, its canonical form, the table and the API take their fields from here, in this order. A field that
+    is added or moved changes the hash of what was filed before.
+    """
+
+    value: Decimal | None = None
+    unit: str
+    numerator: Decimal | None = None
+    denominator: Decimal | None = None
+    rows: int = 0
+    without_mass: int = 0
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def subject(self) -> tuple[Any, ...]:
+        """What it is of; the same in a report and in its correction."""
+        return tuple(getattr(self, name) for name in SUBJECT_FIELDS)
+
+    def with_note(self, *notes: str) -> Figure:
+        return replace(self, notes=(*self.notes, *notes))
+
+
+SUBJECT_FIELDS = tuple(part.name for part in fields(Subject))
+
+#: Without the notes: a line keeps them as one text, and they are not compared.
+FIGURE_FIELDS = tuple(part.name for part in fields(Figure) if part.compare)
+
+
+# From sums to figures
+
+
+def figures(report: EprReport) -> list[Figure]:
+    """The figures of a report, in the order in which its scheme asks for them."""
+    with localcontext(EXACT):
+        return list(_SHAPES[EprScheme.Shape(report.scheme.shape)](_Builder(report, kept(report))))
+
+
+class _Builder:
+    """Adds groups up along the breakdowns that a shape asks for."""
+
+    def __init__(self, report: EprReport, data: Kept) -> None:
+        self.home = report.jurisdiction_id[:2]
+        self.data = data
+        self.rule = METHODS.get(report.method_version, CURRENT_METHOD)
+        self.is_calendar_year = (
+            report.period_start.year == report.period_end.year
+            and (report.period_start.month, report.period_start.day) == (1, 1)
+            and (report.period_end.month, report.period_end.day) == (12, 31)
+        )
+
+    def batteries(
+        self, fate: str, units: str | None, mass: str | None, breakdowns: Sequence[str], *, abroad: bool = False
+    ) -> Iterator[Figure]:
+        """Units and mass of one fate: the total, then each breakdown."""
+        groups = [g for g in self.data.masses if g.fate == fate and (not abroad or g.country not in ("", self.home))]
+        for breakdown in (Breakdown.TOTAL, *breakdowns):
+            for dimensions, members in _split(groups, breakdown):
+                count = sum(g.rows for g in members)
+                unknown = sum(g.without_mass for g in members)
+                if units is not None:
+                    yield Figure(
+                        metric=units, unit="units", breakdown=breakdown, value=Decimal(count), rows=count, **dimensions
+                    )
+                if mass is not None:
+                    yield Figure(
+                        metric=mass,
+                        unit="kg",
+                        breakdown=breakdown,
+                        rows=count,
+                        without_mass=unknown,
+                        value=_mass(g.mass for g in members) if unknown < count or not count else None,
+                        notes=(_("%(count)s without a mass are not in it") % {"count": unknown},) if unknown else (),
+                        **dimensions,
+                    )
+
+    def placed(self, units: str | None, mass: str | None) -> Iterator[Figure]:
+        """Units and mass placed on the market: the total, then by chemistry."""
+        note = self.data.overlapping_placements
+        notes = (_("%(count)s market placements reach beyond the period and are not counted") % {"count": note},)
+        for breakdown in (Breakdown.TOTAL, Breakdown.CHEMISTRY):
+            for dimensions, members in _split(self.data.placed, breakdown):
+                count = sum(g.rows for g in members)
+                unknown = sum(g.without_mass for g in members)
+                shared: dict[str, Any] = {
+                    "breakdown": breakdown,
+                    "rows": count,
+                    "notes": notes if note and not breakdown else (),
+                    **dimensions,
+                }
+                if units is not None:
+                    yield Figure(metric=units, unit="units", value=Decimal(sum(g.units for g in members)), **shared)
+                if mass is not None:
+                    yield Figure(
+                        metric=mass,
+                        unit="kg",
+                        without_mass=unknown,
+                        value=_mass(g.mass for g in members) if unknown < count or not count else None,
+                        **shared,
+                    )
+
+    def elements(self) -> Iterator[Figure]:
+        """What became of each element of the recycled batteries."""
+        metrics = (
+            (Metric.ELEMENT_CONTENT, "content"),
+            (Metric.ELEMENT_RECOVERED, "recovered"),
+            (Metric.ELEMENT_PENDING, "pending"),
+            (Metric.ELEMENT_RESIDUE, "residue"),
+            (Metric.ELEMENT_LOST, "lost"),
+        )
+        for metric, name in metrics:
+            for element, members in self._by_element():
+                yield Figure(
+                    metric=metric,
+                    unit="kg",
+                    breakdown=Breakdown.ELEMENT,
+                    element=element,
+                    value=_mass(getattr(g, name) for g in members),
+                    rows=sum(g.rows for g in members),
+                    notes=self._content_notes(),
+                )
+
+    def efficiency(self) -> Iterator[Figure]:
+        """Recycling efficiency per chemistry family: counted output fractions / input fraction, in %."""
+        recycled = [g for g in self.data.masses if g.fate == "recycled" and g.family]
+        for dimensions, members in _split(recycled, Breakdown.FAMILY):
+            output = _mass(
+                g.recovered
+                for g in self.data.elements
+                if g.family == dimensions["family"] and g.element in self.rule.counted
+            )
+            yield self._percent(
+                Metric.RECYCLING_EFFICIENCY,
+                output,
+                _mass(g.mass for g in members),
+                breakdown=Breakdown.FAMILY,
+                rows=sum(g.rows for g in members),
+                **dimensions,
+            )
+
+    def recovery(self) -> Iterator[Figure]:
+        """Recovery of materials per element: mass recovered / mass contained in the recycled batteries, in %."""
+        by_element = dict(self._by_element())
+        for element in self.rule.materials:
+            if members := by_element.get(element):
+                yield self._percent(
+                    Metric.MATERIAL_RECOVERY,
+                    _mass(g.recovered for g in members),
+                    _mass(g.content for g in members),
+                    breakdown=Breakdown.ELEMENT,
+                    rows=sum(g.rows for g in members),
+                    element=element,
+                )
+
+    def facilities(self) -> Iterator[Figure]:
+        """Every facility that processed the batteries or what came of them, with the mass of those charged there."""
+        charged: dict[tuple[int | None, str], list[MassGroup]] = {}
+        for group in self.data.masses:
+            if group.fate == "recycled":
+                charged.setdefault((group.facility, group.method), []).append(group)
+        for site in self.data.sites:
+            members = charged.get((site.facility, site.method), [])
+            yield Figure(
+                metric=Metric.FACILITY,
+                unit="kg",
+                breakdown=Breakdown.FACILITY,
+                facility=site.facility,
+                method=site.method,
+                country=site.country,
+                rows=sum(g.rows for g in members),
+                value=_mass(g.mass for g in members) if members else None,
+                notes=() if members else (_("further processing of what came out of the batteries"),),
+            )
+
+    def _by_element(self) -> list[tuple[str, list[ElementGroup]]]:
+        groups: dict[str, list[ElementGroup]] = {}
+        for group in self.data.elements:
+            groups.setdefault(group.element, []).append(group)
+        return [(element, groups[element]) for element in Element.values if element in groups]
+
+    def _percent(self, metric: str, numerator: Decimal, denominator: Decimal, **dimensions: Any) -> Figure:
+        value = (HUNDRED * numerator / denominator).quantize(STEP) if denominator else None
+        notes = self._content_notes()
+        if not self.is_calendar_year:
+            notes = (_("the reference method is for calendar years"), *notes)
+        if value is not None and value > HUNDRED:
+            notes = (_("above 100 %: contents were estimated too low"), *notes)
+        return Figure(
+            metric=metric,
+            unit="%",
+            numerator=numerator,
+            denominator=denominator,
+            value=value,
+            notes=notes,
+            **dimensions,
+        )
+
+    def _content_notes(self) -> tuple[str, ...]:
+        count = self.data.without_content
+        return (_("contents of %(count)s batteries are not known") % {"count": count},) if count else ()
+
+
+def _mass(masses: Iterable[Decimal]) -> Decimal:
+    return sum(masses, start=Decimal(0)).quantize(STEP)
+
+
+#: Which fields of a group a breakdown keeps apart.
+_KEPT_APART: dict[str, tuple[str, ...]] = {
+    Breakdown.TOTAL: (),
+    Breakdown.CHEMISTRY: ("family", "chemistry"),
+    Breakdown.FAMILY: ("family",),
+    Breakdown.METHOD: ("method",),
+    Breakdown.DECISION: ("decision",),
+    Breakdown.FACILITY: ("country", "facility"),
+    Breakdown.COUNTRY: ("country",),
+}
+
+
+def _split[G: tuple[Any, ...]](groups: Sequence[G], breakdown: str) -> list[tuple[dict[str, Any], list[G]]]:
+    """`groups` put together along a breakdown, in a fixed order; the total exists even of nothing."""
+    names = _KEPT_APART[breakdown]
+    together: dict[tuple[Any, ...], list[G]] = {} if names else {(): []}
+    for group in groups:
+        together.setdefault(tuple(getattr(group, name) for name in names), []).append(group)
+    ordered = sorted(together.items(), key=lambda item: tuple((part is None, str(part or "")) for part in item[0]))
+    return [(dict(zip(names, values, strict=True)), members) for values, members in ordered]
+
+
+def _units(build: _Builder) -> Iterator[Figure]:
+    """New Jersey: units placed on the market; what was collected is for information."""
+    yield from build.placed(Metric.UNITS_PLACED, None)
+    for figure in build.batteries("collected", Metric.UNITS_COLLECTED, None, [Breakdown.CHEMISTRY]):
+        yield figure.with_note(_("for information"))
+
+
+def _mass_shape(build: _Builder) -> Iterator[Figure]:
+    """Colorado: mass collected by chemistry, recycled in total and by method, efficiency, list of facilities."""
+    yield from build.batteries("collected", Metric.UNITS_COLLECTED, Metric.MASS_COLLECTED, [Breakdown.CHEMISTRY])
+    yield from build.batteries("second_life", Metric.UNITS_SECOND_LIFE, Metric.MASS_SECOND_LIFE, [])
+    yield from build.batteries(
+        "recycled", Metric.UNITS_RECYCLED, Metric.MASS_RECYCLED, [Breakdown.METHOD, Breakdown.CHEMISTRY]
+    )
+    yield from build.efficiency()
+    yield from build.facilities()
+
+
+def _eu_reference(build: _Builder) -> Iterator[Figure]:
+    """What Regulation (EU) 2023/1542 Art. 75 asks for, with efficiency and recovery by Annex XII."""
+    yield from build.placed(Metric.UNITS_PLACED, Metric.MASS_PLACED)
+    yield from build.batteries("collected", Metric.UNITS_COLLECTED, Metric.MASS_COLLECTED, [Breakdown.CHEMISTRY])
+    yield from build.batteries("second_life", Metric.UNITS_SECOND_LIFE, Metric.MASS_SECOND_LIFE, [Breakdown.DECISION])
+    yield from build.batteries(
+        "recycled",
+        Metric.UNITS_RECYCLED,
+        Metric.MASS_RECYCLED,
+        [Breakdown.CHEMISTRY, Breakdown.METHOD, Breakdown.FACILITY],
+    )
+    yield from build.batteries("recycled", None, Metric.MASS_EXPORTED, [Breakdown.COUNTRY], abroad=True)
+    yield from build.elements()
+    yield from build.efficiency()
+    yield from build.recovery()
+    yield from build.facilities()
+
+
+_SHAPES: dict[EprScheme.Shape, Callable[[_Builder], Iterator[Figure]]] = {
+    EprScheme.Shape.UNITS: _units,
+    EprScheme.Shape.MASS: _mass_shape,
+    EprScheme.Shape.EU_REFERENCE: _eu_reference,
+}

@@ -1,0 +1,45 @@
+"""How efficiency and recovery are computed: one entry for each version that a report was ever computed by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from collection.models import Element
+
+
+@dataclass(frozen=True)
+class Method:
+    """A version of how efficiency and recovery are computed, with the choices that the regulation leaves open.
+
+    Reference method: Regulation (EU) 2023/1542 Art. 3(60) and Annex XII. The Annex of Delegated Regulation (EU)
+    2025/606 was not read; what is chosen here is recorded with each report.
+    """
+
+    version: str
+    counted: frozenset[str]
+    materials: tuple[str, ...]
+    choices: tuple[str, ...]
+
+
+METHODS = {
+    method.version: method
+    for method in (
+        Method(
+            version="relode-2026.1 (EU 2023/1542 reference)",
+            counted=frozenset(
+                {Element.LI, Element.NI, Element.CO, Element.MN, Element.CU, Element.AL, Element.FE, Element.REE}
+            ),
+            materials=(Element.CO, Element.CU, Element.LI, Element.NI),
+            choices=(
+                "input fraction: mass of the waste batteries as charged, with casing",
+                "output fraction: element mass recovered in products; oxygen, water and reagents never count",
+                "carbon (graphite) and phosphorus are left out of the output fraction and kept in the input fraction",
+                "black mass and other intermediates are pending, never an output",
+                "batteries that went to a further use are no input",
+                "lead is not followed, so its recovery is not computed",
+                "the method of a battery is the stage of the line that it was charged into",
+            ),
+        ),
+    )
+}
+CURRENT_METHOD = next(reversed(METHODS.values()))

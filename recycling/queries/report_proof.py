@@ -1,0 +1,140 @@
+"""The proof of a report: its figures computed again from what is kept with it, its canonical form, and the hash of that.
+
+What was filed is proven years later by the same functions. So the canonical form never changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+
+from recycling.models import EprReport
+from recycling.queries.report_figures import Figure, figures
+from recycling.queries.report_lines import LINE_FIELDS, STORED_AS, figure_of
+from recycling.queries.report_methods import METHODS
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether a report's figures follow, to the digit, from what it keeps, and whether all of it is as it was filed."""
+
+    figures_agree: bool
+    hash_agrees: bool | None
+    content_hash: str
+    differing: Sequence[Figure]
+
+    @property
+    def agrees(self) -> bool:
+        return self.figures_agree and self.hash_agrees is not False
+
+
+def verify(report: EprReport) -> Verification:
+    """Compute the figures again from what is kept with the report, and compare them and the content hash."""
+    found = figures(report)
+    stored = [figure_of(line) for line in report.lines.order_by("position")]
+    differing = [figure for figure in found if figure not in stored]
+    computed = content_hash(report)
+    return Verification(
+        figures_agree=found == stored,
+        hash_agrees=computed == report.content_hash if report.content_hash else None,
+        content_hash=computed,
+        differing=differing,
+    )
+
+
+#: What is kept with a report, in which order, and the fields that make it up.
+_KEPT: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("lines", ("position",), tuple(STORED_AS[name] for name in LINE_FIELDS)),
+    (
+        "evidence",
+        ("fate", "battery_id"),
+        (
+            "fate",
+            "battery_id",
+            "occurred_on",
+            "facility_id",
+            "country",
+            "batch_id",
+            "method",
+            "decision",
+            "chemistry_id",
+            "family",
+            "composition_id",
+            "content_kwh",
+            "mass_kg",
+        ),
+    ),
+    (
+        "placements",
+        ("placement_id",),
+        (
+            "placement_id",
+            "period_start",
+            "period_end",
+            "model_id",
+            "chemistry_id",
+            "family",
+            "units",
+            "mass_kg",
+            "is_counted",
+        ),
+    ),
+    ("factors", ("batch_id", "element"), ("batch_id", "element", "recovered", "pending", "residue")),
+    ("intensities", ("composition_id", "element"), ("composition_id", "element", "kg_per_kwh")),
+    ("sites", ("facility_id", "method"), ("facility_id", "method", "country")),
+)
+
+
+def header(report: EprReport) -> Mapping[str, Any]:
+    """What a report is about; fixed once it is filed."""
+    method = METHODS.get(report.method_version)
+    return {
+        "report": report.pk,
+        "scheme": report.scheme_id,
+        "producer": report.producer_id,
+        "jurisdiction": report.jurisdiction_id,
+        "period_start": report.period_start,
+        "period_end": report.period_end,
+        "method_version": report.method_version,
+        "method_choices": method.choices if method else (),
+        "computed_at": report.computed_at,
+        "supersedes": report.supersedes_id,
+        "is_simulated": report.is_simulated,
+    }
+
+
+def canonical(report: EprReport) -> Iterator[bytes]:
+    """Header, lines, evidence, placements, factors, intensities and sites of a report, in one fixed form.
+
+    Each row is one line of JSON: an array whose first member names the part, with numbers as the database writes them,
+    in a fixed order. Rows are streamed, never all in memory.
+    """
+
+    def row(part: str, *values: Any) -> bytes:
+        text = json.dumps([part, *values], default=str, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return text.encode() + b"\n"
+
+    yield row("header", header(report))
+    for name, fields, rows in parts(report):
+        for values in rows.values_list(*fields).iterator(chunk_size=10_000):
+            yield row(name, *values)
+
+
+def parts(report: EprReport) -> Iterator[tuple[str, tuple[str, ...], models.QuerySet[Any]]]:
+    """What is kept with a report: the name of each part, its fields, and its rows in a fixed order."""
+    for name, order, fields in _KEPT:
+        rows: models.QuerySet[Any] = getattr(report, name).order_by(*order)
+        yield name, fields, rows
+
+
+def content_hash(report: EprReport) -> str:
+    """SHA-256 over the canonical form of a report."""
+    digest = hashlib.sha256()
+    for line in canonical(report):
+        digest.update(line)
+    return digest.hexdigest()
