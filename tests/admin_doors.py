@@ -110,7 +110,7 @@ ADMIN: dict[str, AdminDoor] = {
     "accounts.User": AdminDoor(
         "recycler", colleague, create=Page("recycler", None),
         verbs={
-            "password": Page("recycler", OPERATOR, colleague),
+            "set-password": Page("recycler", OPERATOR, colleague),
             "deactivate": Page("recycler", None, colleague),
             "activate": Page("recycler", None, locked_out),
         },

@@ -15,7 +15,7 @@ from knox.models import AuthToken
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.actors import Actor
-from accounts.admin.scoped import PartInline, ReferenceAdmin, ScopedAdmin, Verb, VerbForm
+from accounts.admin.scoped import Button, PartInline, ReferenceAdmin, ScopedAdmin, VerbForm
 from accounts.models import Membership, Organization, Role, User
 from accounts.services import memberships, tokens, users
 
@@ -63,10 +63,6 @@ class PasswordForm(VerbForm):
         return given
 
 
-def _sets_password(user: User, actor: Actor) -> bool:
-    return actor.user.is_superuser or actor.user.pk == user.pk or not user.has_usable_password()
-
-
 @admin.register(User)
 class UserAdmin(ScopedAdmin):
     list_display = ("email", "name", "is_active")
@@ -74,25 +70,11 @@ class UserAdmin(ScopedAdmin):
     search_fields = ("email", "name")
     fields = ("email", "name", "is_active", "joined_at", "last_login")
     inlines = (MembershipInline,)
-    create = Verb("register", gettext_lazy("Register a user"), users.register, form=UserForm)
-    may_create = staticmethod(lambda actor: actor.user.is_superuser)
-    verbs = (
-        Verb("password", gettext_lazy("set password"), users.set_password, "user", PasswordForm, when=_sets_password),
-        Verb(
-            "deactivate",
-            gettext_lazy("deactivate"),
-            users.deactivate,
-            "user",
-            is_final=True,
-            when=lambda user, actor: user.is_active and actor.user.is_superuser,
-        ),
-        Verb(
-            "activate",
-            gettext_lazy("activate"),
-            users.activate,
-            "user",
-            when=lambda user, actor: not user.is_active and actor.user.is_superuser,
-        ),
+    create = Button(gettext_lazy("Register a user"), users.register, UserForm)
+    buttons = (
+        Button(gettext_lazy("set password"), users.set_password, PasswordForm),
+        Button(gettext_lazy("deactivate"), users.deactivate, is_final=True),
+        Button(gettext_lazy("activate"), users.activate),
     )
 
 
@@ -117,32 +99,16 @@ class RoleForm(VerbForm):
         self.initial["role"] = self.target.role
 
 
-def _manages(membership: Membership, actor: Actor) -> bool:
-    return actor.may(membership.organization, role=Role.MANAGER)
-
-
 @admin.register(Membership)
 class MembershipAdmin(ScopedAdmin):
     list_display = ("user", "organization", "role")
     list_filter = ("role", "organization")
     list_select_related = ("user", "organization")
     search_fields = ("user__email", "user__name", "organization__name")
-    create = Verb("add", gettext_lazy("Add a member"), memberships.add, form=MemberForm)
-    may_create = staticmethod(
-        lambda actor: actor.user.is_superuser or any(m.role == Role.MANAGER for m in actor.memberships)
-    )
-    verbs = (
-        Verb(
-            "change-role", gettext_lazy("change role"), memberships.change_role, "membership", RoleForm, when=_manages
-        ),
-        Verb(
-            "remove",
-            gettext_lazy("end membership"),
-            memberships.remove,
-            "membership",
-            is_final=True,
-            when=lambda m, actor: _manages(m, actor) or m.user_id == actor.user.pk,
-        ),
+    create = Button(gettext_lazy("Add a member"), memberships.add, MemberForm)
+    buttons = (
+        Button(gettext_lazy("change role"), memberships.change_role, RoleForm),
+        Button(gettext_lazy("end membership"), memberships.remove, is_final=True),
     )
 
     def address_after(self, request: HttpRequest, done: Any, record: Any) -> str:
@@ -164,18 +130,18 @@ class TokenAdmin(ScopedAdmin):
     list_display = ("token_key", "created", "expiry")
     fields = ("token_key", "created", "expiry")
     ordering = ("-created",)
-    create = Verb("create", gettext_lazy("Make a token"), tokens.create, form=TokenForm)
-    verbs = (Verb("revoke", gettext_lazy("revoke"), tokens.revoke, "token", is_final=True),)
+    create = Button(gettext_lazy("Make a token"), tokens.create, TokenForm)
+    buttons = (Button(gettext_lazy("revoke"), tokens.revoke, is_final=True),)
 
     def visible(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.filter(user=request.user)
 
-    def tell(self, request: HttpRequest, verb: Verb, done: Any) -> None:
+    def tell(self, request: HttpRequest, button: Button, done: Any) -> None:
         if hasattr(done, "plain"):
             message = _("Your token is %(token)s – note it now: it is not shown again.") % {"token": done.plain}
             messages.success(request, message)
         else:
-            super().tell(request, verb, done)
+            super().tell(request, button, done)
 
     def address_after(self, request: HttpRequest, done: Any, record: Any) -> str:
         return super().address_after(request, None, None)

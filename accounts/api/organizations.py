@@ -7,11 +7,11 @@ from typing import Any
 import django_filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import Actor
+from accounts.api.doors import door, opens
 from accounts.api.idempotency import once
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Function, Membership, Organization, Role
@@ -77,16 +77,8 @@ class MembershipViewSet(VisibleViewSet):
     serializer_class = MembershipOut
     filterset_fields = ("organization", "user", "role")
 
-    @extend_schema(request=MemberIn, responses={201: MembershipOut})
-    def create(self, request: Request) -> Response:
-        """Make a person a member; needs a manager."""
-        return self.command(memberships.add, MemberIn, status=201)
-
-    @extend_schema(request=RoleIn, responses=MembershipOut)
-    @action(detail=True, methods=["post"], url_path="change-role")
-    def change_role(self, request: Request, pk: str) -> Response:
-        """Give a member another role; needs a manager."""
-        return self.command(memberships.change_role, RoleIn, membership=self.get_object())
+    create = opens(memberships.add, MemberIn)
+    change_role = door(memberships.change_role, RoleIn)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:

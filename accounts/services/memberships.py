@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Membership, Organization, Role, User
+from accounts.verbs import verb
 
 
-@transaction.atomic
+def lock(membership: Membership) -> Membership:
+    """The membership as it is now, while no other of its organization changes."""
+    _lock_members(membership.organization)
+    found = Membership.objects.select_related("organization", "user").filter(pk=membership.pk).first()
+    if found is None:
+        raise Refused(_("This membership has ended."), code="gone")
+    return found
+
+
+def _lock_members(organization: Organization) -> Organization:
+    """Changes of one organization's members wait for each other, else two managers could remove one another."""
+    return Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+
+
+@verb(of="organization", role=Role.MANAGER)
 def add(*, actor: Actor, organization: Organization, email: str, role: str = Role.VIEWER, name: str = "") -> Membership:
     """Make the person with `email` a member.
 
     Whoever is not known yet becomes a user without a password, so that the answer does not tell who is known.
     """
-    organization = _lock(organization)
-    actor.require(organization, role=Role.MANAGER)
+    organization = _lock_members(organization)
     _check_role(role)
     email = email.strip().lower()
     try:
@@ -36,11 +49,9 @@ def add(*, actor: Actor, organization: Organization, email: str, role: str = Rol
     return Membership.objects.create(user=user, organization=organization, role=role)
 
 
-@transaction.atomic
+@verb(lock, of="membership__organization", role=Role.MANAGER)
 def change_role(*, actor: Actor, membership: Membership, role: str) -> Membership:
     """Give a member another role."""
-    membership = _settled(actor, membership)
-    actor.require(membership.organization, role=Role.MANAGER)
     _check_role(role)
     if role != Role.MANAGER:
         _require_another_manager(membership)
@@ -49,30 +60,20 @@ def change_role(*, actor: Actor, membership: Membership, role: str) -> Membershi
     return membership
 
 
-@transaction.atomic
-def remove(*, actor: Actor, membership: Membership) -> Membership:
-    """End a membership: a manager's decision, or the member's own. What the member did stays in its name."""
-    membership = _settled(actor, membership)
+def _manages_or_is(actor: Actor, membership: Membership) -> None:
+    """The role manager in the organization, or that the membership is the caller's own."""
     if membership.user_id != actor.user.pk:
         actor.require(membership.organization, role=Role.MANAGER)
+
+
+@verb(lock, requires=_manages_or_is)
+def remove(*, actor: Actor, membership: Membership) -> Membership:
+    """End a membership: a manager's decision, or the member's own. What the member did stays in its name."""
     _require_another_manager(membership)
     removed = membership.pk
     membership.delete()
     membership.pk = removed
     return membership
-
-
-def _lock(organization: Organization) -> Organization:
-    """Changes of one organization's members wait for each other, else two managers could remove one another."""
-    return Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
-
-
-def _settled(actor: Actor, membership: Membership) -> Membership:
-    _lock(membership.organization)
-    found = Membership.objects.select_related("organization", "user").filter(pk=membership.pk).first()
-    if found is None:
-        raise Refused(_("This membership has ended."), code="gone")
-    return found
 
 
 def _require_another_manager(membership: Membership) -> None:

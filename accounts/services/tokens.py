@@ -11,17 +11,33 @@ from knox.models import AuthToken
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import User
+from accounts.verbs import verb
 
 #: Nobody needs more at a time, and each is one more that may leak.
 MOST_TOKENS = 50
 LONGEST_DAYS = 366
 
 
-@transaction.atomic
-def create(*, actor: Actor, expires_in_days: int = 1) -> AuthToken:
-    """A new token of the actor; its text stands in `plain`, now and never again."""
+def _is_active(actor: Actor, token: object) -> None:
+    """A user who may log in."""
     if not actor.user.is_active:
         raise Forbidden(_("This user is not active."))
+
+
+def _is_own(actor: Actor, token: AuthToken) -> None:
+    """That the token is the caller's own."""
+    if token.user_id != actor.user.pk:
+        raise Forbidden(_("This token is not yours."))
+
+
+def lock(token: AuthToken) -> AuthToken:
+    """The token itself: nothing about it ever changes, and one that has gone is as good as ended."""
+    return token
+
+
+@verb(requires=_is_active)
+def create(*, actor: Actor, expires_in_days: int = 1) -> AuthToken:
+    """A new token of the actor; its text stands in `plain`, now and never again."""
     if not 1 <= expires_in_days <= LONGEST_DAYS:
         raise Invalid(_("Give 1 to %(longest)s days.") % {"longest": LONGEST_DAYS}, field="expires_in_days")
     User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)  # so that the number holds
@@ -32,11 +48,9 @@ def create(*, actor: Actor, expires_in_days: int = 1) -> AuthToken:
     return token
 
 
-@transaction.atomic
+@verb(lock, requires=_is_own)
 def revoke(*, actor: Actor, token: AuthToken) -> AuthToken:
     """End one of the actor's tokens."""
-    if token.user_id != actor.user.pk:
-        raise Forbidden(_("This token is not yours."))
     AuthToken.objects.filter(pk=token.pk).delete()
     return token
 

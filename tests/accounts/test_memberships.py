@@ -171,7 +171,7 @@ def test_in_the_admin(world: World, client: Client) -> None:
     address = f"/admin/accounts/membership/{new.pk}/verb/"
     assert client.post(address + "change-role/", {"role": "operator"}).status_code == 302
     passwords = {"password": PASSWORD, "again": PASSWORD}
-    page = f"/admin/accounts/user/{new.user_id}/verb/password/"
+    page = f"/admin/accounts/user/{new.user_id}/verb/set-password/"
     assert client.post(page, passwords | {"again": "x"}).status_code == 200
     assert client.post(page, passwords).status_code == 302
     assert client.post(address + "remove/").status_code == 302
