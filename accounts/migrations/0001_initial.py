@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Every table of `accounts`, with its constraints and triggers, in one operation."""
+    """The tables of `accounts`, each with its constraints, indexes and triggers."""
 
     initial = True
 

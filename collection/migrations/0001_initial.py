@@ -13,9 +13,11 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Every table of `collection`, with its constraints and triggers, in one operation.
+    """The tables of `collection`, each with its constraints, indexes and triggers.
 
-    The apps of others come first, since each of their operations would render our models anew: fast on few."""
+    The tables of admin and knox come before: what they do to theirs renders anew whatever is related to a user, and
+    with this migration that is nearly everything.
+    """
 
     initial = True
 
@@ -25,7 +27,6 @@ class Migration(migrations.Migration):
         ('collection', '0000_extensions'),
         ('knox', '0009_extend_authtoken_field'),
         ('pghistory', '0007_auto_20250421_0444'),
-        ('sessions', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

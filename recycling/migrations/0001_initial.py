@@ -12,7 +12,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Every table of `recycling`, with its constraints and triggers, in one operation."""
+    """The tables of `recycling`, each with its constraints, indexes and triggers."""
 
     initial = True
 
