@@ -29,8 +29,6 @@ from development.processes import stop
 PROJECT = Path(__file__).resolve().parent.parent
 HOME = PROJECT / ".local" / "servers"
 VARIABLES = ("DATABASE_URL", "REDIS_URL")
-THROWAWAY = "RELODE_THROWAWAY_SERVERS"
-"""Set in the environment of processes whose servers are thrown away, so that they may do there what they like."""
 
 _held: list[IO[bytes]] = []
 """Open lock files of this process. Closing one gives the lock up, so they stay here until the process ends."""
@@ -44,7 +42,6 @@ def ensure() -> None:
 def ensure_throwaway() -> None:
     """Have servers run on data that is deleted when this process, and any child it handed the URLs to by fork, ends."""
     if any(not os.environ.get(name) for name in VARIABLES):
-        os.environ[THROWAWAY] = "1"
         _fill_environment(Path(tempfile.mkdtemp(prefix="relode-")), throwaway=True)
 
 

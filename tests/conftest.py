@@ -8,16 +8,8 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
-from development import servers, supervisor
-from tests import migrated
+from development import supervisor
 from tests.world import World, build
-
-
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Copy each test database from one that is migrated already (an extension point of pytest-django)."""
-    if servers.THROWAWAY in os.environ:
-        connection.settings_dict["TEST"]["TEMPLATE"] = migrated.make_database()
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.commands import migrate
 
 from accounts.models import Organization
 from collection.models import Battery, Facility, Lot, Pickup, PickupStatus, Shipment, ShipmentStatus
 from collection.queries import reconcile as custody
 from demo import cleanup, world
+from development import supervisor
 from development.servers import PROJECT
 from recycling.models import Batch, Discrepancy, EprReport, ReportStatus
 from recycling.queries import reconcile as trace
@@ -68,6 +70,20 @@ def test_refuses_where_others_could_log_in(settings: Any) -> None:
     with pytest.raises(CommandError, match="development"):
         call_command("demo", "--no-serve")
     assert not world.is_there()
+
+
+def test_brings_the_database_up_to_date_before_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def look() -> bool:
+        done.append("look")
+        raise supervisor.Failure("enough seen")
+
+    monkeypatch.setattr(migrate.Command, "handle", lambda *_, **__: done.append("migrate"))
+    monkeypatch.setattr(world, "is_there", look)
+    with pytest.raises(CommandError, match="enough seen"):
+        call_command("demo", "--no-serve")
+    assert done == ["migrate", "look"]
 
 
 def _recovered_is_what_products_contain(figures: dict[str, Any]) -> None:

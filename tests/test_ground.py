@@ -44,7 +44,7 @@ def eventually[T](question: Callable[[], T], seconds: float = 240) -> T:
 
 def python(code: str, **environment: str) -> subprocess.Popen[str]:
     """Start a Python of ours whose settings come from `environment` alone."""
-    kept = {name: value for name, value in os.environ.items() if name not in (*PRODUCTION, servers.THROWAWAY)}
+    kept = {name: value for name, value in os.environ.items() if name not in PRODUCTION}
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
         cwd=servers.PROJECT,

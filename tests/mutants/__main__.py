@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -49,8 +48,6 @@ class Copy:
         self.folder = Path(tempfile.mkdtemp(prefix="relode-mutant-")) / "project"
         shutil.copytree(PROJECT, self.folder, ignore=NOT_COPIED)
         (self.folder / ".venv").symlink_to(PROJECT / ".venv")
-        with suppress(FileNotFoundError):
-            shutil.copytree(PROJECT / ".local" / "migrated", self.folder / ".local" / "migrated")
 
     def erase(self) -> None:
         shutil.rmtree(self.folder.parent, ignore_errors=True)

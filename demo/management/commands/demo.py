@@ -51,6 +51,7 @@ class Command(BaseCommand):
         try:
             if serve:
                 supervisor.check_port(port)
+            call_command("migrate", verbosity=0)
             if options["fresh"]:
                 self._clean()
             self._seed(options["seed"], options["packs"])
