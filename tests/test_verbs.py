@@ -21,7 +21,7 @@ from django.db import connection, models, transaction
 from knox.models import AuthToken
 
 from accounts.actors import Actor
-from accounts.admin.scoped import Button
+from accounts.admin.scoped import Button, RowsField
 from accounts.errors import DomainError, Forbidden
 from accounts.models import Organization, User
 from accounts.verbs import Verb
@@ -37,6 +37,7 @@ RECORDS: dict[str, Any] = {
     "accounts.User": lambda w: w.user(w.recycler),
     "knox.AuthToken": lambda w: AuthToken.objects.create(w.user(w.recycler))[0],
     "collection.Pickup": scheduled_pickup,
+    "collection.Shipment": d.draft,
 }
 
 
@@ -167,7 +168,7 @@ def doors() -> Iterator[tuple[str, Verb[..., Any], set[str], set[str]]]:
         for button in (*getattr(page, "buttons", ()), getattr(page, "create", None)):
             if isinstance(button, Button):
                 asked: dict[str, forms.Field] = button.asks.base_fields  # type: ignore[attr-defined]
-                needed = {name for name, field in asked.items() if field.required}
+                needed = {name for name, field in asked.items() if field.required or isinstance(field, RowsField)}
                 yield f"admin {model._meta.label} {button.address}", button.verb, set(asked), needed
 
 

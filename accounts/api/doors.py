@@ -28,9 +28,17 @@ type After = Callable[[Any], object]
 
 
 def door(
-    verb: Verb[..., Any], reads: Reads | None = None, *, name: str = "", status: int = 200, after: After | None = None
+    verb: Verb[..., Any],
+    reads: Reads | None = None,
+    *,
+    name: str = "",
+    address: str = "",
+    status: int = 200,
+    after: After | None = None,
 ) -> Any:
-    """A door to `verb` on a record: `POST …/{pk}/{name}/`. `name` is the attribute's, where that is not the verb's.
+    """A door to `verb` on a record: `POST …/{pk}/{address}/`.
+
+    `name` is the attribute's, where that is not the verb's; `address`, where it is neither.
 
     `reads` validates the body; it may be left out for a verb that asks for nothing but a reason, days and times.
     `after` is done with what the verb returned.
@@ -42,7 +50,7 @@ def door(
         return answer
 
     act.__name__ = name or verb.__name__
-    address = act.__name__.strip("_").replace("_", "-")
+    address = address or act.__name__.strip("_").replace("_", "-")
     return _leads_to(action(detail=True, methods=["post"], url_path=address, url_name=address)(act), verb, body, status)
 
 

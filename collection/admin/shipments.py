@@ -8,21 +8,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from accounts.actors import Actor
 from accounts.admin.scoped import (
+    Button,
     PartInline,
-    ReasonForm,
     RowsField,
     ScopedAdmin,
-    Verb,
     VerbForm,
     instant_field,
     text_field,
 )
-from accounts.models import Function, Organization, Role
+from accounts.models import Function, Organization
 from collection.admin.cells import choice_cell, mass_cell, number_cell
 from collection.models import (
-    SHIPMENT_MOVES,
     Consent,
     Facility,
     Identifier,
@@ -31,7 +28,6 @@ from collection.models import (
     Package,
     Shipment,
     ShipmentLine,
-    ShipmentStatus,
     TransportDocument,
 )
 from collection.services import consents, shipments
@@ -253,17 +249,6 @@ class DocumentInline(PartInline):
     fields = ("kind", "number", "issued_on")
 
 
-def _sends(shipment: Shipment, actor: Actor) -> bool:
-    return actor.may(shipment.shipper)
-
-
-def _moves(to: ShipmentStatus) -> Any:
-    return lambda shipment: (shipment.status, to) in SHIPMENT_MOVES
-
-
-_is_open = _moves(ShipmentStatus.CANCELLED)
-
-
 @admin.register(Shipment)
 class ShipmentAdmin(ScopedAdmin):
     list_display = (
@@ -280,38 +265,21 @@ class ShipmentAdmin(ScopedAdmin):
     list_select_related = ("origin", "destination", "carrier")
     search_fields = ("=id", "vehicle", "origin__name", "destination__name", "documents__number")
     inlines = (LineInline, PackageInline, DocumentInline)
-    create = Verb("draft", gettext_lazy("Draft a shipment"), shipments.draft, form=DraftForm)
-    may_create = staticmethod(
-        lambda a: a.user.is_superuser or any(Role(m.role).rank >= Role.OPERATOR.rank for m in a.memberships)
+    create = Button(gettext_lazy("Draft a shipment"), shipments.draft, DraftForm)
+    buttons = (
+        Button(gettext_lazy("pack"), shipments.pack, PackForm),
+        Button(gettext_lazy("unpack"), shipments.unpack, UnpackForm),
+        Button(gettext_lazy("change"), shipments.change, ChangeForm),
+        Button(gettext_lazy("make ready"), shipments.make_ready),
+        Button(gettext_lazy("dispatch"), shipments.dispatch, DispatchForm),
+        Button(gettext_lazy("reopen"), shipments.reopen),
+        Button(gettext_lazy("note the arrival"), shipments.arrive, ArriveForm),
+        Button(gettext_lazy("receive"), shipments.receive, ReceiveForm),
+        Button(gettext_lazy("note a document"), shipments.document, DocumentForm),
+        Button(gettext_lazy("correct a mass"), shipments.correct, CorrectLineForm),
+        Button(gettext_lazy("close"), shipments.close, is_final=True),
+        Button(gettext_lazy("cancel"), shipments.cancel, is_final=True),
     )
-    verbs = (
-        Verb("pack", gettext_lazy("pack"), shipments.pack, "shipment", PackForm,
-             when=lambda s, a: s.status == ShipmentStatus.DRAFT and _sends(s, a)),
-        Verb("unpack", gettext_lazy("unpack"), shipments.unpack, "shipment", UnpackForm,
-             when=lambda s, a: s.status == ShipmentStatus.DRAFT and _sends(s, a)),
-        Verb("change", gettext_lazy("change"), shipments.change, "shipment", ChangeForm,
-             when=lambda s, a: s.status == ShipmentStatus.DRAFT and _sends(s, a)),
-        Verb("make-ready", gettext_lazy("make ready"), shipments.make_ready, "shipment",
-             when=lambda s, a: s.status == ShipmentStatus.DRAFT and _sends(s, a)),
-        Verb("dispatch", gettext_lazy("dispatch"), shipments.dispatch, "shipment", DispatchForm,
-             when=lambda s, a: s.status == ShipmentStatus.READY and a.may(s.shipper, s.carrier)),
-        Verb("reopen", gettext_lazy("reopen"), shipments.reopen, "shipment",
-             when=lambda s, a: s.status == ShipmentStatus.READY and _sends(s, a)),
-        Verb("arrive", gettext_lazy("note the arrival"), shipments.arrive, "shipment", ArriveForm,
-             when=lambda s, a: s.status == ShipmentStatus.IN_TRANSIT and a.may(s.carrier, s.destination.operator)),
-        Verb("receive", gettext_lazy("receive"), shipments.receive, "shipment", ReceiveForm,
-             when=lambda s, a: s.status == ShipmentStatus.ARRIVED and a.may(s.destination.operator)),
-        Verb("document", gettext_lazy("note a document"), shipments.document, "shipment", DocumentForm,
-             when=lambda s, a: s.status not in (ShipmentStatus.CANCELLED, ShipmentStatus.CLOSED)
-             and a.may(s.shipper, s.origin.operator, s.carrier)),
-        Verb("correct", gettext_lazy("correct a mass"), shipments.correct, "shipment", CorrectLineForm,
-             when=lambda s, a: s.status not in (ShipmentStatus.CANCELLED, ShipmentStatus.CLOSED) and _sends(s, a)),
-        Verb("close", gettext_lazy("close"), shipments.close, "shipment", is_final=True,
-             when=lambda s, a: (s.status, ShipmentStatus.CLOSED) in SHIPMENT_MOVES
-             and a.may(s.shipper, s.destination.operator, role=Role.MANAGER)),
-        Verb("cancel", gettext_lazy("cancel"), shipments.cancel, "shipment", ReasonForm, is_final=True,
-             when=lambda s, a: _is_open(s) and _sends(s, a)),
-    )  # fmt: skip
 
 
 _COUNTRIES = Jurisdiction.objects.filter(kind=Jurisdiction.Kind.COUNTRY)
@@ -335,5 +303,4 @@ class ConsentAdmin(ScopedAdmin):
     list_filter = ("from_country", "to_country", "is_simulated")
     list_select_related = ("exporter", "importer", "from_country", "to_country")
     search_fields = ("number", "authority", "exporter__name", "importer__name")
-    create = Verb("record", gettext_lazy("Record a consent"), consents.record, form=ConsentForm)
-    may_create = staticmethod(lambda a: a.user.is_superuser or any(m.role == Role.MANAGER for m in a.memberships))
+    create = Button(gettext_lazy("Record a consent"), consents.record, ConsentForm)

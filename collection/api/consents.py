@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import FirstDay, LastDay
@@ -46,7 +44,4 @@ class ConsentViewSet(VisibleViewSet):
     serializer_class = ConsentOut
     filterset_fields = ("exporter", "importer", "from_country", "to_country", "number", "is_simulated")
 
-    @extend_schema(request=ConsentIn, responses={201: ConsentOut})
-    def create(self, request: Request) -> Response:
-        """Record a consent; needs a manager of the exporter or the importer."""
-        return self.command(consents.record, ConsentIn, status=201)
+    create = opens(consents.record, ConsentIn)

@@ -4,12 +4,9 @@ from typing import Any
 
 import django_filters
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import KilogramsField, MassField, RecordId, UnitField
@@ -25,13 +22,14 @@ class ShipmentOut(serializers.ModelSerializer[Shipment]):
     origin_name = serializers.CharField(source="origin.name", read_only=True)
     destination_name = serializers.CharField(source="destination.name", read_only=True)
     crosses_border = serializers.BooleanField(read_only=True)
+    verbs = VerbsField()
 
     class Meta:
         model = Shipment
         fields = (
             "id", "status", "reason", "shipper", "origin", "origin_name", "destination", "destination_name",
             "crosses_border", "carrier", "vehicle", "planned_at", "dispatched_at", "arrived_at", "received_at",
-            "consent", "return_of", "created_at", "is_simulated",
+            "consent", "return_of", "created_at", "is_simulated", "verbs",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -118,14 +116,6 @@ class UnpackIn(serializers.Serializer[Any]):
     lines = serializers.ListField(child=RecordId(), allow_empty=False, max_length=MOST_LINES)
 
 
-class DispatchIn(serializers.Serializer[Any]):
-    dispatched_at = serializers.DateTimeField()
-
-
-class ArriveIn(serializers.Serializer[Any]):
-    arrived_at = serializers.DateTimeField()
-
-
 class ReceivedLineIn(serializers.Serializer[Any]):
     line = RecordId()
     received_value = MassField(required=False, allow_null=True)
@@ -171,10 +161,6 @@ class DocumentIn(serializers.Serializer[Any]):
     issued_on = serializers.DateField(required=False, allow_null=True)
 
 
-class CancelIn(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=500)
-
-
 class ShipmentFilter(django_filters.FilterSet):
     to_jurisdiction = django_filters.CharFilter("destination__jurisdiction__code", "startswith")
     from_jurisdiction = django_filters.CharFilter("origin__jurisdiction__code", "startswith")
@@ -205,79 +191,16 @@ class ShipmentViewSet(VisibleViewSet):
         rows = super().get_queryset()
         return rows if self.action == "retrieve" else rows.prefetch_related(None)
 
-    @extend_schema(request=DraftIn, responses={201: ShipmentDetail})
-    def create(self, request: Request) -> Response:
-        """Draft a shipment."""
-        return self.command(shipments.draft, DraftIn, status=201)
-
-    @extend_schema(request=ChangeIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def change(self, request: Request, pk: str) -> Response:
-        """Change a draft's carrier, vehicle, planned departure or consent."""
-        return self.command(shipments.change, ChangeIn, shipment=self.get_object())
-
-    @extend_schema(request=PackIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def pack(self, request: Request, pk: str) -> Response:
-        """Add lines and packages to a draft."""
-        return self.command(shipments.pack, PackIn, shipment=self.get_object())
-
-    @extend_schema(request=UnpackIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def unpack(self, request: Request, pk: str) -> Response:
-        """Take lines off a draft."""
-        return self.command(shipments.unpack, UnpackIn, shipment=self.get_object())
-
-    @extend_schema(request=None, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"], url_path="make-ready")
-    def make_ready(self, request: Request, pk: str) -> Response:
-        """The draft is complete and waits for its truck."""
-        return self.command(shipments.make_ready, shipment=self.get_object())
-
-    @extend_schema(request=None, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def reopen(self, request: Request, pk: str) -> Response:
-        """Make a ready shipment a draft again."""
-        return self.command(shipments.reopen, shipment=self.get_object())
-
-    @extend_schema(request=CancelIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
-        """Give up a shipment that has not left."""
-        return self.command(shipments.cancel, CancelIn, shipment=self.get_object())
-
-    @extend_schema(request=DispatchIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"], url_path="dispatch", url_name="dispatch")
-    def send(self, request: Request, pk: str) -> Response:
-        """The truck leaves."""
-        return self.command(shipments.dispatch, DispatchIn, shipment=self.get_object())
-
-    @extend_schema(request=ArriveIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def arrive(self, request: Request, pk: str) -> Response:
-        """The truck is at the gate."""
-        return self.command(shipments.arrive, ArriveIn, shipment=self.get_object())
-
-    @extend_schema(request=ReceiveIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def receive(self, request: Request, pk: str) -> Response:
-        """Accept lines, and reject others; these turn back on a shipment of their own."""
-        return self.command(shipments.receive, ReceiveIn, shipment=self.get_object())
-
-    @extend_schema(request=CorrectLineIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def correct(self, request: Request, pk: str) -> Response:
-        """Correct the declared mass of a line."""
-        return self.command(shipments.correct, CorrectLineIn, shipment=self.get_object())
-
-    @extend_schema(request=DocumentIn, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def document(self, request: Request, pk: str) -> Response:
-        """Note a paper that travels with the shipment."""
-        return self.command(shipments.document, DocumentIn, shipment=self.get_object())
-
-    @extend_schema(request=None, responses=ShipmentDetail)
-    @action(detail=True, methods=["post"])
-    def close(self, request: Request, pk: str) -> Response:
-        """Everything is settled; needs a manager."""
-        return self.command(shipments.close, shipment=self.get_object())
+    create = opens(shipments.draft, DraftIn)
+    change = door(shipments.change, ChangeIn)
+    pack = door(shipments.pack, PackIn)
+    unpack = door(shipments.unpack, UnpackIn)
+    make_ready = door(shipments.make_ready)
+    reopen = door(shipments.reopen)
+    cancel = door(shipments.cancel)
+    send = door(shipments.dispatch, name="send", address="dispatch")  # a view's `dispatch` is Django's
+    arrive = door(shipments.arrive)
+    receive = door(shipments.receive, ReceiveIn)
+    correct = door(shipments.correct, CorrectLineIn)
+    document = door(shipments.document, DocumentIn)
+    close = door(shipments.close)

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -16,11 +15,12 @@ from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization, Role
+from accounts.verbs import verb
 from collection.models import Battery, Consent, Jurisdiction, Lot, Material, Shipment, ShipmentLine
 from collection.units import LARGEST_ENTERED
 
 
-@transaction.atomic
+@verb(of=("exporter", "importer"), role=Role.MANAGER)
 def record(
     *,
     actor: Actor,
@@ -36,7 +36,6 @@ def record(
     is_simulated: bool = False,
 ) -> Consent:
     """Note a consent that an authority gave; valid through the day `valid_until`. Needs a manager of either party."""
-    actor.require(exporter, importer, role=Role.MANAGER)
     number = rules.text(number, field="number", longest=60)
     authority = rules.text(authority, field="authority", longest=100)
     for field, country in (("from_country", from_country), ("to_country", to_country)):

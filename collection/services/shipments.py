@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization, Role
+from accounts.verbs import verb
 from collection.models import (
     SHIPMENT_MOVES,
     Consent,
@@ -32,8 +32,8 @@ from collection.services.packing import NewLine, NewPackage
 from collection.services.receiving import ReceivedLine
 from collection.units import Unit, check_mass
 
-#: States in which nothing about a shipment changes any more.
-_SETTLED = (ShipmentStatus.CANCELLED, ShipmentStatus.CLOSED)
+#: States in which something about a shipment may still change.
+_UNSETTLED = [status for status in ShipmentStatus if status not in (ShipmentStatus.CANCELLED, ShipmentStatus.CLOSED)]
 
 
 def lock(shipment: Shipment) -> Shipment:
@@ -45,7 +45,7 @@ def lock(shipment: Shipment) -> Shipment:
     )
 
 
-@transaction.atomic
+@verb(of="origin__operator")
 def draft(
     *,
     actor: Actor,
@@ -60,7 +60,6 @@ def draft(
     is_simulated: bool = False,
 ) -> Shipment:
     """Draft a shipment from a facility of the actor's organization."""
-    actor.require(origin.operator)
     if origin == destination:
         raise Invalid(_("A shipment goes to another facility."), field="destination")
     _check_carrier(carrier)
@@ -78,7 +77,7 @@ def draft(
     return shipment
 
 
-@transaction.atomic
+@verb(lock, of="shipment__shipper", when=[ShipmentStatus.DRAFT])
 def change(
     *,
     actor: Actor,
@@ -89,9 +88,6 @@ def change(
     consent: Consent | None = None,
 ) -> Shipment:
     """Change a draft's carrier, vehicle, planned departure or consent; what is left out stays."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper)
-    _require_draft(shipment)
     if carrier is not None:
         _check_carrier(carrier)
         shipment.carrier = carrier
@@ -102,24 +98,18 @@ def change(
     return shipment
 
 
-@transaction.atomic
+@verb(lock, of="shipment__shipper", when=[ShipmentStatus.DRAFT])
 def pack(
     *, actor: Actor, shipment: Shipment, lines: Sequence[NewLine], packages: Sequence[NewPackage] = ()
 ) -> Shipment:
     """Add lines and packages to a draft."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper)
-    _require_draft(shipment)
     packing.add(shipment, lines, packages)
     return shipment
 
 
-@transaction.atomic
+@verb(lock, of="shipment__shipper", when=[ShipmentStatus.DRAFT])
 def unpack(*, actor: Actor, shipment: Shipment, lines: Sequence[int]) -> Shipment:
     """Take lines, named by their ids, off a draft again."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper)
-    _require_draft(shipment)
     found = set(shipment.lines.filter(pk__in=lines).values_list("pk", flat=True))
     for index, line in enumerate(lines):
         if line not in found:
@@ -128,43 +118,31 @@ def unpack(*, actor: Actor, shipment: Shipment, lines: Sequence[int]) -> Shipmen
     return shipment
 
 
-@transaction.atomic
+@verb(lock, of="shipment__shipper", to=ShipmentStatus.READY, moves=SHIPMENT_MOVES)
 def make_ready(*, actor: Actor, shipment: Shipment) -> Shipment:
     """The draft is complete and waits for its truck."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper)
-    rules.check_move(shipment, ShipmentStatus.READY, SHIPMENT_MOVES)
     if not shipment.lines.exists():
         raise Refused(_("There is nothing on the shipment."), field="lines", code="empty")
     return _set(shipment, ShipmentStatus.READY)
 
 
-@transaction.atomic
+@verb(lock, of="shipment__shipper", to=ShipmentStatus.DRAFT, moves=SHIPMENT_MOVES)
 def reopen(*, actor: Actor, shipment: Shipment) -> Shipment:
     """A ready shipment becomes a draft again, to be changed."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper)
-    rules.check_move(shipment, ShipmentStatus.DRAFT, SHIPMENT_MOVES)
     return _set(shipment, ShipmentStatus.DRAFT)
 
 
-@transaction.atomic
+@verb(lock, of="shipment__shipper", to=ShipmentStatus.CANCELLED, moves=SHIPMENT_MOVES)
 def cancel(*, actor: Actor, shipment: Shipment, reason: str) -> Shipment:
     """A shipment that has not left is given up; its lines are free for another."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper)
-    rules.check_move(shipment, ShipmentStatus.CANCELLED, SHIPMENT_MOVES)
     reason = rules.reason(reason)
     shipment.lines.filter(outcome=ShipmentLine.Outcome.OPEN).update(outcome=ShipmentLine.Outcome.REMOVED)
     return _set(shipment, ShipmentStatus.CANCELLED, reason=reason)
 
 
-@transaction.atomic
+@verb(lock, of=("shipment__shipper", "shipment__origin__operator", "shipment__carrier"), when=_UNSETTLED)
 def document(*, actor: Actor, shipment: Shipment, kind: str, number: str, issued_on: date | None = None) -> Shipment:
     """Note a paper that travels with the shipment; whoever sends or carries it may."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper, shipment.origin.operator, shipment.carrier)
-    _require_unsettled(shipment)
     number = rules.text(number, field="number", longest=60)
     if kind not in TransportDocument.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of document.") % {"kind": kind}, field="kind")
@@ -174,16 +152,13 @@ def document(*, actor: Actor, shipment: Shipment, kind: str, number: str, issued
     return shipment
 
 
-@transaction.atomic
+@verb(lock, of=("shipment__shipper", "shipment__carrier"), to=ShipmentStatus.IN_TRANSIT, moves=SHIPMENT_MOVES)
 def dispatch(*, actor: Actor, shipment: Shipment, dispatched_at: datetime) -> Shipment:
     """The truck leaves: custody of every line goes to the carrier.
 
     Across a border nothing leaves without a valid consent that covers route, parties and mass (40 CFR 262.83 for the
     United States; SOR/2021-25 for Canada).
     """
-    shipment = lock(shipment)
-    actor.require(shipment.shipper, shipment.carrier)
-    rules.check_move(shipment, ShipmentStatus.IN_TRANSIT, SHIPMENT_MOVES)
     lines = list(shipment.lines.filter(outcome=ShipmentLine.Outcome.OPEN).select_related("package"))
     batteries = custody.lock_batteries(line.battery_id for line in lines if line.battery_id)
     lots = custody.lock_lots(line.lot_id for line in lines if line.lot_id)
@@ -197,12 +172,11 @@ def dispatch(*, actor: Actor, shipment: Shipment, dispatched_at: datetime) -> Sh
     return shipment
 
 
-@transaction.atomic
+@verb(
+    lock, of=("shipment__carrier", "shipment__destination__operator"), to=ShipmentStatus.ARRIVED, moves=SHIPMENT_MOVES
+)
 def arrive(*, actor: Actor, shipment: Shipment, arrived_at: datetime) -> Shipment:
     """The truck is at the destination's gate; custody stays with the carrier until it is received."""
-    shipment = lock(shipment)
-    actor.require(shipment.carrier, shipment.destination.operator)
-    rules.check_move(shipment, ShipmentStatus.ARRIVED, SHIPMENT_MOVES)
     custody.check_time(arrived_at, field="arrived_at")
     if shipment.dispatched_at is not None and arrived_at < shipment.dispatched_at:
         raise Invalid(_("It cannot arrive before it left."), field="arrived_at", code="out_of_order")
@@ -210,7 +184,7 @@ def arrive(*, actor: Actor, shipment: Shipment, arrived_at: datetime) -> Shipmen
     return _set(shipment, ShipmentStatus.ARRIVED, "arrived_at")
 
 
-@transaction.atomic
+@verb(lock, of="shipment__destination__operator", to=ShipmentStatus.RECEIVED, moves=SHIPMENT_MOVES)
 def receive(
     *,
     actor: Actor,
@@ -224,9 +198,6 @@ def receive(
     `accepted` may be left out: then it is all that were not rejected. What was rejected turns back at once, on a return
     shipment in transit to where it came from. The same number of statements for any number of lines.
     """
-    shipment = lock(shipment)
-    actor.require(shipment.destination.operator)
-    rules.check_move(shipment, ShipmentStatus.RECEIVED, SHIPMENT_MOVES)
     custody.check_time(received_at, field="received_at")
     if shipment.arrived_at is not None and received_at < shipment.arrived_at:
         raise Invalid(_("It cannot be received before it arrived."), field="received_at", code="out_of_order")
@@ -234,16 +205,19 @@ def receive(
     return shipment
 
 
-@transaction.atomic
+@verb(
+    lock,
+    of=("shipment__shipper", "shipment__destination__operator"),
+    role=Role.MANAGER,
+    to=ShipmentStatus.CLOSED,
+    moves=SHIPMENT_MOVES,
+)
 def close(*, actor: Actor, shipment: Shipment) -> Shipment:
     """Everything about the shipment is settled; it is corrected no more."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper, shipment.destination.operator, role=Role.MANAGER)
-    rules.check_move(shipment, ShipmentStatus.CLOSED, SHIPMENT_MOVES)
     return _set(shipment, ShipmentStatus.CLOSED, reason=shipment.reason)
 
 
-@transaction.atomic
+@verb(lock, of="shipment__shipper", when=_UNSETTLED)
 def correct(
     *,
     actor: Actor,
@@ -255,10 +229,7 @@ def correct(
     corrected_at: datetime,
 ) -> Shipment:
     """The declared mass of a line was wrong: the line is changed, and the ledger says so in a further entry."""
-    shipment = lock(shipment)
-    actor.require(shipment.shipper)
     reason = rules.reason(reason)
-    _require_unsettled(shipment)
     kilograms = check_mass(declared_value, unit, field="declared_value", unit_field="unit")
     found = shipment.lines.filter(pk=line).exclude(outcome=ShipmentLine.Outcome.REMOVED).first()
     if found is None:
@@ -300,19 +271,6 @@ def _set(shipment: Shipment, status: ShipmentStatus, *fields: str, reason: str =
     return shipment
 
 
-def _require_draft(shipment: Shipment) -> None:
-    if shipment.status != ShipmentStatus.DRAFT:
-        raise Refused(
-            _("The shipment is %(status)s; only a draft can be changed.") % {"status": shipment.get_status_display()},
-            code="wrong_status",
-        )
-
-
 def _check_carrier(carrier: Organization) -> None:
     if not carrier.has_function(Function.CARRIER):
         raise Invalid(_("%(name)s is not a carrier.") % {"name": carrier.name}, field="carrier")
-
-
-def _require_unsettled(shipment: Shipment) -> None:
-    if shipment.status in _SETTLED:
-        raise Refused(_("The shipment is %(status)s.") % {"status": shipment.get_status_display()}, code="wrong_status")
