@@ -28,7 +28,6 @@ from collection.validators import is_vin
 class BatteryImporter:
     """See the module."""
 
-    functions: ClassVar[frozenset[Function]] = frozenset()
     passes_over: ClassVar[bool] = False
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.models import Function, Organization
+from accounts.models import Organization
 from collection.imports import columns
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
@@ -24,7 +24,6 @@ from collection.models import CollectionPoint, Jurisdiction
 class CollectionPointImporter:
     """See the module."""
 
-    functions: ClassVar[frozenset[Function]] = frozenset()
     passes_over: ClassVar[bool] = False
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:

@@ -29,7 +29,6 @@ _NO_PLACE = re.compile(r"virtual lane|online.exclusive", re.IGNORECASE).search
 class _YardImporter:
     """What the lists of both countries have in common."""
 
-    functions: ClassVar[frozenset[Function]] = frozenset()
     passes_over: ClassVar[bool] = False
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.models import Function, Organization
+from accounts.models import Organization
 from collection.imports import columns
 from collection.imports.battery_stage import BatteryStage
 from collection.imports.columns import Column
@@ -28,7 +28,6 @@ DRIVES = {"Battery Electric Vehicle (BEV)": "BEV", "Plug-in Hybrid Electric Vehi
 class WashingtonImporter:
     """Every vehicle of the list becomes a battery of its producer, registered by the department as `organization`."""
 
-    functions: ClassVar[frozenset[Function]] = frozenset()
     passes_over: ClassVar[bool] = True
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:

@@ -22,7 +22,6 @@ from recycling.services.placements import MOST_UNITS
 class MarketPlacementImporter:
     """See the module."""
 
-    functions: ClassVar[frozenset[Function]] = frozenset({Function.PRODUCER})
     passes_over: ClassVar[bool] = False
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:

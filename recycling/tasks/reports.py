@@ -54,7 +54,7 @@ def sweep() -> None:
         ("factors", factors.refresh),
         ("reports", _sweep_reports),
         ("utilization", utilization.sweep),
-        ("imports", imports.requeue_stale),
+        ("imports", imports.sweep),
     )
     for kind, take_up in kinds:
         try:
