@@ -35,7 +35,10 @@ def send(deliver: Callable[[int], object], *ids: int) -> None:
 
 @transaction.atomic
 def claim[M: models.Model](waiting: QuerySet[M], *, status: str, **values: object) -> M | None:
-    """Take the row of `waiting`, which moves it to `status`. `None` if it does not wait or another worker has it."""
+    """Take the row of `waiting`, which moves it to `status`. `None` if it does not wait or another worker has it.
+
+    `values` say that it was heard of now, wherever that is kept: else the sweep could take it away before the first beat.
+    """
     row = waiting.select_for_update(of=("self",), skip_locked=True).first()
     if row is not None:
         values |= {"status": status, "claimed_at": timezone.now()}

@@ -91,6 +91,7 @@ def claim(run_id: int) -> ImportRun | None:
     return pending.claim(
         ImportRun.objects.select_related("organization", "requested_by").filter(pk=run_id, status=ImportStatus.QUEUED),
         status=ImportStatus.RUNNING,
+        heartbeat_at=timezone.now(),
         message="",
         rows_read=0,
     )

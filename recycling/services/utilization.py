@@ -103,6 +103,7 @@ def run(run_id: int) -> bool:
     claimed = pending.claim(
         UtilizationRun.objects.filter(pk=run_id, status=UtilizationStatus.QUEUED),
         status=UtilizationStatus.RUNNING,
+        heartbeat_at=timezone.now(),
         progress=0,
         message="",
     )

@@ -50,6 +50,7 @@ def test_it_beats_within_a_chunk(world: World, monkeypatch: pytest.MonkeyPatch) 
     run = asked(world)
 
     def long_chunk(start: date, end: date) -> None:
+        assert utilization.take_up_silent() == []  # a worker took it, however long it had waited
         silence()
         for _moment in range(500):
             if UtilizationRun.objects.get(pk=run.pk).heartbeat_at > timezone.now() - timedelta(seconds=30):
@@ -61,6 +62,7 @@ def test_it_beats_within_a_chunk(world: World, monkeypatch: pytest.MonkeyPatch) 
     computed: list[tuple[date, date]] = []
     monkeypatch.setattr(utilization, "_compute", long_chunk)
     monkeypatch.setattr(pending, "Pulse", partial(pending.Pulse, beat=0.01))
+    silence()
     assert utilization.run(run.pk) and len(computed) == 1
     run.refresh_from_db()
     assert (run.status, run.progress) == (UtilizationStatus.DONE, 100)
