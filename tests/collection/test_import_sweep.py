@@ -40,12 +40,12 @@ def silence(*wanted: ImportRun) -> None:
 
 
 def test_what_the_sweep_takes_up(world: World) -> None:
-    fresh, lost, running, abandoned, of_a_command = (request(world, plain(name)) for name in "ABCDE")
+    fresh, lost, running, abandoned, of_a_command, about_to_run = (request(world, plain(name)) for name in "ABCDEF")
     silence(running)  # until a worker took it
     for run in (running, abandoned, of_a_command):
         assert imports.claim(run.pk)
-    silence(lost, abandoned, of_a_command)
-    ImportRun.objects.filter(pk=of_a_command.pk).update(content=None)
+    silence(lost, abandoned, of_a_command, about_to_run)
+    ImportRun.objects.filter(pk__in=[of_a_command.pk, about_to_run.pk]).update(content=None)  # its command has the file
     assert imports.take_up_silent() == [lost.pk, abandoned.pk]
     assert ImportRun.objects.get(pk=fresh.pk).status == ImportStatus.QUEUED
     assert ImportRun.objects.get(pk=running.pk).status == ImportStatus.RUNNING
