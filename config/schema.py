@@ -58,5 +58,5 @@ ENUM_NAMES = {
     "Metric": "recycling.models.schemes.Metric",
     "EprSchemeShape": "recycling.models.schemes.EprScheme.Shape",
     "BacklogSnapshotFeed": "recycling.models.utilization.BacklogSnapshot.Feed",
-    "UtilizationRunStatus": "recycling.models.utilization.UtilizationRun.Status",
+    "UtilizationRunStatus": "recycling.models.utilization.UtilizationStatus",
 }

@@ -12,7 +12,7 @@ from accounts.actors import Actor
 from collection.models import Jurisdiction
 from demo.packs import Shelf
 from demo.world import PRODUCERS, SOURCE, World
-from recycling.models import EprReport, EprScheme, ReportStatus, UtilizationRun
+from recycling.models import EprReport, EprScheme, ReportStatus, UtilizationRun, UtilizationStatus
 from recycling.services import placements, reports
 from recycling.tasks import reports as report_tasks
 from recycling.tasks import utilization as utilization_tasks
@@ -156,16 +156,16 @@ _FINISHED = (
 
 def _progress(run: UtilizationRun | None, ids: list[int]) -> Iterator[tuple[int, bool, str]]:
     while True:
-        status, share = UtilizationRun.Status.DONE, 100
+        status, share = UtilizationStatus.DONE, 100
         if run is not None:
             run.refresh_from_db(fields=["status", "progress"])
-            status, share = UtilizationRun.Status(run.status), run.progress
+            status, share = UtilizationStatus(run.status), run.progress
         rows = list(EprReport.objects.filter(pk__in=ids).select_related("progress"))
         over = (*_FINISHED, ReportStatus.FAILED)
         done = sum(row.status in over for row in rows)
         percents = [100 if row.status in over else row.progress.percent for row in rows]
         percent = (share + sum(percents)) // (1 + len(percents))
-        is_finished = done == len(rows) and status in (UtilizationRun.Status.DONE, UtilizationRun.Status.FAILED)
+        is_finished = done == len(rows) and status in (UtilizationStatus.DONE, UtilizationStatus.FAILED)
         yield percent, is_finished, f"utilization {share:>3} %, reports {done} of {len(rows)}"
 
 

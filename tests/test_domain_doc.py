@@ -17,6 +17,7 @@ from collection.models.shipments import SHIPMENT_MOVES, ShipmentStatus
 from recycling.models.batches import BATCH_MOVES, BatchStatus
 from recycling.models.intakes import DISCREPANCY_MOVES, DiscrepancyStatus
 from recycling.models.reports import REPORT_MOVES, ReportStatus
+from recycling.models.utilization import UTILIZATION_MOVES, UtilizationStatus
 
 TEXT = (Path(__file__).parent.parent / "docs" / "domain.md").read_text()
 
@@ -29,6 +30,7 @@ STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
     "Batch": (BatchStatus, BATCH_MOVES),
     "EprReport": (ReportStatus, REPORT_MOVES),
     "ImportRun": (ImportStatus, IMPORT_MOVES),
+    "UtilizationRun": (UtilizationStatus, UTILIZATION_MOVES),
 }
 
 

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
 from accounts.admin.scoped import PartInline, ScopedAdmin, Verb, VerbForm
-from accounts.models import Function, Organization, Role
+from accounts.models import Organization
 from collection import csv_out
 from collection.models import ImportRowError, ImportRun, ImportStatus
+from collection.services.imports import importing
 from collection.tasks import imports
 
 #: Seconds after which the page of an import that is not over is loaded again.
@@ -37,7 +38,7 @@ class UploadForm(VerbForm):
         field = self.fields["organization"]
         assert isinstance(field, forms.ModelChoiceField)
         if not self.user.is_superuser:
-            field.queryset = Organization.objects.filter(pk__in=[o.pk for o in _importing(Actor.of(self.user))])
+            field.queryset = Organization.objects.filter(pk__in=[o.pk for o in importing(Actor.of(self.user))])
         own = list(field.queryset[:2]) if field.queryset is not None else []
         if len(own) == 1:
             field.initial = own[0]
@@ -46,12 +47,6 @@ class UploadForm(VerbForm):
         given = super().arguments()
         file: UploadedFile = given.pop("file")
         return {**given, "filename": file.name or "", "content": file.read()}
-
-
-def _importing(actor: Actor) -> list[Organization]:
-    """The organizations in whose name the actor may import something."""
-    mine = [m.organization for m in actor.memberships if Role(m.role).rank >= Role.OPERATOR.rank]
-    return [o for o in mine if set(o.functions) - {Function.REGULATOR}]
 
 
 class RowErrorInline(PartInline):
@@ -71,7 +66,7 @@ class ImportRunAdmin(ScopedAdmin):
     date_hierarchy = "requested_at"
     inlines = (RowErrorInline,)
     create = Verb("request", gettext_lazy("Import a file"), imports.request, form=UploadForm)
-    may_create = staticmethod(lambda actor: actor.user.is_superuser or bool(_importing(actor)))
+    may_create = staticmethod(lambda actor: actor.user.is_superuser or bool(importing(actor)))
     change_form_outer_before_template = "relode/import.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:

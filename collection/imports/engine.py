@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.models import Function, Organization
+from accounts.models import Organization
 from collection.imports.columns import Column
 from collection.imports.files import Gauge, Sheet, check_header, gauge
 
@@ -88,8 +88,6 @@ class Counts:
 class Importer(Protocol):
     """A kind of import. Made for one import; the constructor checks that the actor may and loads what is looked up."""
 
-    #: The organization must have one of these functions; empty: any but that of a regulator alone.
-    functions: ClassVar[frozenset[Function]]
     #: Whether columns that are not listed are passed over rather than refused.
     passes_over: ClassVar[bool]
 

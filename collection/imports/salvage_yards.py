@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.models import Function, Organization
 from collection.imports import columns
+from collection.imports.collection_points import PointStage
 from collection.imports.columns import Column
-from collection.imports.engine import Cells, Counts, Faults
-from collection.imports.point_stage import PointStage
+from collection.imports.engine import Cells, Faults
+from collection.imports.stage import StagedImporter
 from collection.imports.zip_codes import STATE_OF, ZONE_OF
 from collection.models import CollectionPoint, Confidence, Jurisdiction
 from collection.services.reference import organizations
@@ -26,11 +27,8 @@ _PREFIX = re.compile(r"([A-Z]{2}) - ").match
 _NO_PLACE = re.compile(r"virtual lane|online.exclusive", re.IGNORECASE).search
 
 
-class _YardImporter:
+class _YardImporter(StagedImporter):
     """What the lists of both countries have in common."""
-
-    functions: ClassVar[frozenset[Function]] = frozenset()
-    passes_over: ClassVar[bool] = False
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require_platform()
@@ -39,18 +37,9 @@ class _YardImporter:
         self._operators: dict[str, int] = {}
 
     def take(self, rows: Iterator[Cells], faults: Faults) -> None:
-        staged = list(self._staged(rows, faults))  # a few hundred; their operators must exist before they are copied
+        staged = list(self.staged(rows, faults))  # a few hundred; their operators must exist before they are copied
         found, _tally = organizations([row[1] for row in staged], Function.COLLECTOR)
         self.stage.fill((line, found[name].pk, *rest) for line, name, *rest in staged)
-
-    def check(self, faults: Faults) -> None:
-        self.stage.check(faults)
-
-    def write(self, faults: Faults) -> Counts:
-        return self.stage.write(faults)
-
-    def _staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
-        raise NotImplementedError
 
     def _row(
         self,
@@ -93,7 +82,7 @@ class UsYardImporter(_YardImporter):
             Column("lon", _COORDINATE),
         )
 
-    def _staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
+    def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
         for line, values in rows:
             operator, yard, city, zip_code, latitude, longitude = values
             code = str(zip_code)
@@ -137,7 +126,7 @@ class CanadianYardImporter(_YardImporter):
             Column("fsa_lon", _COORDINATE),
         )
 
-    def _staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
+    def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
         for line, values in rows:
             operator, province, yard, street, postal_code, latitude, longitude = values
             place = self._places.get(f"CA-{province}")

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.models import Function, Organization
+from accounts.models import Organization
 from collection.imports import columns
-from collection.imports.battery_stage import BatteryStage
+from collection.imports.batteries import BatteryStage
 from collection.imports.columns import Column
-from collection.imports.engine import Cells, Counts, Faults
+from collection.imports.engine import Cells, Faults
+from collection.imports.stage import StagedImporter
 from collection.imports.vehicle_names import VehicleNames
 from collection.models import Condition, Jurisdiction
 
@@ -25,10 +26,9 @@ ISSUER = "WA DOL"
 DRIVES = {"Battery Electric Vehicle (BEV)": "BEV", "Plug-in Hybrid Electric Vehicle (PHEV)": "PHEV"}
 
 
-class WashingtonImporter:
+class WashingtonImporter(StagedImporter):
     """Every vehicle of the list becomes a battery of its producer, registered by the department as `organization`."""
 
-    functions: ClassVar[frozenset[Function]] = frozenset()
     passes_over: ClassVar[bool] = True
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
@@ -51,16 +51,7 @@ class WashingtonImporter:
             Column("Electric Vehicle Type", columns.one_of(DRIVES, lambda: _("Neither BEV nor PHEV.")), required=True),
         )
 
-    def take(self, rows: Iterator[Cells], faults: Faults) -> None:
-        self.stage.fill(self._staged(rows, faults))
-
-    def check(self, faults: Faults) -> None:
-        self.stage.check(faults)
-
-    def write(self, faults: Faults) -> Counts:
-        return self.stage.write(faults)
-
-    def _staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
+    def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
         known: dict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[str, ...]]] = {}
         intact = Condition.INTACT.value
         for line, (vehicle, state, year, make, model, drive) in rows:

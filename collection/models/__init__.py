@@ -2,7 +2,7 @@ from collection.models.batteries import BATTERY_MOVES, Battery, BatteryModel, Ba
 from collection.models.chemistries import Chemistry, Composition, CompositionElement, Element
 from collection.models.custody import CustodyEvent, CustodyKind
 from collection.models.facilities import CollectionPoint, Facility, Permit
-from collection.models.imports import IMPORT_MOVES, ImportRowError, ImportRun, ImportStatus
+from collection.models.imports import IMPORT_MOVES, IMPORTING_FUNCTIONS, ImportRowError, ImportRun, ImportStatus
 from collection.models.jurisdictions import Jurisdiction, Mandate
 from collection.models.lots import DISPOSITIONS, LOT_MOVES, Assay, Lot, LotStatus
 from collection.models.materials import Material, MaterialElement
@@ -21,6 +21,7 @@ from collection.models.sources import Confidence
 __all__ = [
     "BATTERY_MOVES",
     "DISPOSITIONS",
+    "IMPORTING_FUNCTIONS",
     "IMPORT_MOVES",
     "LOT_MOVES",
     "OPEN_PICKUPS",

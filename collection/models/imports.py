@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, PartQuerySet, Viewer, organizations_of
+from accounts.models import Function, Organization, PartQuerySet, Viewer, organizations_of
 
 
 class ImportStatus(models.TextChoices):
@@ -65,6 +65,7 @@ class ImportRun(models.Model):
     rows_bad = models.PositiveIntegerField(_("bad"), default=0, editable=False)
     message = models.TextField(_("message"), blank=True, editable=False)
     requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
+    claimed_at = models.DateTimeField(_("taken up at"), null=True, editable=False)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True, editable=False)
 
@@ -79,6 +80,15 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.filename}"
+
+
+#: Which functions of an organization let a kind be imported in its name. A regulator's part is to read.
+IMPORTING_FUNCTIONS: dict[str, frozenset[Function]] = {
+    ImportRun.Kind.COLLECTION_POINTS: frozenset(Function) - {Function.REGULATOR},
+    ImportRun.Kind.BATTERIES: frozenset(Function) - {Function.REGULATOR},
+    ImportRun.Kind.MARKET_PLACEMENTS: frozenset({Function.PRODUCER}),
+    ImportRun.Kind.INTAKE_WEIGHINGS: frozenset({Function.RECYCLER}),
+}
 
 
 class ImportErrorQuerySet(PartQuerySet["ImportRowError"]):

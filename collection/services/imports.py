@@ -1,33 +1,41 @@
-"""Asking for a file to be imported. The import itself is in `collection.imports`; what is asked for is a row first."""
+"""Asking for a file to be imported, and what becomes of that: what is asked for is a row first (see `accounts.pending`).
+
+The import itself is in `collection.imports`. What it wrote and that it is done are one commit, so a worker killed at any
+point leaves either both or neither.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import pending
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid
-from accounts.models import Function, Organization, Role
-from collection.models import ImportRun
+from accounts.models import Organization, Role
+from collection.models import IMPORTING_FUNCTIONS, ImportRowError, ImportRun, ImportStatus
 
 #: What may be sent through the API or the admin, as it comes, packed or not. Larger files go through `importfile`.
 MAX_UPLOAD = 50 * 1024**2
 
+#: After what silence an import is taken from its worker.
+SILENCE = timedelta(minutes=2)
 
-def check(*, actor: Actor, organization: Organization, functions: frozenset[Function] = frozenset()) -> None:
-    """Raise `Forbidden` unless the actor may import in the name of `organization`, and that is one of `functions`; with
-    none named, any but a regulator, whose part it is to read.
-    """
-    actor.require(organization, role=Role.OPERATOR)
-    allowed = functions or frozenset(Function) - {Function.REGULATOR}
-    if not actor.user.is_superuser and not allowed & set(organization.functions):
-        raise Forbidden(
-            _("This needs an organization that is one of: %(functions)s.")
-            % {"functions": ", ".join(sorted(str(function.label) for function in allowed))},
-            field="organization",
-        )
+
+class Superseded(Exception):
+    """Another worker has this import."""
+
+
+def importing(actor: Actor) -> list[Organization]:
+    """The organizations in whose name the actor may import something."""
+    anything = frozenset[str]().union(*IMPORTING_FUNCTIONS.values())
+    mine = [m.organization for m in actor.memberships if actor.may(m.organization, role=Role.OPERATOR)]
+    return [organization for organization in mine if anything & set(organization.functions)]
 
 
 @transaction.atomic
@@ -40,15 +48,21 @@ def request(
     content: bytes | None,
     sha256: str = "",
     skip_bad_rows: bool = False,
-    functions: frozenset[Function] = frozenset(),
 ) -> ImportRun:
-    """Note that a file is to be imported in the name of `organization` (see `check`).
+    """Note that a file is to be imported in the name of `organization`, which has a function that imports this `kind`.
 
     Without `content` the caller reads the file itself, and nobody else takes the import up.
     """
-    check(actor=actor, organization=organization, functions=functions)
-    if kind not in ImportRun.Kind.values:
+    actor.require(organization, role=Role.OPERATOR)
+    allowed = IMPORTING_FUNCTIONS.get(kind)
+    if allowed is None:
         raise Invalid(_("There is no such kind of import."), field="kind")
+    if not actor.user.is_superuser and not allowed & set(organization.functions):
+        raise Forbidden(
+            _("This needs an organization that is one of: %(functions)s.")
+            % {"functions": ", ".join(sorted(str(function.label) for function in allowed))},
+            field="organization",
+        )
     if content is not None:
         if not content:
             raise Invalid(_("The file is empty."), field="file")
@@ -68,4 +82,59 @@ def request(
         content=content,
         sha256=sha256,
         skip_bad_rows=skip_bad_rows,
+        heartbeat_at=timezone.now(),
+    )
+
+
+def claim(run_id: int) -> ImportRun | None:
+    """Take the import for this worker, with its file. `None` if it does not wait or another worker has it."""
+    return pending.claim(
+        ImportRun.objects.select_related("organization", "requested_by").filter(pk=run_id, status=ImportStatus.QUEUED),
+        status=ImportStatus.RUNNING,
+        heartbeat_at=timezone.now(),
+        message="",
+        rows_read=0,
+    )
+
+
+@transaction.atomic
+def finish(run: ImportRun, *, status: ImportStatus, errors: Iterable[ImportRowError], **result: object) -> None:
+    """Note the end of an import, and its bad rows. The file is let go: its SHA-256 tells which it was.
+
+    Raises `Superseded` if the import is no longer ours, which undoes what it wrote.
+    """
+    now = timezone.now()
+    if not pending.ours(run).update(status=status, content=None, heartbeat_at=now, finished_at=now, **result):
+        raise Superseded
+    ImportRowError.objects.filter(run=run).delete()
+    ImportRowError.objects.bulk_create(errors, batch_size=2000)
+
+
+def fail(run: ImportRun, message: str) -> None:
+    """Note that an import came to nothing, if it is still ours."""
+    pending.ours(run).update(status=ImportStatus.FAILED, message=message, finished_at=timezone.now())
+
+
+def give_back(run: ImportRun) -> None:
+    """Let an import wait again, if it is still ours. It is sent again after the silence."""
+    pending.ours(run).update(status=ImportStatus.QUEUED, heartbeat_at=timezone.now())
+
+
+def take_up_silent(*, silence: timedelta = SILENCE) -> list[int]:
+    """Queue again the imports that nobody has worked on for `silence`. Returns their ids, to be sent.
+
+    One that was read from a file on the command line cannot be taken up by another process, and has failed.
+    """
+    ImportRun.objects.filter(
+        status=ImportStatus.RUNNING, content__isnull=True, heartbeat_at__lt=timezone.now() - silence
+    ).update(
+        status=ImportStatus.FAILED,
+        finished_at=timezone.now(),
+        message=_("Nothing was imported: the command was ended. Run it again."),
+    )
+    return pending.take_up(
+        ImportRun.objects.filter(content__isnull=False),
+        waiting=ImportStatus.QUEUED,
+        working=ImportStatus.RUNNING,
+        silence=silence,
     )

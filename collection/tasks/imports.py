@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from celery import shared_task
 from django.db import transaction
 
-from collection.imports.engine import IMPORTERS
-from collection.imports.runs import execute, stale
+from accounts import pending
+from collection.imports.runs import execute
 from collection.models import ImportRun
 from collection.services import imports
 
@@ -21,17 +20,13 @@ def run_import(run_id: int) -> None:
 
 
 @transaction.atomic
-def request(*, kind: str, **wanted: Any) -> ImportRun:
-    """As `services.imports.request`, and have a worker do it once that is committed."""
-    importer = IMPORTERS.get(kind)
-    run = imports.request(kind=kind, functions=importer.functions if importer else frozenset(), **wanted)
-    transaction.on_commit(partial(run_import.delay, run.pk))
+def request(**wanted: Any) -> ImportRun:
+    """As `services.imports.request`, and have a worker do it."""
+    run = imports.request(**wanted)
+    pending.send(run_import.delay, run.pk)
     return run
 
 
-def requeue_stale() -> int:
-    """For the periodic sweep: send again every import that waits, also those that a worker left behind."""
-    waiting = stale()
-    for run_id in waiting:
-        run_import.delay(run_id)
-    return len(waiting)
+def sweep() -> None:
+    """For the periodic sweep: send again the imports that nobody works on."""
+    pending.send(run_import.delay, *imports.take_up_silent())

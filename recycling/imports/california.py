@@ -11,17 +11,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.models import Function, Organization
+from accounts.models import Organization
 from collection.imports import columns
 from collection.imports.columns import Column
-from collection.imports.engine import Cells, Counts, Faults
+from collection.imports.engine import Cells, Faults
+from collection.imports.stage import StagedImporter
 from collection.imports.vehicle_names import VehicleNames
-from recycling.imports.placement_stage import PlacementStage
+from recycling.imports.market_placements import PlacementStage
 
 SOURCE = "California Energy Commission, New ZEV Sales in California"
 ELSEWHERE = "Out Of State"
@@ -36,11 +37,8 @@ class _Sum:
     units: int = 0
 
 
-class CaliforniaImporter:
+class CaliforniaImporter(StagedImporter):
     """See the module."""
-
-    functions: ClassVar[frozenset[Function]] = frozenset()
-    passes_over: ClassVar[bool] = False
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require_platform()
@@ -62,31 +60,8 @@ class CaliforniaImporter:
             Column("Number of Vehicles", columns.whole(most=1_000_000), required=True),
         )
 
-    def take(self, rows: Iterator[Cells], faults: Faults) -> None:
-        self.stage.fill(self._staged(self._summed(rows, faults), faults))
-
-    def check(self, faults: Faults) -> None:
-        self.stage.check(faults)
-
-    def write(self, faults: Faults) -> Counts:
-        return self.stage.write(faults)
-
-    def _summed(self, rows: Iterator[Cells], faults: Faults) -> dict[tuple[Any, ...], _Sum]:
-        sums: dict[tuple[Any, ...], _Sum] = {}
-        seen: dict[tuple[Any, ...], int] = {}
-        for line, (year, month, county, fuel, make, model, units) in rows:
-            cell = (year, month, county, fuel, make, model)
-            first = seen.setdefault(cell, line)
-            if first != line:
-                message = _("The same quarter, county and vehicle stand on line %(line)d.") % {"line": first}
-                faults.add(line, "MODEL", message, model)
-                continue
-            key = (year, month, fuel, make, model, county == ELSEWHERE)
-            sums.setdefault(key, _Sum(line)).units += units  # type: ignore[operator]
-        return sums
-
-    def _staged(self, sums: dict[tuple[Any, ...], _Sum], faults: Faults) -> Iterator[tuple[Any, ...]]:
-        for (year, month, fuel, make, model, elsewhere), total in sums.items():
+    def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
+        for (year, month, fuel, make, model, elsewhere), total in self._summed(rows, faults).items():
             battery = self._names.model(make, model, fuel, year)
             producer = battery.producer_id if battery is not None else self._names.producer(make)
             if producer is None:
@@ -105,6 +80,20 @@ class CaliforniaImporter:
                 f"{name}, {_ELSEWHERE_NOTE}" if elsewhere else name, SOURCE,
                 f"cec-zev/{year}Q{month // 3 + 1}/{fuel}/{make}/{model}/{'out-of-state' if elsewhere else 'in-state'}",
             )  # fmt: skip
+
+    def _summed(self, rows: Iterator[Cells], faults: Faults) -> dict[tuple[Any, ...], _Sum]:
+        sums: dict[tuple[Any, ...], _Sum] = {}
+        seen: dict[tuple[Any, ...], int] = {}
+        for line, (year, month, county, fuel, make, model, units) in rows:
+            cell = (year, month, county, fuel, make, model)
+            first = seen.setdefault(cell, line)
+            if first != line:
+                message = _("The same quarter, county and vehicle stand on line %(line)d.") % {"line": first}
+                faults.add(line, "MODEL", message, model)
+                continue
+            key = (year, month, fuel, make, model, county == ELSEWHERE)
+            sums.setdefault(key, _Sum(line)).units += units  # type: ignore[operator]
+        return sums
 
     def _cover(self, battery: Any, units: int, name: str, year: int) -> None:
         self.coverage["vehicles"] += units

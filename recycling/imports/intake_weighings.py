@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import DomainError
-from accounts.models import Function, Organization
+from accounts.models import Organization
 from collection.imports import columns
 from collection.imports.columns import Column, Parser
 from collection.imports.engine import Cells, Counts, Faults
@@ -59,7 +59,6 @@ class _Ticket:
 class IntakeWeighingImporter:
     """See the module."""
 
-    functions: ClassVar[frozenset[Function]] = frozenset({Function.RECYCLER})
     passes_over: ClassVar[bool] = False
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:

@@ -4,26 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.errors import Invalid
+from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization
 from collection.imports import columns
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
+from collection.imports.stage import Finding, Stage, StagedImporter, select, unequal
 from collection.models import BatteryModel, Chemistry, Jurisdiction
-from recycling.imports.placement_stage import PlacementStage
 from recycling.services.placements import MOST_UNITS
 
+_COMPARED = (
+    "jurisdiction_id",
+    "period_start",
+    "period_end",
+    "model_id",
+    "chemistry_id",
+    "units",
+    "mass_kg",
+    "description",
+)
 
-class MarketPlacementImporter:
+
+class PlacementStage(Stage):
+    """Market placements on their way to being declared."""
+
+    table = "import_placement"
+    columns = (
+        ("line", "integer"),
+        ("producer_id", "bigint"),
+        ("jurisdiction_id", "text"),
+        ("period_start", "date"),
+        ("period_end", "date"),
+        ("model_id", "bigint"),
+        ("chemistry_id", "text"),
+        ("units", "integer"),
+        ("mass_kg", "numeric"),
+        ("description", "text"),
+        ("source", "text"),
+        ("source_key", "text"),
+    )
+    known = "existing"
+
+    def repeated(self) -> Iterator[Finding]:
+        for line, key, first in select("""
+            SELECT line, source_key, first FROM (
+                SELECT *, min(line) OVER (PARTITION BY producer_id, source_key) AS first FROM import_placement) k
+            WHERE line > first ORDER BY line
+        """):
+            yield line, "key", _("The same key stands on line %(line)d.") % {"line": first}, key
+
+    def match(self, faults: Faults) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("""
+                UPDATE import_placement s SET existing = p.id FROM recycling_marketplacement p
+                WHERE p.producer_id = s.producer_id AND p.source_key = s.source_key
+            """)
+        known = "JOIN recycling_marketplacement p ON p.id = s.existing"
+        message = _("A row with this key was declared with another value of: %(columns)s. Nothing is overwritten.")
+        self.fault(faults, self.differing(unequal("p", _COMPARED), known, message))
+
+    def write(self, faults: Faults) -> Counts:
+        """Declare what is new."""
+        wanted, unchanged = self.counts()
+        with connection.cursor() as cursor:
+            cursor.execute("""
+                INSERT INTO recycling_marketplacement (
+                    producer_id, jurisdiction_id, period_start, period_end, model_id, chemistry_id, units, mass_kg,
+                    description, source, source_key, is_simulated)
+                SELECT s.producer_id, s.jurisdiction_id, s.period_start, s.period_end, s.model_id, s.chemistry_id,
+                    s.units, s.mass_kg, s.description, s.source, s.source_key, o.is_simulated
+                FROM import_placement s JOIN accounts_organization o ON o.id = s.producer_id
+                WHERE s.existing IS NULL ORDER BY s.line
+                ON CONFLICT DO NOTHING
+            """)
+            created = cursor.rowcount
+        if created < wanted:
+            raise Refused(_("Somebody else is declaring the same rows at this moment; try again."), code="busy")
+        return Counts(created, unchanged)
+
+
+class MarketPlacementImporter(StagedImporter):
     """See the module."""
-
-    functions: ClassVar[frozenset[Function]] = frozenset({Function.PRODUCER})
-    passes_over: ClassVar[bool] = False
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require(organization)
@@ -54,16 +121,7 @@ class MarketPlacementImporter:
             Column("source", columns.text(300), default=""),
         )
 
-    def take(self, rows: Iterator[Cells], faults: Faults) -> None:
-        self.stage.fill(self._staged(rows, faults))
-
-    def check(self, faults: Faults) -> None:
-        self.stage.check(faults)
-
-    def write(self, faults: Faults) -> Counts:
-        return self.stage.write(faults)
-
-    def _staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
+    def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
         start: Any
         end: Any
         model: Any

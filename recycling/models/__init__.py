@@ -22,7 +22,13 @@ from recycling.models.reports import (
 )
 from recycling.models.schemes import EprScheme, EprTarget, LegalStatus, MarketPlacement, Metric
 from recycling.models.seals import TracedAssay, TracedLot
-from recycling.models.utilization import BacklogSnapshot, UtilizationRun, UtilizationSnapshot
+from recycling.models.utilization import (
+    UTILIZATION_MOVES,
+    BacklogSnapshot,
+    UtilizationRun,
+    UtilizationSnapshot,
+    UtilizationStatus,
+)
 
 __all__ = [
     "BATCH_MOVES",
@@ -30,6 +36,7 @@ __all__ = [
     "FILED_REPORTS",
     "OPEN_REPORTS",
     "REPORT_MOVES",
+    "UTILIZATION_MOVES",
     "BacklogSnapshot",
     "Basis",
     "Batch",
@@ -68,4 +75,5 @@ __all__ = [
     "TracedLot",
     "UtilizationRun",
     "UtilizationSnapshot",
+    "UtilizationStatus",
 ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -87,6 +88,22 @@ class BacklogSnapshot(models.Model):
         return f"{self.plant_id} {self.day}"
 
 
+class UtilizationStatus(models.TextChoices):
+    QUEUED = "queued", _("queued")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+
+
+#: Every legal move of a run's status; the database trigger is made from this list.
+UTILIZATION_MOVES: list[tuple[str, str]] = [
+    (UtilizationStatus.QUEUED, UtilizationStatus.RUNNING),
+    (UtilizationStatus.RUNNING, UtilizationStatus.QUEUED),
+    (UtilizationStatus.RUNNING, UtilizationStatus.DONE),
+    (UtilizationStatus.RUNNING, UtilizationStatus.FAILED),
+]
+
+
 class UtilizationRunQuerySet(models.QuerySet["UtilizationRun"]):
     def visible_to(self, user: Viewer) -> UtilizationRunQuerySet:
         """Runs carry no figures; every logged-in user may see whether the figures are fresh."""
@@ -96,15 +113,11 @@ class UtilizationRunQuerySet(models.QuerySet["UtilizationRun"]):
 class UtilizationRun(models.Model):
     """A computation of utilization that was asked for: the pending work, its progress and its end."""
 
-    class Status(models.TextChoices):
-        QUEUED = "queued", _("queued")
-        RUNNING = "running", _("running")
-        DONE = "done", _("done")
-        FAILED = "failed", _("failed")
-
     from_day = models.DateField(_("from day"))
     to_day = models.DateField(_("to day"))
-    status = models.CharField(_("status"), max_length=7, choices=Status.choices, default=Status.QUEUED, editable=False)
+    status = models.CharField(
+        _("status"), max_length=7, choices=UtilizationStatus.choices, default=UtilizationStatus.QUEUED, editable=False
+    )
     progress = models.PositiveSmallIntegerField(_("progress (%)"), default=0, editable=False)
     message = models.TextField(_("message"), blank=True, editable=False)
     requested_by = models.ForeignKey(
@@ -117,6 +130,7 @@ class UtilizationRun(models.Model):
         help_text=_("Empty: by the daily schedule."),
     )
     requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
+    claimed_at = models.DateTimeField(_("taken up at"), null=True, editable=False)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True, editable=False)
 
@@ -129,6 +143,7 @@ class UtilizationRun(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(to_day__gte=models.F("from_day")), name="utilization_run_is_a_period"),
         )
+        triggers = (pgtrigger.FSM(name="status_moves", field="status", transitions=UTILIZATION_MOVES),)
 
     def __str__(self) -> str:
         return f"{self.from_day} – {self.to_day}"

@@ -7,17 +7,16 @@ up again.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Self
 
 import structlog
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import pending
 from recycling.models import EprReport, EprReportLine, EprReportProgress, EprTarget, ReportStatus
 from recycling.queries.report_figures import figures
 from recycling.queries.report_lines import lines
@@ -25,8 +24,7 @@ from recycling.queries.report_methods import CURRENT_METHOD
 from recycling.services import factors
 from recycling.services.report_evidence import FactorsOutOfDate, gather
 
-#: How often a worker gives a sign of life, and after what silence its report is taken from it.
-HEARTBEAT_SECONDS = 5.0
+#: After what silence a report is taken from its worker.
 SILENCE = timedelta(seconds=60)
 
 #: How often recovery factors are brought up to date before the report waits for a quieter moment.
@@ -43,94 +41,37 @@ def compute(report_id: int) -> bool:
     report = _claim(report_id)
     if report is None:
         return False
-    with Pulse(report_id) as pulse:
+    ours = pending.ours(report)
+    with pending.Pulse(EprReportProgress.objects.filter(pk=report_id)) as pulse:
         try:
             _compute(report, pulse)
         except FactorsOutOfDate:
-            _leave(report, ReportStatus.QUEUED, _("Waits for recovery factors that are being changed."))
+            ours.update(status=ReportStatus.QUEUED, message=_("Waits for recovery factors that are being changed."))
             return False
         except OperationalError as error:  # taken from us, a deadlock, or the database went away
             log.warning("report_interrupted", report=report_id, error=str(error))
-            _leave(report, ReportStatus.QUEUED, _("Interrupted; will be computed again."))
+            ours.update(status=ReportStatus.QUEUED, message=_("Interrupted; will be computed again."))
             return False
         except Exception as error:
             log.exception("report_failed", report=report_id)
-            _leave(
-                report, ReportStatus.FAILED, _("The computation failed (%(error)s).") % {"error": type(error).__name__}
-            )
+            message = _("The computation failed (%(error)s).") % {"error": type(error).__name__}
+            ours.update(status=ReportStatus.FAILED, message=message)
             return False
     return True
 
 
 @transaction.atomic
 def take_up_silent(*, silence: timedelta = SILENCE) -> list[int]:
-    """Queue again what nobody has worked on for `silence`: reports whose worker died, and queued ones whose message was
-    lost. Returns their ids, to be sent; they count as heard of from now, so the next sweep does not send them again.
-    """
-    silent = list(
-        EprReport.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(
-            status__in=(ReportStatus.QUEUED, ReportStatus.COMPUTING),
-            progress__heartbeat_at__lt=timezone.now() - silence,
-        )
-        .order_by("pk")
-        .values_list("pk", flat=True)
+    """Queue again the reports that nobody has worked on for `silence`. Returns their ids, to be sent."""
+    silent = pending.take_up(
+        EprReport.objects.all(),
+        waiting=ReportStatus.QUEUED,
+        working=ReportStatus.COMPUTING,
+        silence=silence,
+        heartbeat="progress__heartbeat_at",
     )
-    EprReport.objects.filter(pk__in=silent, status=ReportStatus.COMPUTING).update(status=ReportStatus.QUEUED)
     EprReportProgress.objects.filter(pk__in=silent).update(heartbeat_at=timezone.now())
     return silent
-
-
-class Pulse:
-    """Tells the outside how far a computation is, and that its worker lives, while the computation's own transaction
-    is still open: on a thread, because each thread has its own connection to the database.
-
-    Inside of somebody's transaction, where nobody outside could see the report yet, it tells through that transaction.
-    """
-
-    def __init__(self, report_id: int) -> None:
-        self._report = report_id
-        self._news = threading.Event()
-        self._ended = False
-        self._said: tuple[int, str] = (0, "")
-        self._thread = None if connection.in_atomic_block else threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        if self._thread is not None:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended = True
-        self._news.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def tell(self, percent: int, step: str) -> None:
-        """The computation has come to `step`."""
-        self._said = (percent, step)
-        if self._thread is None:
-            self._write()
-        else:
-            self._news.set()
-
-    def _run(self) -> None:
-        try:
-            while not self._ended:
-                self._news.clear()
-                try:
-                    self._write()
-                except OperationalError:  # the computation itself will notice too
-                    connection.close()
-                self._news.wait(HEARTBEAT_SECONDS)
-        finally:
-            connection.close()
-
-    def _write(self) -> None:
-        percent, step = self._said
-        EprReportProgress.objects.filter(pk=self._report).update(
-            percent=percent, step=step, heartbeat_at=timezone.now()
-        )
 
 
 @contextmanager
@@ -146,27 +87,18 @@ def one_snapshot() -> Iterator[None]:
 
 @transaction.atomic
 def _claim(report_id: int) -> EprReport | None:
-    report = (
-        EprReport.objects.select_for_update(of=("self",), skip_locked=True)
-        .select_related("scheme", "producer")
-        .filter(pk=report_id, status=ReportStatus.QUEUED)
-        .first()
-    )
-    if report is None:
-        return None
-    report.status = ReportStatus.COMPUTING
-    report.claimed_at = timezone.now()
-    report.message = ""
-    report.save(update_fields=["status", "claimed_at", "message"])
-    EprReportProgress.objects.update_or_create(
-        report=report, defaults={"percent": 0, "step": "", "heartbeat_at": report.claimed_at}
-    )
+    queued = EprReport.objects.select_related("scheme", "producer").filter(pk=report_id, status=ReportStatus.QUEUED)
+    report = pending.claim(queued, status=ReportStatus.COMPUTING, message="")
+    if report is not None:
+        EprReportProgress.objects.update_or_create(
+            report=report, defaults={"percent": 0, "step": "", "heartbeat_at": report.claimed_at}
+        )
     return report
 
 
-def _compute(report: EprReport, pulse: Pulse) -> None:
+def _compute(report: EprReport, pulse: pending.Pulse) -> None:
     for attempt in range(1, ATTEMPTS + 1):
-        pulse.tell(5, _("recovery factors"))
+        pulse.tell(percent=5, step=_("recovery factors"))
         factors.refresh()
         try:
             with one_snapshot():
@@ -178,14 +110,14 @@ def _compute(report: EprReport, pulse: Pulse) -> None:
             return
 
 
-def _fill(report: EprReport, pulse: Pulse) -> None:
+def _fill(report: EprReport, pulse: pending.Pulse) -> None:
     """Replace everything that is kept with the report, and make it a draft, in the transaction that is open."""
-    is_simulated = gather(report, pulse.tell)
-    pulse.tell(90, _("figures"))
+    is_simulated = gather(report, lambda percent, step: pulse.tell(percent=percent, step=step))
+    pulse.tell(percent=90, step=_("figures"))
     report.method_version = CURRENT_METHOD.version
     targets = list(EprTarget.objects.filter(scheme=report.scheme_id))
     EprReportLine.objects.bulk_create(lines(report, figures(report), targets), batch_size=1000)
-    done = EprReport.objects.filter(pk=report.pk, status=ReportStatus.COMPUTING, claimed_at=report.claimed_at).update(
+    done = pending.ours(report).update(
         status=ReportStatus.DRAFT,
         computed_at=timezone.now(),
         method_version=report.method_version,
@@ -194,11 +126,4 @@ def _fill(report: EprReport, pulse: Pulse) -> None:
     )
     if not done:
         raise OperationalError("another worker has taken the report over")
-    pulse.tell(100, "")
-
-
-def _leave(report: EprReport, status: ReportStatus, message: str) -> None:
-    """Give the report up, if it is still ours."""
-    EprReport.objects.filter(pk=report.pk, status=ReportStatus.COMPUTING, claimed_at=report.claimed_at).update(
-        status=status, message=message
-    )
+    pulse.tell(percent=100, step="")

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import structlog
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import pending
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid
 from accounts.models import Function, Role
-from recycling.models import UtilizationRun
+from recycling.models import UtilizationRun, UtilizationStatus
 from recycling.queries.utilization import BACKLOG, LINE_DAYS
 
 #: How many days are computed in one transaction, and for how many a run may be asked.
@@ -75,9 +76,7 @@ def request(*, actor: Actor, from_day: date, to_day: date) -> UtilizationRun:
         raise Invalid(_("A period has at most ten years."), field="to_day")
     if from_day > timezone.now().date() + timedelta(days=1):  # a day begins in the east first
         raise Invalid(_("These days have not begun."), field="from_day", code="in_future")
-    waiting = UtilizationRun.objects.filter(
-        from_day=from_day, to_day=to_day, status=UtilizationRun.Status.QUEUED
-    ).first()
+    waiting = UtilizationRun.objects.filter(from_day=from_day, to_day=to_day, status=UtilizationStatus.QUEUED).first()
     return waiting or UtilizationRun.objects.create(
         from_day=from_day, to_day=to_day, requested_by=actor.user, heartbeat_at=timezone.now()
     )
@@ -89,7 +88,7 @@ def schedule(*, days: int = DAILY_DAYS) -> UtilizationRun:
     run, _is_new = UtilizationRun.objects.get_or_create(
         from_day=to_day - timedelta(days=days),
         to_day=to_day,
-        status=UtilizationRun.Status.QUEUED,
+        status=UtilizationStatus.QUEUED,
         requested_by=None,
         defaults={"heartbeat_at": timezone.now()},
     )
@@ -101,62 +100,43 @@ def run(run_id: int) -> bool:
 
     Safe to be killed anywhere and to run beside others: what it writes depends on nothing but the database.
     """
-    claimed = _claim(run_id)
+    claimed = pending.claim(
+        UtilizationRun.objects.filter(pk=run_id, status=UtilizationStatus.QUEUED),
+        status=UtilizationStatus.RUNNING,
+        heartbeat_at=timezone.now(),
+        progress=0,
+        message="",
+    )
     if claimed is None:
         return False
+    ours = pending.ours(claimed)
     try:
-        chunks = list(_chunks(claimed.from_day, claimed.to_day))
-        for number, (start, end) in enumerate(chunks, start=1):
-            _compute(start, end)
-            _note(run_id, progress=95 * number // len(chunks))
-        _compute_backlog()
+        with pending.Pulse(ours) as pulse:
+            chunks = list(_chunks(claimed.from_day, claimed.to_day))
+            for number, (start, end) in enumerate(chunks, start=1):
+                _compute(start, end)
+                pulse.tell(progress=95 * number // len(chunks))
+            _compute_backlog()
+    except OperationalError as error:  # a deadlock, or the database went away
+        log.warning("utilization_interrupted", run=run_id, error=str(error))
+        ours.update(status=UtilizationStatus.QUEUED, message=_("Interrupted; will be computed again."))
+        return False
     except Exception as error:
         log.exception("utilization_failed", run=run_id)
-        _note(
-            run_id,
-            status=UtilizationRun.Status.FAILED,
-            finished_at=timezone.now(),
-            message=_("The computation failed (%(error)s).") % {"error": type(error).__name__},
-        )
+        message = _("The computation failed (%(error)s).") % {"error": type(error).__name__}
+        ours.update(status=UtilizationStatus.FAILED, message=message, finished_at=timezone.now())
         return False
-    _note(run_id, status=UtilizationRun.Status.DONE, progress=100, finished_at=timezone.now())
-    return True
+    return bool(ours.update(status=UtilizationStatus.DONE, progress=100, finished_at=timezone.now()))
 
 
-@transaction.atomic
 def take_up_silent(*, silence: timedelta = SILENCE) -> list[int]:
-    """Queue again what nobody has worked on for `silence`: runs whose worker died, and queued ones whose message was
-    lost. Returns their ids, to be sent; they count as heard of from now.
-    """
-    silent = list(
-        UtilizationRun.objects.select_for_update(skip_locked=True)
-        .filter(
-            status__in=(UtilizationRun.Status.QUEUED, UtilizationRun.Status.RUNNING),
-            heartbeat_at__lt=timezone.now() - silence,
-        )
-        .order_by("pk")
-        .values_list("pk", flat=True)
+    """Queue again the runs that nobody has worked on for `silence`. Returns their ids, to be sent."""
+    return pending.take_up(
+        UtilizationRun.objects.all(),
+        waiting=UtilizationStatus.QUEUED,
+        working=UtilizationStatus.RUNNING,
+        silence=silence,
     )
-    UtilizationRun.objects.filter(pk__in=silent).update(
-        status=UtilizationRun.Status.QUEUED, heartbeat_at=timezone.now()
-    )
-    return silent
-
-
-@transaction.atomic
-def _claim(run_id: int) -> UtilizationRun | None:
-    claimed = (
-        UtilizationRun.objects.select_for_update(skip_locked=True)
-        .filter(pk=run_id, status=UtilizationRun.Status.QUEUED)
-        .first()
-    )
-    if claimed is not None:
-        _note(run_id, status=UtilizationRun.Status.RUNNING, progress=0, message="")
-    return claimed
-
-
-def _note(run_id: int, **values: object) -> None:
-    UtilizationRun.objects.filter(pk=run_id).update(heartbeat_at=timezone.now(), **values)
 
 
 def _chunks(start: date, end: date) -> Iterator[tuple[date, date]]:

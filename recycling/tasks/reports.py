@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import structlog
 from celery import shared_task
-from django.db import transaction
 
+from accounts import pending
 from collection.tasks import imports
 from recycling.models import EprReport
 from recycling.services import factors, report_job, reports
@@ -25,10 +24,8 @@ def compute_report(report_id: int) -> None:
 
 
 def enqueue(report: EprReport) -> EprReport:
-    """Have a worker compute the report once what is being done is committed. If the broker cannot be reached then, the
-    sweep finds the report.
-    """
-    transaction.on_commit(partial(compute_report.delay, report.pk), robust=True)
+    """Have a worker compute the report once what is being done is committed."""
+    pending.send(compute_report.delay, report.pk)
     return report
 
 
@@ -54,7 +51,7 @@ def sweep() -> None:
         ("factors", factors.refresh),
         ("reports", _sweep_reports),
         ("utilization", utilization.sweep),
-        ("imports", imports.requeue_stale),
+        ("imports", imports.sweep),
     )
     for kind, take_up in kinds:
         try:
@@ -64,5 +61,4 @@ def sweep() -> None:
 
 
 def _sweep_reports() -> None:
-    for report_id in report_job.take_up_silent():
-        compute_report.delay(report_id)
+    pending.send(compute_report.delay, *report_job.take_up_silent())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from celery import shared_task
-from django.db import transaction
 
+from accounts import pending
 from recycling.models import UtilizationRun
 from recycling.services import utilization
 
@@ -25,8 +24,8 @@ def utilization_daily() -> None:
 
 
 def enqueue(run: UtilizationRun) -> UtilizationRun:
-    """Have a worker carry the run out once what is being done is committed; else the sweep finds it."""
-    transaction.on_commit(partial(run_utilization.delay, run.pk), robust=True)
+    """Have a worker carry the run out once what is being done is committed."""
+    pending.send(run_utilization.delay, run.pk)
     return run
 
 
@@ -37,5 +36,4 @@ def request(**wanted: Any) -> UtilizationRun:
 
 def sweep() -> None:
     """For the periodic sweep: send again the runs that nobody works on."""
-    for run_id in utilization.take_up_silent():
-        run_utilization.delay(run_id)
+    pending.send(run_utilization.delay, *utilization.take_up_silent())

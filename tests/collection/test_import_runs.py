@@ -30,6 +30,7 @@ from collection.models import (
     ImportRun,
     ImportStatus,
 )
+from collection.services import imports
 from collection.tasks import imports as tasks
 from development.servers import PROJECT
 from tests.collection.sending import battery_file, plain, request, state
@@ -68,21 +69,6 @@ def test_an_error_half_way_leaves_nothing(world: World, monkeypatch: pytest.Monk
     assert state() == before
 
 
-def test_what_the_sweep_takes_up(world: World) -> None:
-    waiting, running, abandoned, of_a_command = (request(world, plain(name)) for name in "ABCD")
-    ImportRun.objects.filter(pk__in=[running.pk, abandoned.pk, of_a_command.pk]).update(
-        status=ImportStatus.RUNNING, heartbeat_at=timezone.now()
-    )
-    old = timezone.now() - runs.ABANDONED - timedelta(seconds=1)
-    ImportRun.objects.filter(pk__in=[abandoned.pk, of_a_command.pk]).update(heartbeat_at=old)
-    ImportRun.objects.filter(pk=of_a_command.pk).update(content=None)
-    assert runs.stale() == [waiting.pk, abandoned.pk]
-    assert ImportRun.objects.get(pk=running.pk).status == ImportStatus.RUNNING
-    assert ImportRun.objects.get(pk=of_a_command.pk).status == ImportStatus.FAILED
-    runs.execute(abandoned.pk)
-    assert Identifier.objects.get().value == "C"
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_second_worker_stays_off_while_the_first_is_only_slow(world: World) -> None:
     import psycopg
@@ -96,8 +82,8 @@ def test_a_second_worker_stays_off_while_the_first_is_only_slow(world: World) ->
         first.execute("SELECT pg_advisory_xact_lock(%s, %s)", [runs._LOCKS, run.pk])
         assert runs.execute(run.pk) is None
         assert not Battery.objects.exists()
-    ImportRun.objects.update(heartbeat_at=timezone.now() - runs.ABANDONED - timedelta(seconds=1))
-    assert runs.stale() == [run.pk]
+    ImportRun.objects.update(heartbeat_at=timezone.now() - imports.SILENCE - timedelta(seconds=1))
+    assert imports.take_up_silent() == [run.pk]
     assert runs.execute(run.pk) is not None
     assert Battery.objects.count() == 1
 
@@ -122,8 +108,8 @@ def test_a_worker_killed_half_way(world: World, process_environment: dict[str, s
         process.wait()
     assert not Battery.objects.exists()
     assert ImportRun.objects.get(pk=run.pk).status == ImportStatus.RUNNING
-    ImportRun.objects.update(heartbeat_at=timezone.now() - runs.ABANDONED - timedelta(seconds=1))
-    assert runs.stale() == [run.pk]
+    ImportRun.objects.update(heartbeat_at=timezone.now() - imports.SILENCE - timedelta(seconds=1))
+    assert imports.take_up_silent() == [run.pk]
     assert runs.execute(run.pk) is not None
     assert Battery.objects.count() == Identifier.objects.count() == number
 

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from accounts.errors import Forbidden, Invalid
 from accounts.models import Role
 from collection.imports import runs
-from collection.imports.batteries import BatteryImporter
+from collection.imports.batteries import BatteryImporter, BatteryStage
 from collection.imports.collection_points import CollectionPointImporter
-from collection.imports.engine import bring_in
+from collection.imports.engine import Counts, Faults, bring_in
 from collection.models import (
     Battery,
     BatteryStatus,
@@ -231,6 +231,23 @@ def test_a_second_identifier_that_another_battery_has(world: World) -> None:
     both = battery_file("oem_serial,B,t,5YJ3E1EA7KF317000", "oem_serial,C,t,5YJ3E1EA7KF317000", header=header)
     fault = refused(world, both)
     assert fault.line in (2, 3)
+
+
+def test_somebody_registers_one_of_them_after_the_check(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is looked at again, and is one that is there already."""
+
+    def late(stage: BatteryStage, faults: Faults) -> Counts:
+        batteries.register(
+            actor=world.actor(world.yard_owner), organization=world.yard_owner,
+            identifiers=[NewIdentifier("oem_serial", "A", "test")],
+        )  # fmt: skip
+        return write(stage, faults)
+
+    write = BatteryStage.write
+    monkeypatch.setattr(BatteryStage, "write", late)
+    run = do(world, plain("A", "B"))
+    assert (run.status, run.rows_created, run.rows_unchanged) == ("done", 1, 1), run.message
+    assert Battery.objects.count() == 2
 
 
 def test_many_errors_are_all_counted(world: World) -> None:

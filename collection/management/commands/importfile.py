@@ -5,12 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actors import Actor
-from accounts.errors import DomainError
 from accounts.models import Organization, User
-from collection.imports.engine import IMPORTERS
 from collection.management.importing import add_options, perform
 from collection.models import ImportRun
-from collection.services import imports
 
 
 class Command(BaseCommand):
@@ -32,12 +29,7 @@ class Command(BaseCommand):
         organization = Organization.objects.filter(name=options["organization"]).first()
         if organization is None:
             raise CommandError(f"There is no organization “{options['organization']}”.")
-        actor = Actor.of(user)
-        try:
-            imports.check(actor=actor, organization=organization, functions=IMPORTERS[options["kind"]].functions)
-        except DomainError as error:
-            raise CommandError(str(error.message)) from error
         perform(
-            self, actor=actor, organization=organization, kind=options["kind"], path=options["file"],
+            self, actor=Actor.of(user), organization=organization, kind=options["kind"], path=options["file"],
             skip_bad_rows=options["skip_bad_rows"], errors=options["errors"],
         )  # fmt: skip
