@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from accounts.errors import Invalid, Refused
+from accounts.errors import Forbidden, Invalid, Refused
+from accounts.models import Organization
 from collection.models import Battery, BatteryStatus
 from collection.services import batteries, pickups
 from collection.services.batteries import NewIdentifier
@@ -44,6 +45,23 @@ def test_a_period_has_a_length(world: World) -> None:
         "destination": world.plant_site, "window_start": at, "window_end": at,
     }  # fmt: skip
     assert refused(Invalid, pickups.schedule, "window_end", **schedule).code == "period"
+
+
+def test_who_is_no_collector_any_more_sends_no_trucks(world: World) -> None:
+    waiting, planned = requested_pickup(world), scheduled_pickup(world)
+    Organization.objects.filter(pk=world.collector.pk).update(functions=["recycler"])
+    for act, pickup in ((pickups.schedule, waiting), (pickups.reschedule, planned)):
+        refused(
+            Forbidden, act, actor=world.actor(world.collector), pickup=pickup, carrier=world.carrier,
+            destination=world.plant_site, window_start=ago(days=3), window_end=ago(days=2),
+        )  # fmt: skip
+
+
+def test_a_mass_of_nothing_is_none(world: World) -> None:
+    (battery,) = batteries_at(world, world.yard)
+    pickup = scheduled_pickup(world)
+    scan = Scan(battery=battery.pk, mass_value=Decimal(0))
+    refused(Invalid, lambda: collect(world, pickup, scan), "batteries.0.mass_value")
 
 
 def test_a_battery_in_use_is_collected_by_its_identifier_not_by_its_number(world: World) -> None:

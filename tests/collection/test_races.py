@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from threading import Thread
 from typing import Any
@@ -13,7 +14,7 @@ from django.db import connection, transaction
 from accounts.errors import DomainError
 from accounts.models import Role
 from collection.models import Facility, Pickup, Shipment
-from collection.services import facilities, pickups, shipments
+from collection.services import consents, facilities, pickups, shipments
 from collection.services.pickups import Scan
 from tests.world import (
     ago,
@@ -102,3 +103,25 @@ def test_no_pickup_is_requested_of_a_point_that_closes() -> None:
         lambda: facilities.deactivate(actor=manager, collection_point=w.point), lambda: requested_pickup(w)
     )
     assert came == "inactive" and not Pickup.objects.exists()
+
+
+def test_two_trucks_do_not_both_take_the_rest_of_a_consent() -> None:
+    w = build()
+    consent = consents.record(
+        actor=w.actor(w.yard_owner, Role.MANAGER), exporter=w.yard_owner, importer=w.refiner, from_country=w.us,
+        to_country=w.ca, number="A-1", authority="EPA", valid_from=date(2020, 1, 1), valid_until=date(2099, 12, 31),
+        limit_kg=Decimal(799),
+    )  # fmt: skip
+    actor = w.actor(w.yard_owner)
+    first, second = (
+        shipments.make_ready(
+            actor=actor, shipment=drafted_shipment(w, [battery], destination=w.refinery_site, consent=consent)
+        )
+        for battery in batteries_at(w, w.yard, 2)
+    )
+
+    def leave(shipment: Shipment) -> Shipment:
+        return shipments.dispatch(actor=actor, shipment=shipment, dispatched_at=ago(days=3))
+
+    assert meanwhile(lambda: leave(first), lambda: leave(second)) == "no_consent"
+    assert Shipment.objects.get(status="in_transit") == first
