@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from accounts.errors import Refused
 from collection.models import Battery, BatteryStatus, CustodyEvent, CustodyKind, Lot, LotStatus, Shipment, ShipmentLine
 from collection.services import batteries, custody
 from tests.collection.sending import battery_file, do
+from tests.refusals import refused
 from tests.world import World, ago, batteries_at, drafted_shipment, now, serial
 
 
@@ -102,3 +104,17 @@ def test_an_imported_battery_is_held_by_who_runs_the_facility(world: World) -> N
 def test_the_ledger_notes_the_mass_of_an_imported_battery(world: World) -> None:
     do(world, battery_file("oem_serial,A,t,nmc-60,880,lb,,,,Reno Yard,2026-03-01 23:30"))
     assert CustodyEvent.objects.get().mass_kg == Decimal(880) * Decimal("0.45359237")
+
+
+def test_a_move_that_is_none_is_refused_in_words(world: World) -> None:
+    """Before the database would refuse it."""
+    shipment = truck(world)
+    battery, lot = battery_on(world, shipment), lot_on(world, shipment)
+    about: dict[str, Any] = {
+        "actor": world.actor(world.carrier), "kind": CustodyKind.CHARGED, "to": custody.NOWHERE, "occurred_at": now(),
+    }  # fmt: skip
+    for act in (
+        lambda: custody.move_batteries([battery], status=BatteryStatus.CONSUMED, **about),
+        lambda: custody.move_lots([lot], status=LotStatus.CONSUMED, **about),
+    ):
+        assert refused(Refused, act).code == "wrong_status"

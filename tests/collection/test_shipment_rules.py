@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from accounts.errors import Invalid
-from accounts.models import Role
-from collection.models import Shipment
+from accounts.errors import Invalid, Refused
+from accounts.models import Organization, Role
+from collection.models import Consent, Shipment
 from collection.services import consents, shipments
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at, drafted_shipment
@@ -20,13 +20,25 @@ def test_only_a_carrier_drives(world: World) -> None:
     assert changed.carrier == world.stranger
 
 
+def consent_of(world: World, exporter: Organization) -> Consent:
+    return consents.record(
+        actor=world.actor(exporter, Role.MANAGER), exporter=exporter, importer=world.refiner, from_country=world.us,
+        to_country=world.ca, number="A-1", authority="EPA", valid_from=date(2020, 1, 1), valid_until=date(2099, 12, 31),
+    )  # fmt: skip
+
+
+def test_a_consent_is_for_its_exporter(world: World) -> None:
+    consent = consent_of(world, world.collector)
+    packs = batteries_at(world, world.yard)
+    shipment = drafted_shipment(world, packs, destination=world.refinery_site, consent=consent)
+    actor = world.actor(world.yard_owner)
+    shipments.make_ready(actor=actor, shipment=shipment)
+    refused(Refused, shipments.dispatch, "consent", actor=actor, shipment=shipment, dispatched_at=ago(days=1))
+
+
 def test_a_return_goes_as_it_came(world: World) -> None:
     """Under the same consent, with the same carrier and vehicle, and no more real than it was."""
-    consent = consents.record(
-        actor=world.actor(world.yard_owner, Role.MANAGER), exporter=world.yard_owner, importer=world.refiner,
-        from_country=world.us, to_country=world.ca, number="A-1", authority="EPA", valid_from=date(2020, 1, 1),
-        valid_until=date(2099, 12, 31),
-    )  # fmt: skip
+    consent = consent_of(world, world.yard_owner)
     sent = drafted_shipment(
         world, batteries_at(world, world.yard), destination=world.refinery_site, consent=consent, vehicle="T1",
         is_simulated=True,
