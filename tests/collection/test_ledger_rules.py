@@ -118,3 +118,21 @@ def test_a_move_that_is_none_is_refused_in_words(world: World) -> None:
         lambda: custody.move_lots([lot], status=LotStatus.CONSUMED, **about),
     ):
         assert refused(Refused, act).code == "wrong_status"
+
+
+def test_two_things_may_happen_in_one_instant(world: World) -> None:
+    at = ago(days=3)
+    (battery,) = batteries_at(world, world.yard, at=at)
+    batteries.report_lost(actor=world.actor(world.yard_owner), battery=battery, occurred_at=at, reason="stolen")
+    assert set(battery.events.values_list("occurred_at", flat=True)) == {at}
+
+
+def test_what_does_not_move_stays_its_holders(world: World) -> None:
+    (battery,) = batteries_at(world, world.yard)
+    batteries.correct(actor=world.actor(world.yard_owner), battery=battery, reason="x", mass_value=Decimal(9))
+    last = battery.events.latest("sequence")
+    assert (last.kind, last.from_organization, last.to_organization) == (
+        "corrected",
+        world.yard_owner,
+        world.yard_owner,
+    )

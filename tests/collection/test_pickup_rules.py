@@ -7,8 +7,8 @@ from typing import Any
 
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Organization
-from collection.models import Battery, BatteryStatus
-from collection.services import batteries, pickups
+from collection.models import Battery, BatteryStatus, CustodyKind
+from collection.services import batteries, custody, pickups
 from collection.services.batteries import NewIdentifier
 from collection.services.identifiers import find
 from collection.services.pickups import Scan
@@ -89,6 +89,31 @@ def test_a_lost_battery_is_recognized_though_not_taken_as_if_nothing_had_happene
     pickup = scheduled_pickup(world)
     error = refused(Invalid, lambda: collect(world, pickup, Scan(identifier=name)), "batteries.0")
     assert error.code == "not_here"
+
+
+def test_a_second_life_ends_at_a_yard(world: World) -> None:
+    name = serial()
+    battery = in_use(world, name)
+    batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=9))
+    custody.move_batteries(
+        custody.lock_batteries([battery.pk]), actor=world.actor(world.collector), kind=CustodyKind.RELEASED,
+        status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE, occurred_at=ago(days=8),
+    )  # fmt: skip
+    collect(world, scheduled_pickup(world), Scan(identifier=name))
+    battery.refresh_from_db()
+    assert battery.status == BatteryStatus.IN_TRANSIT
+
+
+def test_what_is_elsewhere_is_unknown_to_who_scans_it(world: World) -> None:
+    """Neither its number nor its status is told to somebody who never saw it."""
+    name = serial()
+    battery = in_use(world, name)
+    batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=9))
+    error = refused(
+        Refused, batteries.give_up_scanned, "identifier", actor=world.actor(world.yard_owner), identifier=name,
+        facility=world.yard, occurred_at=ago(days=1),
+    )  # fmt: skip
+    assert error.code == "unknown" and str(battery) not in error.message
 
 
 def test_identifiers_find_only_what_may_be_seen(world: World) -> None:
