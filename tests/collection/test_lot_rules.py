@@ -7,8 +7,8 @@ from typing import Any
 
 from accounts.errors import Invalid, Refused
 from accounts.models import Role
-from collection.models import Lot, Material
-from collection.services import lots, shipments
+from collection.models import CustodyKind, Lot, LotStatus, Material
+from collection.services import custody, lots, shipments
 from collection.services.lots import Part
 from collection.services.shipments import NewLine
 from tests.refusals import refused
@@ -88,3 +88,17 @@ def test_what_stands_on_a_shipment_is_neither_corrected_nor_disposed_of(world: W
 def test_the_ledger_notes_a_lots_own_mass(world: World) -> None:
     lot = sent_to_the_hub(world, brought(world))
     assert {entry.mass_kg for entry in lot.events.all()} == {Decimal(100)}
+
+
+def test_what_was_charged_is_not_reinstated(world: World) -> None:
+    """It may become `in_stock` again, but by being taken out of its batch."""
+    lot = brought(world)
+    custody.move_lots(
+        custody.lock_lots([lot.pk]), actor=world.actor(world.recycler), kind=CustodyKind.CHARGED,
+        status=LotStatus.CONSUMED, to=custody.NOWHERE, occurred_at=ago(days=9),
+    )  # fmt: skip
+    error = refused(
+        Refused, lots.reinstate, actor=world.actor(world.recycler, Role.MANAGER), lot=lot, reinstated_at=ago(days=8),
+        reason="x",
+    )  # fmt: skip
+    assert error.code == "wrong_status"
