@@ -108,11 +108,16 @@ def move(w: World, battery: Battery, kind: CustodyKind, status: BatteryStatus, *
     )
 
 
-def once_on_a_truck(w: World) -> Battery:
-    """Driven from the yard to the plant in New Jersey; only the ledger tells."""
+def on_a_truck(w: World) -> Battery:
+    """On its way from the yard to a place in New Jersey; only the ledger tells."""
     battery = orphan(w, w.yard)
     truck = custody.Place(shipment=shipment(w, destination=w.stranger_site))
     move(w, battery, CustodyKind.DISPATCHED, BatteryStatus.IN_TRANSIT, to=truck)
+    return battery
+
+
+def once_on_a_truck(w: World) -> Battery:
+    battery = on_a_truck(w)
     place = custody.Place(facility=w.stranger_site)
     move(w, battery, CustodyKind.RECEIVED, BatteryStatus.AT_FACILITY, to=place)
     return battery
@@ -180,6 +185,7 @@ CASES: dict[str, tuple[Callable[[World], Any], set[str]]] = {
     "a battery on a draft: all who see the shipment": (
         packed, {"yard_owner", "carrier", "refiner"} | NEVADA | ONTARIO,
     ),
+    "a battery that is carried: who gave it and who has it": (on_a_truck, {"yard_owner", "carrier"} | NEVADA),
     "a battery that was carried: all who ever had it, regulators of all places": (
         once_on_a_truck, {"yard_owner", "carrier", "stranger"} | NEVADA | JERSEY,
     ),
