@@ -1,0 +1,127 @@
+"""Two commands on the same thing: the second waits for the first, sees what it did, and is told so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.errors import DomainError
+from accounts.models import Role
+from collection.models import Facility, Pickup, Shipment
+from collection.services import consents, facilities, pickups, shipments
+from collection.services.pickups import Scan
+from tests.world import (
+    ago,
+    batteries_at,
+    build,
+    drafted_shipment,
+    requested_pickup,
+    scheduled_pickup,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def meanwhile(first: Callable[[], Any], second: Callable[[], Any]) -> str:
+    """What came of `second`, which starts when `first` has acted but not committed: `done`, or why not.
+
+    `first` commits once the other waits for it, or has ended without: no sleeping, no luck.
+    """
+    came: list[str] = []
+
+    def run() -> None:
+        try:
+            second()
+            came.append("done")
+        except DomainError as error:
+            came.append(error.code)
+        finally:
+            connection.close()
+
+    thread = Thread(target=run)
+    with transaction.atomic():
+        first()
+        thread.start()
+        while thread.is_alive() and not _somebody_waits_for_us():
+            thread.join(0.01)
+    thread.join()
+    return came[0]
+
+
+def _somebody_waits_for_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_two_trucks_do_not_carry_out_one_pickup() -> None:
+    w = build()
+    pickup = scheduled_pickup(w)
+    first, second = batteries_at(w, w.yard, 2)
+
+    def collect(pk: int) -> Pickup:
+        return pickups.collect(
+            actor=w.actor(w.carrier), pickup=pickup, collected_at=ago(days=7), batteries=[Scan(battery=pk)]
+        )
+
+    assert meanwhile(lambda: collect(first.pk), lambda: collect(second.pk)) == "wrong_status"
+    assert Shipment.objects.get() == Pickup.objects.get().shipment
+    second.refresh_from_db()
+    assert second.facility == w.yard
+
+
+def test_two_trucks_do_not_unload_more_than_may_be_stored() -> None:
+    w = build()
+    actor, receiver = w.actor(w.yard_owner), w.actor(w.recycler)
+    sent = []
+    for battery in batteries_at(w, w.yard, 2):
+        shipment = drafted_shipment(w, [battery])
+        shipments.make_ready(actor=actor, shipment=shipment)
+        shipments.dispatch(actor=actor, shipment=shipment, dispatched_at=ago(days=6))
+        sent.append(shipments.arrive(actor=receiver, shipment=shipment, arrived_at=ago(days=5)))
+    Facility.objects.filter(pk=w.plant_site.pk).update(storage_limit_kg=Decimal(799))
+
+    def receive(shipment: Shipment) -> Shipment:
+        return shipments.receive(actor=receiver, shipment=shipment, received_at=ago(days=4))
+
+    assert meanwhile(lambda: receive(sent[0]), lambda: receive(sent[1])) == "storage_limit"
+    assert w.plant_site.batteries.count() == 1
+
+
+def test_no_pickup_is_requested_of_a_point_that_closes() -> None:
+    w = build()
+    manager = w.actor(w.yard_owner, Role.MANAGER)
+    came = meanwhile(
+        lambda: facilities.deactivate(actor=manager, collection_point=w.point), lambda: requested_pickup(w)
+    )
+    assert came == "inactive" and not Pickup.objects.exists()
+
+
+def test_two_trucks_do_not_both_take_the_rest_of_a_consent() -> None:
+    w = build()
+    consent = consents.record(
+        actor=w.actor(w.yard_owner, Role.MANAGER), exporter=w.yard_owner, importer=w.refiner, from_country=w.us,
+        to_country=w.ca, number="A-1", authority="EPA", valid_from=date(2020, 1, 1), valid_until=date(2099, 12, 31),
+        limit_kg=Decimal(799),
+    )  # fmt: skip
+    actor = w.actor(w.yard_owner)
+    first, second = (
+        shipments.make_ready(
+            actor=actor, shipment=drafted_shipment(w, [battery], destination=w.refinery_site, consent=consent)
+        )
+        for battery in batteries_at(w, w.yard, 2)
+    )
+
+    def leave(shipment: Shipment) -> Shipment:
+        return shipments.dispatch(actor=actor, shipment=shipment, dispatched_at=ago(days=3))
+
+    assert meanwhile(lambda: leave(first), lambda: leave(second)) == "no_consent"
+    assert Shipment.objects.get(status="in_transit") == first
