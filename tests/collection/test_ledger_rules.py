@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.errors import Refused
 from collection.models import Battery, BatteryStatus, CustodyEvent, CustodyKind, Lot, LotStatus, Shipment, ShipmentLine
 from collection.services import batteries, custody
+from collection.services.custody import Entry
 from tests.collection.sending import battery_file, do
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at, drafted_shipment, now, serial
@@ -24,10 +25,8 @@ def truck(world: World) -> Shipment:
 def battery_on(world: World, shipment: Shipment) -> Battery:
     batteries_at(world, world.yard)
     things = custody.lock_batteries(Battery.objects.values_list("pk", flat=True))
-    custody.move_batteries(
-        things, actor=world.actor(world.yard_owner), kind=CustodyKind.DISPATCHED, status=BatteryStatus.IN_TRANSIT,
-        to=custody.Place(shipment=shipment), occurred_at=ago(days=3),
-    )  # fmt: skip
+    entry = Entry(world.actor(world.yard_owner), CustodyKind.DISPATCHED, ago(days=3))
+    custody.move(things, entry, status=BatteryStatus.IN_TRANSIT, to=custody.Place(shipment=shipment))
     return Battery.objects.get()
 
 
@@ -37,11 +36,9 @@ def lot_on(world: World, shipment: Shipment) -> Lot:
         number="L", owner=world.yard_owner, material_id="black_mass", mass_value=Decimal(5), facility=world.yard,
         made_at=ago(days=9),
     )  # fmt: skip
-    custody.enter_lots([lot], actor=actor, kind=CustodyKind.PRODUCED, facility=world.yard, occurred_at=ago(days=9))
-    custody.move_lots(
-        [lot], actor=actor, kind=CustodyKind.DISPATCHED, status=LotStatus.IN_TRANSIT,
-        to=custody.Place(shipment=shipment), occurred_at=ago(days=3),
-    )  # fmt: skip
+    custody.enter([lot], Entry(actor, CustodyKind.PRODUCED, ago(days=9)), facility=world.yard)
+    entry = Entry(actor, CustodyKind.DISPATCHED, ago(days=3))
+    custody.move([lot], entry, status=LotStatus.IN_TRANSIT, to=custody.Place(shipment=shipment))
     return Lot.objects.get()
 
 
@@ -110,12 +107,10 @@ def test_a_move_that_is_none_is_refused_in_words(world: World) -> None:
     """Before the database would refuse it."""
     shipment = truck(world)
     battery, lot = battery_on(world, shipment), lot_on(world, shipment)
-    about: dict[str, Any] = {
-        "actor": world.actor(world.carrier), "kind": CustodyKind.CHARGED, "to": custody.NOWHERE, "occurred_at": now(),
-    }  # fmt: skip
+    entry = Entry(world.actor(world.carrier), CustodyKind.CHARGED, now())
     for act in (
-        lambda: custody.move_batteries([battery], status=BatteryStatus.CONSUMED, **about),
-        lambda: custody.move_lots([lot], status=LotStatus.CONSUMED, **about),
+        lambda: custody.move([battery], entry, status=BatteryStatus.CONSUMED, to=custody.NOWHERE),
+        lambda: custody.move([lot], entry, status=LotStatus.CONSUMED, to=custody.NOWHERE),
     ):
         assert refused(Refused, act).code == "wrong_status"
 

@@ -10,7 +10,7 @@ from accounts.models import Role
 from collection.models import CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots, shipments
 from collection.services.lots import Part
-from collection.services.shipments import NewLine
+from collection.services.packing import NewLine
 from tests.refusals import refused
 from tests.world import World, ago
 
@@ -93,10 +93,8 @@ def test_the_ledger_notes_a_lots_own_mass(world: World) -> None:
 def test_what_was_charged_is_not_reinstated(world: World) -> None:
     """It may become `in_stock` again, but by being taken out of its batch."""
     lot = brought(world)
-    custody.move_lots(
-        custody.lock_lots([lot.pk]), actor=world.actor(world.recycler), kind=CustodyKind.CHARGED,
-        status=LotStatus.CONSUMED, to=custody.NOWHERE, occurred_at=ago(days=9),
-    )  # fmt: skip
+    charged = custody.Entry(world.actor(world.recycler), CustodyKind.CHARGED, ago(days=9))
+    custody.move(custody.lock_lots([lot.pk]), charged, status=LotStatus.CONSUMED, to=custody.NOWHERE)
     error = refused(
         Refused, lots.reinstate, actor=world.actor(world.recycler, Role.MANAGER), lot=lot, reinstated_at=ago(days=8),
         reason="x",

@@ -22,8 +22,8 @@ from accounts.models import Role
 from collection.models import Battery, Consent, Lot, Material, Pickup, Shipment
 from collection.services import batteries, consents, lots, pickups, shipments
 from collection.services.lots import Part
+from collection.services.packing import NewLine
 from collection.services.pickups import Scan
-from collection.services.shipments import NewLine
 from tests.refusals import state
 from tests.world import (
     World,

@@ -95,10 +95,9 @@ def test_a_second_life_ends_at_a_yard(world: World) -> None:
     name = serial()
     battery = in_use(world, name)
     batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=9))
-    custody.move_batteries(
-        custody.lock_batteries([battery.pk]), actor=world.actor(world.collector), kind=CustodyKind.RELEASED,
-        status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE, occurred_at=ago(days=8),
-    )  # fmt: skip
+    released = custody.Entry(world.actor(world.collector), CustodyKind.RELEASED, ago(days=8))
+    found = custody.lock_batteries([battery.pk])
+    custody.move(found, released, status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE)
     collect(world, scheduled_pickup(world), Scan(identifier=name))
     battery.refresh_from_db()
     assert battery.status == BatteryStatus.IN_TRANSIT

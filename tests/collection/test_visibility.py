@@ -16,6 +16,7 @@ from collection.models import (
     BatteryStatus,
     CollectionPoint,
     Consent,
+    CustodyEvent,
     CustodyKind,
     Facility,
     Jurisdiction,
@@ -30,6 +31,7 @@ from collection.models import (
     TransportDocument,
 )
 from collection.services import batteries, custody
+from collection.services.custody import Entry
 from tests.world import World, ago, batteries_at, serial
 
 PARTIES = (
@@ -103,9 +105,7 @@ def packed(w: World) -> Battery:
 
 def move(w: World, battery: Battery, kind: CustodyKind, status: BatteryStatus, **more: Any) -> None:
     (battery,) = custody.lock_batteries([battery.pk])
-    custody.move_batteries(
-        [battery], actor=w.actor(w.yard_owner), kind=kind, status=status, occurred_at=ago(days=9), **more
-    )
+    custody.move([battery], Entry(w.actor(w.yard_owner), kind, ago(days=9)), status=status, **more)
 
 
 def on_a_truck(w: World) -> Battery:
@@ -126,8 +126,11 @@ def once_on_a_truck(w: World) -> Battery:
 def handed_over(w: World) -> Battery:
     """Given up at the yard by an organization that never had it in the ledger before."""
     battery = batteries.register(actor=w.actor(w.yard_owner), organization=w.yard_owner, identifiers=[serial()])
-    place = custody.Place(facility=w.yard)
-    move(w, battery, CustodyKind.RECEIVED_FROM_USE, BatteryStatus.AT_FACILITY, to=place, giver=w.refiner)
+    CustodyEvent.objects.create(
+        battery=battery, sequence=1, kind=CustodyKind.RECEIVED_FROM_USE, occurred_at=ago(days=9),
+        from_organization=w.refiner, to_facility=w.yard, to_organization=w.yard_owner,
+        to_status=BatteryStatus.AT_FACILITY, actor=w.user(w.yard_owner),
+    )  # fmt: skip
     return battery
 
 
@@ -138,9 +141,7 @@ def lot(w: World, owner: Organization, facility: Facility) -> Lot:
     made = Lot.objects.create(
         number="L", owner=owner, material_id="black_mass", mass_value=Decimal(1), facility=facility, made_at=ago(days=9)
     )
-    custody.enter_lots(
-        [made], actor=w.actor(owner), kind=CustodyKind.PRODUCED, facility=facility, occurred_at=ago(days=9)
-    )
+    custody.enter([made], Entry(w.actor(owner), CustodyKind.PRODUCED, ago(days=9)), facility=facility)
     return made
 
 
