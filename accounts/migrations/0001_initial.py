@@ -21,6 +21,28 @@ class Migration(migrations.Migration):
         accounts.create_models.CreateModels(
             models=[
                 migrations.CreateModel(
+                    name='User',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('password', models.CharField(max_length=128, verbose_name='password')),
+                        ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
+                        ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
+                        ('email', models.EmailField(max_length=254, unique=True, verbose_name='email')),
+                        ('name', models.CharField(max_length=150, verbose_name='name')),
+                        ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                        ('joined_at', models.DateTimeField(auto_now_add=True, verbose_name='joined at')),
+                        ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
+                        ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                    ],
+                    options={
+                        'verbose_name': 'user',
+                        'verbose_name_plural': 'users',
+                        'constraints': [
+                            models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_lower_case'),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
                     name='Command',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -113,28 +135,6 @@ class Migration(migrations.Migration):
                     ],
                     options={
                         'abstract': False,
-                    },
-                ),
-                migrations.CreateModel(
-                    name='User',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('password', models.CharField(max_length=128, verbose_name='password')),
-                        ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                        ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                        ('email', models.EmailField(max_length=254, unique=True, verbose_name='email')),
-                        ('name', models.CharField(max_length=150, verbose_name='name')),
-                        ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                        ('joined_at', models.DateTimeField(auto_now_add=True, verbose_name='joined at')),
-                        ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                        ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
-                    ],
-                    options={
-                        'verbose_name': 'user',
-                        'verbose_name_plural': 'users',
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_lower_case'),
-                        ],
                     },
                 ),
             ],

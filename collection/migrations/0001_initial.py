@@ -783,6 +783,7 @@ class Migration(migrations.Migration):
                         ('rows_bad', models.PositiveIntegerField(default=0, editable=False, verbose_name='bad')),
                         ('message', models.TextField(blank=True, editable=False, verbose_name='message')),
                         ('requested_at', models.DateTimeField(auto_now_add=True, verbose_name='requested at')),
+                        ('claimed_at', models.DateTimeField(editable=False, null=True, verbose_name='taken up at')),
                         ('heartbeat_at', models.DateTimeField(editable=False, null=True, verbose_name='last sign of life')),
                         ('finished_at', models.DateTimeField(editable=False, null=True, verbose_name='finished at')),
                         ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='imports', to='accounts.organization', verbose_name='organization')),

@@ -1007,6 +1007,7 @@ class Migration(migrations.Migration):
                         ('progress', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='progress (%)')),
                         ('message', models.TextField(blank=True, editable=False, verbose_name='message')),
                         ('requested_at', models.DateTimeField(auto_now_add=True, verbose_name='requested at')),
+                        ('claimed_at', models.DateTimeField(editable=False, null=True, verbose_name='taken up at')),
                         ('heartbeat_at', models.DateTimeField(editable=False, null=True, verbose_name='last sign of life')),
                         ('finished_at', models.DateTimeField(editable=False, null=True, verbose_name='finished at')),
                         ('requested_by', models.ForeignKey(blank=True, help_text='Empty: by the daily schedule.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by')),
@@ -1017,6 +1018,9 @@ class Migration(migrations.Migration):
                         'ordering': ('-pk',),
                         'constraints': [
                             models.CheckConstraint(condition=models.Q(('to_day__gte', models.F('from_day'))), name='utilization_run_is_a_period'),
+                        ],
+                        'triggers': [
+                            pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{queued:running,running:queued,running:done,running:failed}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='2c409609bebac003934079fb0af9d401498a49ab', operation='UPDATE', pgid='pgtrigger_status_moves_e867f', table='recycling_utilizationrun', when='BEFORE')),
                         ],
                     },
                 ),
