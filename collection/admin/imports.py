@@ -12,12 +12,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
-from accounts.admin.scoped import PartInline, ScopedAdmin, Verb, VerbForm
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin, VerbForm
 from accounts.models import Organization
 from collection import csv_out
 from collection.models import ImportRowError, ImportRun, ImportStatus
+from collection.services import imports
 from collection.services.imports import importing
-from collection.tasks import imports
+from collection.tasks import imports as tasks
 
 #: Seconds after which the page of an import that is not over is loaded again.
 AGAIN = 2
@@ -65,8 +66,7 @@ class ImportRunAdmin(ScopedAdmin):
     search_fields = ("filename", "sha256")
     date_hierarchy = "requested_at"
     inlines = (RowErrorInline,)
-    create = Verb("request", gettext_lazy("Import a file"), imports.request, form=UploadForm)
-    may_create = staticmethod(lambda actor: actor.user.is_superuser or bool(importing(actor)))
+    create = Button(gettext_lazy("Import a file"), imports.request, UploadForm, after=tasks.enqueue)
     change_form_outer_before_template = "relode/import.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:

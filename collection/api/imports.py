@@ -15,22 +15,26 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.actors import Actor
+from accounts.api.doors import VerbsField, opens
 from accounts.api.renderers import CsvDownload
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection import csv_out
 from collection.models import ImportRowError, ImportRun
+from collection.services import imports
 from collection.services.imports import MAX_UPLOAD
-from collection.tasks import imports
+from collection.tasks import imports as tasks
 
 
 class ImportOut(serializers.ModelSerializer[ImportRun]):
+    verbs = VerbsField()
+
     class Meta:
         model = ImportRun
         fields = (
             "id", "status", "kind", "organization", "filename", "sha256", "skip_bad_rows", "rows_read", "rows_total",
             "rows_created", "rows_unchanged", "rows_bad", "message", "requested_at", "heartbeat_at", "finished_at",
+            "verbs",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -63,10 +67,10 @@ class ImportIn(serializers.Serializer[Any]):
             raise serializers.ValidationError(_("More than %(size)s bytes.") % {"size": f"{MAX_UPLOAD:,}"})
         return file
 
-
-def send(*, actor: Actor, file: UploadedFile, **wanted: Any) -> ImportRun:
-    """Have a file that came with a request imported."""
-    return imports.request(actor=actor, filename=file.name or "", content=file.read(), **wanted)
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What the service takes is the name of the file and what is in it."""
+        file: UploadedFile = given.pop("file")
+        return {**given, "filename": file.name or "", "content": file.read()}
 
 
 class ImportFilter(django_filters.FilterSet):
@@ -84,10 +88,7 @@ class ImportViewSet(VisibleViewSet):
     ordering_fields = ("id", "requested_at", "finished_at")
     parser_classes = (MultiPartParser,)
 
-    @extend_schema(request={"multipart/form-data": ImportIn}, responses={201: ImportOut})
-    def create(self, request: Request) -> Response:
-        """Send a file. It is imported in the background; ask for the import again to see how far it is."""
-        return self.command(send, ImportIn, status=201)
+    create = opens(imports.request, ImportIn, after=tasks.enqueue)
 
     @extend_schema(responses=RowErrorOut(many=True), filters=False)
     @action(detail=True)

@@ -18,6 +18,7 @@ from accounts import pending
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid
 from accounts.models import Organization, Role
+from accounts.verbs import verb
 from collection.models import IMPORTING_FUNCTIONS, ImportRowError, ImportRun, ImportStatus
 
 #: What may be sent through the API or the admin, as it comes, packed or not. Larger files go through `importfile`.
@@ -38,7 +39,13 @@ def importing(actor: Actor) -> list[Organization]:
     return [organization for organization in mine if anything & set(organization.functions)]
 
 
-@transaction.atomic
+def _imports_for_somebody(actor: Actor, record: object) -> None:
+    """The role operator in an organization that imports: any but a regulator."""
+    if not actor.user.is_superuser and not importing(actor):
+        raise Forbidden(_("None of your organizations imports files."), field="organization")
+
+
+@verb(requires=_imports_for_somebody)
 def request(
     *,
     actor: Actor,

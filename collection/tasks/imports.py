@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import shared_task
-from django.db import transaction
 
 from accounts import pending
 from collection.imports.runs import execute
@@ -19,10 +16,8 @@ def run_import(run_id: int) -> None:
     execute(run_id)
 
 
-@transaction.atomic
-def request(**wanted: Any) -> ImportRun:
-    """As `services.imports.request`, and have a worker do it."""
-    run = imports.request(**wanted)
+def enqueue(run: ImportRun) -> ImportRun:
+    """Have a worker do the import once what is being done is committed; else the sweep finds it."""
     pending.send(run_import.delay, run.pk)
     return run
 

@@ -12,7 +12,6 @@ from accounts.errors import Forbidden
 from collection.imports import runs
 from collection.models import Battery, BatteryStatus, CustodyEvent, ImportRun, ImportStatus, Shipment
 from collection.services import imports
-from collection.tasks import imports as tasks
 from recycling.models import Discrepancy, Intake, IntakeBattery
 from tests.world import World, ago, collected_pickup
 
@@ -177,7 +176,7 @@ def test_the_plant_and_the_shipment_of_others(world: World) -> None:
     shipment, _names = load(world)
     before = state()
     with pytest.raises(Forbidden):
-        tasks.request(
+        imports.request(
             actor=world.actor(world.yard_owner), organization=world.yard_owner, kind="intake_weighings", filename="x",
             content=b"x",
         )  # fmt: skip

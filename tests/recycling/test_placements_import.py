@@ -18,7 +18,6 @@ from collection.imports import runs
 from collection.imports.engine import bring_in
 from collection.models import ImportRun, ImportStatus
 from collection.services import imports, reference
-from collection.tasks import imports as tasks
 from recycling.imports.market_placements import MarketPlacementImporter
 from recycling.models import MarketPlacement
 from recycling.services import placements
@@ -108,7 +107,7 @@ def test_what_was_declared_is_not_overwritten(world: World) -> None:
 def test_only_a_producer_declares(world: World) -> None:
     for organization in (world.recycler, world.regulator):
         with pytest.raises(Forbidden):
-            tasks.request(
+            imports.request(
                 actor=world.actor(organization), organization=organization, kind="market_placements", filename="x",
                 content=b"x",
             )  # fmt: skip
