@@ -113,15 +113,17 @@ class Verb[**Arguments, Result]:
         """Raise `Refused` unless the record's status allows it."""
         if record is None or self.fits(record):
             return
-        raise rules.not_movable(record, self.to) if self.to else rules.not_in(record, self.when or (), self.field)
+        refused = rules.not_movable(record, self.to) if self.to else rules.not_in(record, self.when or (), self.field)
+        refused.field = self.target
+        raise refused
 
     def fits(self, record: Any) -> bool:
         """Whether the record's status allows it."""
         return self.when is None or getattr(record, self.field) in self.when
 
     def is_for(self, actor: Actor, record: Any = None) -> bool:
-        """Whether the actor may. Where that hangs on another argument than the record: whether it may for any."""
-        if self._hangs_on_arguments:
+        """Whether the actor may. Where that hangs on what it will name: whether it may for anything."""
+        if self.hangs_on_arguments or (record is None and self.requirement is None):
             return actor.user.is_active and (
                 actor.user.is_superuser
                 or any(actor.may(m.organization, role=self.role, function=self.function) for m in actor.memberships)
@@ -137,7 +139,8 @@ class Verb[**Arguments, Result]:
         return (record is None or self.fits(record)) and self.is_for(actor, record)
 
     @property
-    def _hangs_on_arguments(self) -> bool:
+    def hangs_on_arguments(self) -> bool:
+        """Whether who may depends on another argument than the record."""
         return self.requirement is None and any(path.split("__")[0] != self.target for path in self.paths)
 
     def _organizations(self, arguments: Mapping[str, Any]) -> list[Organization | None]:

@@ -13,7 +13,7 @@ from collection.models import Jurisdiction
 from demo.packs import Shelf
 from demo.world import PRODUCERS, SOURCE, World
 from recycling.models import EprReport, EprScheme, ReportStatus, UtilizationRun, UtilizationStatus
-from recycling.services import placements, reports
+from recycling.services import placements, reports, utilization
 from recycling.tasks import reports as report_tasks
 from recycling.tasks import utilization as utilization_tasks
 
@@ -79,9 +79,9 @@ def declare(world: World, shelf: Shelf) -> None:
 
 def ask(world: World) -> tuple[UtilizationRun, list[EprReport]]:
     """Ask the workers for utilization of the whole history and for all reports that are not there yet."""
-    run = utilization_tasks.request(
-        actor=world.actors["recycler"], from_day=world.start, to_day=world.now.date() + timedelta(days=1)
-    )
+    tomorrow = world.now.date() + timedelta(days=1)
+    run = utilization.request(actor=world.actors["recycler"], from_day=world.start, to_day=tomorrow)
+    utilization_tasks.enqueue(run)
     first, last = date(world.now.year - 1, 1, 1), date(world.now.year - 1, 12, 31)
     asked = []
     for filing in FILINGS:
@@ -92,12 +92,11 @@ def ask(world: World) -> tuple[UtilizationRun, list[EprReport]]:
             scheme=scheme, producer=producer, jurisdiction=place or scheme.jurisdiction, period_start=first
         ).exclude(status=ReportStatus.WITHDRAWN)
         if not there.filter(status__in=_FINISHED).exists():
-            asked.append(
-                report_tasks.request(
-                    actor=world.actors[filing.producer], scheme=scheme, producer=producer, jurisdiction=place,
-                    period_start=first, period_end=last,
-                )
+            report = reports.request(
+                actor=world.actors[filing.producer], scheme=scheme, producer=producer, jurisdiction=place,
+                period_start=first, period_end=last,
             )  # fmt: skip
+            asked.append(report_tasks.enqueue(report))
     return run, asked
 
 
@@ -116,7 +115,8 @@ def file(world: World) -> list[EprReport]:
             reports.return_(
                 actor=regulator, report=report, note="Say which facility in Canada refined the black mass (simulated)."
             )
-            corrections.append(report_tasks.correct(actor=world.actors[filing.producer], report=report))
+            correction = reports.correct(actor=world.actors[filing.producer], report=report)
+            corrections.append(report_tasks.enqueue(correction))
     return corrections
 
 

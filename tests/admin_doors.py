@@ -135,23 +135,23 @@ ADMIN: dict[str, AdminDoor] = {
             "give-up": Page("yard_owner", record=d.pack_in_use),
             "identify": Page("yard_owner", record=d.pack),
             "correct": Page("yard_owner", record=d.pack),
-            "lost": Page("yard_owner", record=d.pack),
-            "found": Page("yard_owner", record=d.lost_pack),
+            "report-lost": Page("yard_owner", record=d.pack),
+            "report-found": Page("yard_owner", record=d.lost_pack),
         },
     ),
     "collection.Facility": public(
         lambda w: w.plant_site, create=Page("recycler", MANAGER),
         verbs={
             "change": Page("recycler", MANAGER, lambda w: w.plant_site),
-            "permit": Page("recycler", MANAGER, lambda w: w.plant_site),
-            "collection-point": Page("recycler", MANAGER, lambda w: w.plant_site),
+            "add-permit": Page("recycler", MANAGER, lambda w: w.plant_site),
+            "register-collection-point": Page("recycler", MANAGER, lambda w: w.plant_site),
         },
     ),
     "collection.Permit": AdminDoor("recycler", d.permit),
     "collection.CollectionPoint": AdminDoor(
         "recycler", d.plant_point, stranger="producer",
         verbs={
-            "change": Page("recycler", record=d.plant_point),
+            "change-collection-point": Page("recycler", record=d.plant_point),
             "deactivate": Page("recycler", MANAGER, d.plant_point),
             "activate": Page("recycler", MANAGER, d.closed_point),
         },
@@ -199,8 +199,8 @@ ADMIN: dict[str, AdminDoor] = {
     "recycling.Plant": public(
         lambda w: w.plant, create=Page("recycler", MANAGER),
         verbs={
-            "inspect": Page("recycler", record=lambda w: w.plant),
-            "release": Page("recycler", record=lambda w: w.plant),
+            "inspect-many": Page("recycler", record=lambda w: w.plant),
+            "release-many": Page("recycler", record=lambda w: w.plant),
             "add-line": Page("recycler", MANAGER, lambda w: w.plant),
             "configure": Page("recycler", MANAGER, lambda w: w.plant),
         },
@@ -208,29 +208,29 @@ ADMIN: dict[str, AdminDoor] = {
     "recycling.ProcessLine": public(
         lambda w: w.shredder,
         verbs={
-            "outage": Page("recycler", record=lambda w: w.shredder),
-            "nameplate": Page("recycler", MANAGER, lambda w: w.shredder),
-            "change": Page("recycler", MANAGER, lambda w: w.shredder),
-            "deactivate": Page("recycler", MANAGER, lambda w: w.shredder),
-            "activate": Page("recycler", MANAGER, standing_line),
+            "add-outage": Page("recycler", record=lambda w: w.shredder),
+            "add-nameplate": Page("recycler", MANAGER, lambda w: w.shredder),
+            "change-line": Page("recycler", MANAGER, lambda w: w.shredder),
+            "deactivate-line": Page("recycler", MANAGER, lambda w: w.shredder),
+            "activate-line": Page("recycler", MANAGER, standing_line),
         },
     ),
-    "recycling.Nameplate": public(d.nameplate, verbs={"end": Page("recycler", MANAGER, d.nameplate)}),
-    "recycling.Outage": AdminDoor("recycler", d.outage, verbs={"end": Page("recycler", record=d.outage)}),
+    "recycling.Nameplate": public(d.nameplate, verbs={"end-nameplate": Page("recycler", MANAGER, d.nameplate)}),
+    "recycling.Outage": AdminDoor("recycler", d.outage, verbs={"end-outage": Page("recycler", record=d.outage)}),
     "recycling.Intake": AdminDoor(
         "recycler", d.intake, create=Page("recycler"),
         verbs={"correct-weighing": Page("recycler", MANAGER, d.intake)},
     ),
     "recycling.Discrepancy": AdminDoor(
-        "recycler", d.discrepancy, verbs={"settle": Page("recycler", record=d.discrepancy)}
+        "recycler", d.discrepancy, verbs={"settle-discrepancy": Page("recycler", record=d.discrepancy)}
     ),
     "recycling.Inspection": AdminDoor("recycler", d.inspection, create=Page("recycler")),
     "recycling.Batch": AdminDoor(
         "recycler", chains.opened, create=Page("recycler"),
         verbs={
             "charge": Page("recycler", record=chains.opened),
-            "output": Page("recycler", record=chains.opened),
-            "reagent": Page("recycler", record=chains.opened),
+            "record": Page("recycler", record=chains.opened),
+            "add-reagent": Page("recycler", record=chains.opened),
             "close": Page("recycler", record=d.with_output),
             "uncharge": Page("recycler", record=chains.charged),
             "remove-output": Page("recycler", record=d.with_output),

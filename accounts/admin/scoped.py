@@ -150,25 +150,6 @@ class Button:
         return self.form or (ReasonForm if self.verb.arguments else VerbForm)
 
 
-@dataclass(frozen=True)
-class _Undeclared:
-    """TRANSITION, goes when every service declares its verbs: what `Button` needs of a verb."""
-
-    service: Callable[..., Any]
-    target: str
-    when: Callable[[Any, Actor], bool]
-
-    def __call__(self, **arguments: Any) -> Any:
-        return self.service(**arguments)
-
-    def offers(self, actor: Actor, record: Any = None) -> bool:
-        return record is None or self.when(record, actor)
-
-
-def Verb(name, label, service, target="", form=None, when=lambda record, actor: True, is_final=False, after=None):  # noqa
-    return Button(label, _Undeclared(service, target, when), form or VerbForm, name, is_final, after)
-
-
 class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
     """Shows the rows that are visible to the user, read-only; `buttons` change them, `create` makes new ones."""
 
@@ -196,9 +177,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if self.create is None or not self.has_module_permission(request):
             return False
-        return self.create.verb.offers(actor_of(request)) and getattr(self, "may_create", lambda a: True)(
-            actor_of(request)
-        )
+        return self.create.verb.offers(actor_of(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -244,13 +223,11 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
 
     def buttons_for(self, record: Any, actor: Actor) -> list[Button]:
         """What the actor may do with the record now."""
-        return [button for button in (*self.buttons, *getattr(self, "verbs", ())) if button.verb.offers(actor, record)]
+        return [button for button in self.buttons if button.verb.offers(actor, record)]
 
     def verb_view(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         record = self.get_object(request, object_id)
-        found = next(
-            (button for button in (*self.buttons, *getattr(self, "verbs", ())) if button.address == verb), None
-        )
+        found = next((button for button in self.buttons if button.address == verb), None)
         if record is None or found is None:
             raise Http404
         if request.method == "GET" and found not in self.buttons_for(record, actor_of(request)):
@@ -264,7 +241,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         status = 200
         if request.method == "POST" and form.is_valid():
             try:
-                target = {button.verb.target: record} if button.verb.target else {}
+                target = {button.verb.target: record} if button.verb.target and record is not None else {}
                 done = button.verb(actor=actor_of(request), **target, **form.arguments())
             except Forbidden as error:
                 form.add_error(None, str(error.message))

@@ -8,14 +8,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
-from accounts.admin.scoped import PartInline, RowsField, Verb, VerbForm, instant_field, text_field
+from accounts.admin.scoped import Button, PartInline, RowsField, VerbForm, instant_field, text_field
 from accounts.models import Function, Organization, Role
 from collection.admin.cells import choice_cell
 from collection.admin.custody import LivingAdmin
 from collection.models import (
     Battery,
     BatteryModel,
-    BatteryStatus,
     Chemistry,
     Condition,
     Facility,
@@ -147,15 +146,6 @@ class IdentifierInline(PartInline):
     fields = ("scheme", "issuer", "value")
 
 
-def _works(actor: Actor) -> bool:
-    return any(Role(m.role).rank >= Role.OPERATOR.rank for m in actor.memberships) or actor.user.is_superuser
-
-
-def _holds(battery: Battery, actor: Actor) -> bool:
-    place = battery.facility.operator if battery.facility else battery.shipment.carrier if battery.shipment else None
-    return actor.may(place)
-
-
 @admin.register(Battery)
 class BatteryAdmin(LivingAdmin):
     list_display = ("__str__", "model", "producer", "condition", "status", "facility", "shipment", "mass_kg")
@@ -167,50 +157,13 @@ class BatteryAdmin(LivingAdmin):
         "form", "rated_kwh", "content_kwh", "composition", "registered_by", "registered_at", "is_simulated",
     )  # fmt: skip
     inlines = (IdentifierInline,)
-    create = Verb("register", gettext_lazy("Register a battery"), batteries.register, form=RegisterForm)
-    may_create = staticmethod(_works)
-    verbs = (
-        Verb(
-            "give-up",
-            gettext_lazy("take in"),
-            batteries.give_up,
-            "battery",
-            PlacedForm,
-            when=lambda b, a: b.status in (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE) and _works(a),
-        ),
-        Verb(
-            "identify",
-            gettext_lazy("add an identifier"),
-            batteries.identify,
-            "battery",
-            IdentifyForm,
-            when=lambda b, a: a.may(b.registered_by) or _holds(b, a),
-        ),
-        Verb(
-            "correct",
-            gettext_lazy("correct"),
-            batteries.correct,
-            "battery",
-            CorrectForm,
-            when=lambda b, a: b.status != BatteryStatus.CONSUMED and (a.may(b.registered_by) or _holds(b, a)),
-        ),
-        Verb(
-            "lost",
-            gettext_lazy("report as lost"),
-            batteries.report_lost,
-            "battery",
-            LostForm,
-            is_final=True,
-            when=lambda b, a: b.status in (BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT) and _holds(b, a),
-        ),
-        Verb(
-            "found",
-            gettext_lazy("report as found"),
-            batteries.report_found,
-            "battery",
-            PlacedForm,
-            when=lambda b, a: b.status == BatteryStatus.LOST and _works(a),
-        ),
+    create = Button(gettext_lazy("Register a battery"), batteries.register, RegisterForm)
+    buttons = (
+        Button(gettext_lazy("take in"), batteries.give_up, PlacedForm),
+        Button(gettext_lazy("add an identifier"), batteries.identify, IdentifyForm),
+        Button(gettext_lazy("correct"), batteries.correct, CorrectForm),
+        Button(gettext_lazy("report as lost"), batteries.report_lost, LostForm, is_final=True),
+        Button(gettext_lazy("report as found"), batteries.report_found, PlacedForm),
     )
 
     def facts(self, record: Battery) -> list[tuple[Any, Any]]:

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
-from accounts.admin.scoped import PartInline, ScopedAdmin, Verb, VerbForm, text_field
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin, VerbForm, text_field
 from accounts.models import Organization, Role
 from collection.models import CollectionPoint, Facility, Jurisdiction, Permit
 from collection.services import facilities
@@ -53,10 +53,6 @@ def _managed(actor: Actor) -> list[int]:
     return [m.organization_id for m in actor.memberships if m.role == Role.MANAGER]
 
 
-def _manages_any(actor: Actor) -> bool:
-    return actor.user.is_superuser or bool(_managed(actor))
-
-
 class PermitForm(VerbForm):
     kind = forms.ChoiceField(choices=Permit.Kind.choices, label=gettext_lazy("kind"))
     number = forms.CharField(max_length=60, label=gettext_lazy("number"))
@@ -80,10 +76,6 @@ class PermitInline(PartInline):
     fields = ("kind", "number", "valid", "source")
 
 
-def _runs(facility: Facility, actor: Actor) -> bool:
-    return actor.may(facility.operator, role=Role.MANAGER)
-
-
 @admin.register(Facility)
 class FacilityAdmin(ScopedAdmin):
     list_display = ("name", "operator", "jurisdiction", "locality", "time_zone", "storage_limit_kg")
@@ -91,20 +83,18 @@ class FacilityAdmin(ScopedAdmin):
     list_select_related = ("operator", "jurisdiction")
     search_fields = ("name", "operator__name", "locality", "postal_code")
     inlines = (PermitInline,)
-    create = Verb("register", gettext_lazy("Register a facility"), facilities.register, form=FacilityForm)
-    may_create = staticmethod(_manages_any)
-    verbs = (
-        Verb("change", gettext_lazy("change"), facilities.change, "facility", FacilityForm, when=_runs),
-        Verb("permit", gettext_lazy("add a permit"), facilities.add_permit, "facility", PermitForm, when=_runs),
-        Verb(
-            "collection-point",
-            gettext_lazy("make it a collection point"),
-            facilities.register_collection_point,
-            "facility",
-            PointForm,
-            when=lambda f, a: _runs(f, a) and not CollectionPoint.objects.filter(facility=f).exists(),
-        ),
+    create = Button(gettext_lazy("Register a facility"), facilities.register, FacilityForm)
+    buttons = (
+        Button(gettext_lazy("change"), facilities.change, FacilityForm),
+        Button(gettext_lazy("add a permit"), facilities.add_permit, PermitForm),
+        Button(gettext_lazy("make it a collection point"), facilities.register_collection_point, PointForm),
     )
+
+    def buttons_for(self, record: Facility, actor: Actor) -> list[Button]:
+        """A facility becomes a collection point once."""
+        found = super().buttons_for(record, actor)
+        is_point = CollectionPoint.objects.filter(facility=record).exists()
+        return [button for button in found if not (is_point and button.form is PointForm)]
 
 
 @admin.register(Permit)
@@ -121,28 +111,8 @@ class CollectionPointAdmin(ScopedAdmin):
     list_filter = ("kind", "is_active", "facility__jurisdiction")
     list_select_related = ("facility",)
     search_fields = ("facility__name", "facility__locality", "contact")
-    verbs = (
-        Verb(
-            "change",
-            gettext_lazy("change"),
-            facilities.change_collection_point,
-            "collection_point",
-            PointForm,
-            when=lambda p, a: a.may(p.facility.operator),
-        ),
-        Verb(
-            "deactivate",
-            gettext_lazy("deactivate"),
-            facilities.deactivate,
-            "collection_point",
-            is_final=True,
-            when=lambda p, a: p.is_active and _runs(p.facility, a),
-        ),
-        Verb(
-            "activate",
-            gettext_lazy("activate"),
-            facilities.activate,
-            "collection_point",
-            when=lambda p, a: not p.is_active and _runs(p.facility, a),
-        ),
+    buttons = (
+        Button(gettext_lazy("change"), facilities.change_collection_point, PointForm),
+        Button(gettext_lazy("deactivate"), facilities.deactivate, is_final=True),
+        Button(gettext_lazy("activate"), facilities.activate),
     )

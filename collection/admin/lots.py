@@ -8,12 +8,10 @@ from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.actors import Actor
-from accounts.admin.scoped import PartInline, RowsField, Verb, VerbForm, instant_field, text_field
-from accounts.models import Role
+from accounts.admin.scoped import Button, PartInline, RowsField, VerbForm, instant_field, text_field
 from collection.admin.cells import choice_cell, mass_cell
 from collection.admin.custody import LivingAdmin
-from collection.models import DISPOSITIONS, Assay, Element, Facility, Lot, LotStatus, Material
+from collection.models import DISPOSITIONS, Assay, Element, Facility, Lot, Material
 from collection.services import lots
 from collection.services.lots import Part
 from collection.units import Unit
@@ -142,14 +140,6 @@ class AssayInline(PartInline):
     fields = ("element", "fraction")
 
 
-def _holds(lot: Lot, actor: Actor, role: Role = Role.OPERATOR) -> bool:
-    return lot.facility is not None and actor.may(lot.facility.operator, role=role)
-
-
-def _works(actor: Actor) -> bool:
-    return actor.user.is_superuser or any(Role(m.role).rank >= Role.OPERATOR.rank for m in actor.memberships)
-
-
 @admin.register(Lot)
 class LotAdmin(LivingAdmin):
     list_display = ("number", "material", "owner", "status", "mass_kg", "facility", "shipment", "made_at")
@@ -158,41 +148,12 @@ class LotAdmin(LivingAdmin):
     search_fields = ("number", "origin", "=id")
     date_hierarchy = "made_at"
     inlines = (AssayInline,)
-    create = Verb("bring-in", gettext_lazy("Bring in feedstock from outside"), lots.bring_in, form=BringInForm)
-    may_create = staticmethod(_works)
-    verbs = (
-        Verb(
-            "split",
-            gettext_lazy("split"),
-            lots.split,
-            "lot",
-            SplitForm,
-            when=lambda lot, a: lot.status == LotStatus.IN_STOCK and _holds(lot, a),
-        ),
-        Verb(
-            "dispose",
-            gettext_lazy("sell, landfill or lose"),
-            lots.dispose,
-            "lot",
-            DisposeForm,
-            when=lambda lot, a: lot.status == LotStatus.IN_STOCK and _holds(lot, a),
-        ),
-        Verb(
-            "correct",
-            gettext_lazy("correct"),
-            lots.correct,
-            "lot",
-            CorrectForm,
-            when=lambda lot, a: lot.status == LotStatus.IN_STOCK and _holds(lot, a, Role.MANAGER),
-        ),
-        Verb(
-            "reinstate",
-            gettext_lazy("take the disposition back"),
-            lots.reinstate,
-            "lot",
-            ReinstateForm,
-            when=lambda lot, a: lot.status in DISPOSITIONS and a.may(lot.owner, role=Role.MANAGER),
-        ),
+    create = Button(gettext_lazy("Bring in feedstock from outside"), lots.bring_in, BringInForm)
+    buttons = (
+        Button(gettext_lazy("split"), lots.split, SplitForm),
+        Button(gettext_lazy("sell, landfill or lose"), lots.dispose, DisposeForm),
+        Button(gettext_lazy("correct"), lots.correct, CorrectForm),
+        Button(gettext_lazy("take the disposition back"), lots.reinstate, ReinstateForm),
     )
 
     def facts(self, record: Lot) -> list[tuple[Any, Any]]:

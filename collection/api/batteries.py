@@ -5,12 +5,9 @@ from typing import Any
 import django_filters
 from django.db.models import Prefetch
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.custody import LifeMixin
@@ -34,6 +31,7 @@ class BatteryOut(serializers.ModelSerializer[Battery]):
     producer_name = serializers.CharField(source="producer.name", default="", read_only=True)
     facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
     mass_kg = KilogramsField(allow_null=True)
+    verbs = VerbsField()
 
     class Meta:
         model = Battery
@@ -41,7 +39,7 @@ class BatteryOut(serializers.ModelSerializer[Battery]):
             "id", "identifiers", "status", "condition", "state_of_health", "facility", "facility_name", "shipment",
             "model", "model_name", "producer", "producer_name", "chemistry", "composition", "form", "rated_kwh",
             "content_kwh", "mass_value", "mass_unit", "mass_kg", "placed_in", "placed_on", "registered_by",
-            "registered_at", "is_simulated",
+            "registered_at", "is_simulated", "verbs",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -85,11 +83,6 @@ class GiveUpScannedIn(GiveUpIn):
     identifier = IdentifierIn()
 
 
-class LostIn(serializers.Serializer[Any]):
-    occurred_at = serializers.DateTimeField()
-    reason = serializers.CharField(max_length=500)
-
-
 class CorrectIn(serializers.Serializer[Any]):
     """What is left out stays; null says that it is not known."""
 
@@ -123,50 +116,17 @@ class BatteryFilter(django_filters.FilterSet):
 class BatteryViewSet(LifeMixin, VisibleViewSet):
     """Batteries: what they are, where they are, and what happened to them."""
 
-    queryset = Battery.objects.select_related("model", "producer", "facility").prefetch_related(
-        Prefetch("identifiers", Identifier.objects.order_by("pk"))
-    )
+    queryset = Battery.objects.select_related(
+        "model", "producer", "facility__operator", "shipment__carrier", "registered_by"
+    ).prefetch_related(Prefetch("identifiers", Identifier.objects.order_by("pk")))
     serializer_class = BatteryOut
     filterset_class = BatteryFilter
     ordering_fields = ("id", "placed_on", "registered_at")
 
-    @extend_schema(request=RegisterIn, responses={201: BatteryOut})
-    def create(self, request: Request) -> Response:
-        """Register a battery."""
-        return self.command(batteries.register, RegisterIn, status=201)
-
-    @extend_schema(request=GiveUpScannedIn, responses=BatteryOut)
-    @action(detail=False, methods=["post"], url_path="give-up-scanned")
-    def give_up_scanned(self, request: Request) -> Response:
-        """Take in a battery that was in use, by an identifier read off it."""
-        return self.command(batteries.give_up_scanned, GiveUpScannedIn)
-
-    @extend_schema(request=GiveUpIn, responses=BatteryOut)
-    @action(detail=True, methods=["post"], url_path="give-up")
-    def give_up(self, request: Request, pk: str) -> Response:
-        """Take in a battery that was in use."""
-        return self.command(batteries.give_up, GiveUpIn, battery=self.get_object())
-
-    @extend_schema(request=PlainIdentifierIn, responses=BatteryOut)
-    @action(detail=True, methods=["post"])
-    def identify(self, request: Request, pk: str) -> Response:
-        """Add an identifier."""
-        return self.command(batteries.identify, PlainIdentifierIn, battery=self.get_object())
-
-    @extend_schema(request=LostIn, responses=BatteryOut)
-    @action(detail=True, methods=["post"], url_path="report-lost")
-    def report_lost(self, request: Request, pk: str) -> Response:
-        """The battery was lost or destroyed."""
-        return self.command(batteries.report_lost, LostIn, battery=self.get_object())
-
-    @extend_schema(request=GiveUpIn, responses=BatteryOut)
-    @action(detail=True, methods=["post"], url_path="report-found")
-    def report_found(self, request: Request, pk: str) -> Response:
-        """A lost battery was found again."""
-        return self.command(batteries.report_found, GiveUpIn, battery=self.get_object())
-
-    @extend_schema(request=CorrectIn, responses=BatteryOut)
-    @action(detail=True, methods=["post"])
-    def correct(self, request: Request, pk: str) -> Response:
-        """What was said of the battery was wrong."""
-        return self.command(batteries.correct, CorrectIn, battery=self.get_object())
+    create = opens(batteries.register, RegisterIn)
+    give_up_scanned = opens(batteries.give_up_scanned, GiveUpScannedIn, name="give_up_scanned", status=200)
+    give_up = door(batteries.give_up, GiveUpIn)
+    identify = door(batteries.identify, PlainIdentifierIn)
+    report_lost = door(batteries.report_lost)
+    report_found = door(batteries.report_found, GiveUpIn)
+    correct = door(batteries.correct, CorrectIn)

@@ -3,12 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import FirstDay, LastDay, Sourced
@@ -68,16 +65,8 @@ class FacilityViewSet(VisibleViewSet):
     filterset_class = FacilityFilter
     ordering_fields = ("id", "name")
 
-    @extend_schema(request=FacilityIn, responses={201: FacilityOut})
-    def create(self, request: Request) -> Response:
-        """Register a facility; needs a manager."""
-        return self.command(facilities.register, FacilityIn, status=201)
-
-    @extend_schema(request=FacilityChangeIn, responses=FacilityOut)
-    @action(detail=True, methods=["post"])
-    def change(self, request: Request, pk: str) -> Response:
-        """Change what is said of a facility; needs a manager."""
-        return self.command(facilities.change, FacilityChangeIn, facility=self.get_object())
+    create = opens(facilities.register, FacilityIn)
+    change = door(facilities.change, FacilityChangeIn)
 
 
 class PermitOut(serializers.ModelSerializer[Permit]):
@@ -106,20 +95,29 @@ class PermitViewSet(VisibleViewSet):
     serializer_class = PermitOut
     filterset_fields = ("facility", "kind", "number")
 
-    @extend_schema(request=PermitIn, responses={201: PermitOut})
-    def create(self, request: Request) -> Response:
-        """Note a permit; needs a manager."""
-        return self.command(facilities.add_permit, PermitIn, status=201)
+    create = opens(facilities.add_permit, PermitIn)
 
 
 class CollectionPointOut(serializers.ModelSerializer[CollectionPoint]):
     name = serializers.CharField(source="facility.name", read_only=True)
     operator = serializers.IntegerField(source="facility.operator_id", read_only=True)
     jurisdiction = serializers.CharField(source="facility.jurisdiction_id", read_only=True)
+    verbs = VerbsField()
 
     class Meta:
         model = CollectionPoint
-        fields = ("id", "facility", "name", "operator", "jurisdiction", "kind", "contact", "notes", "is_active")
+        fields = (
+            "id",
+            "facility",
+            "name",
+            "operator",
+            "jurisdiction",
+            "kind",
+            "contact",
+            "notes",
+            "is_active",
+            "verbs",
+        )
         read_only_fields = fields
 
 
@@ -155,26 +153,7 @@ class CollectionPointViewSet(VisibleViewSet):
     serializer_class = CollectionPointOut
     filterset_class = CollectionPointFilter
 
-    @extend_schema(request=CollectionPointIn, responses={201: CollectionPointOut})
-    def create(self, request: Request) -> Response:
-        """Make a facility a collection point; needs a manager."""
-        return self.command(facilities.register_collection_point, CollectionPointIn, status=201)
-
-    @extend_schema(request=CollectionPointChangeIn, responses=CollectionPointOut)
-    @action(detail=True, methods=["post"])
-    def change(self, request: Request, pk: str) -> Response:
-        """Change how it is reached."""
-        point = self.get_object()
-        return self.command(facilities.change_collection_point, CollectionPointChangeIn, collection_point=point)
-
-    @extend_schema(request=None, responses=CollectionPointOut)
-    @action(detail=True, methods=["post"])
-    def deactivate(self, request: Request, pk: str) -> Response:
-        """It asks for no more pickups; needs a manager."""
-        return self.command(facilities.deactivate, collection_point=self.get_object())
-
-    @extend_schema(request=None, responses=CollectionPointOut)
-    @action(detail=True, methods=["post"])
-    def activate(self, request: Request, pk: str) -> Response:
-        """It gives up batteries again; needs a manager."""
-        return self.command(facilities.activate, collection_point=self.get_object())
+    create = opens(facilities.register_collection_point, CollectionPointIn)
+    change = door(facilities.change_collection_point, CollectionPointChangeIn, name="change")
+    deactivate = door(facilities.deactivate)
+    activate = door(facilities.activate)

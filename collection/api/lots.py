@@ -4,16 +4,13 @@ from typing import Any
 
 import django_filters
 from django.db.models import Prefetch
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.custody import LifeMixin
 from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, UnitField
-from collection.models import DISPOSITIONS, Assay, Facility, Lot, LotStatus, Material
+from collection.models import DISPOSITIONS, Assay, CustodyEvent, Facility, Lot, LotStatus, Material
 from collection.services import lots
 from collection.services.lots import Part
 from collection.units import Unit
@@ -33,12 +30,13 @@ class LotOut(serializers.ModelSerializer[Lot]):
 
     mass_kg = KilogramsField()
     assays = AssayOut(many=True, read_only=True)
+    verbs = VerbsField()
 
     class Meta:
         model = Lot
         fields = (
             "id", "number", "owner", "material", "mass_value", "mass_unit", "mass_kg", "moisture", "assays", "status",
-            "facility", "shipment", "split_from", "origin", "made_at", "is_simulated",
+            "facility", "shipment", "split_from", "origin", "made_at", "is_simulated", "verbs",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -79,11 +77,6 @@ class DisposeIn(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 
-class ReinstateIn(serializers.Serializer[Any]):
-    reinstated_at = serializers.DateTimeField()
-    reason = serializers.CharField(max_length=500)
-
-
 class CorrectLotIn(serializers.Serializer[Any]):
     """What is left out stays."""
 
@@ -115,36 +108,16 @@ class LotFilter(django_filters.FilterSet):
 class LotViewSet(LifeMixin, VisibleViewSet):
     """Lots: black mass, products, residues. What a plant makes is recorded at its batch."""
 
-    queryset = Lot.objects.prefetch_related(Prefetch("assays", Assay.objects.order_by("element")))
+    queryset = Lot.objects.select_related("owner", "facility__operator", "shipment__carrier").prefetch_related(
+        Prefetch("assays", Assay.objects.order_by("element")),
+        Prefetch("events", CustodyEvent.objects.last_of_lots(), "last_entries"),
+    )
     serializer_class = LotOut
     filterset_class = LotFilter
     ordering_fields = ("id", "made_at", "number")
 
-    @extend_schema(request=BringInIn, responses={201: LotOut})
-    def create(self, request: Request) -> Response:
-        """Bring in feedstock from outside."""
-        return self.command(lots.bring_in, BringInIn, status=201)
-
-    @extend_schema(request=SplitIn, responses=LotOut)
-    @action(detail=True, methods=["post"])
-    def split(self, request: Request, pk: str) -> Response:
-        """Split the lot; its parts are listed by `?split_from=`."""
-        return self.command(lots.split, SplitIn, lot=self.get_object())
-
-    @extend_schema(request=DisposeIn, responses=LotOut)
-    @action(detail=True, methods=["post"])
-    def dispose(self, request: Request, pk: str) -> Response:
-        """Say what became of the lot."""
-        return self.command(lots.dispose, DisposeIn, lot=self.get_object())
-
-    @extend_schema(request=ReinstateIn, responses=LotOut)
-    @action(detail=True, methods=["post"])
-    def reinstate(self, request: Request, pk: str) -> Response:
-        """Take a disposition back; needs a manager."""
-        return self.command(lots.reinstate, ReinstateIn, lot=self.get_object())
-
-    @extend_schema(request=CorrectLotIn, responses=LotOut)
-    @action(detail=True, methods=["post"])
-    def correct(self, request: Request, pk: str) -> Response:
-        """Correct mass, moisture or assay; needs a manager."""
-        return self.command(lots.correct, CorrectLotIn, lot=self.get_object())
+    create = opens(lots.bring_in, BringInIn)
+    split = door(lots.split, SplitIn)
+    dispose = door(lots.dispose, DisposeIn)
+    reinstate = door(lots.reinstate)
+    correct = door(lots.correct, CorrectLotIn)

@@ -44,6 +44,11 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         of_lots = CustodyEvent.objects.filter(lot__in=Lot.objects.visible_to(user).values("pk"))
         return self.filter(pk__in=of_batteries.values("pk").union(of_lots.values("pk"), all=True))
 
+    def last_of_lots(self) -> CustodyEventQuerySet:
+        """The last entry of each lot, with the facility that it left."""
+        last = self.filter(lot__isnull=False).order_by("lot_id", "-sequence").distinct("lot_id")
+        return last.select_related("from_facility__operator")
+
     def things_touched(self, thing: str, organizations: Any, jurisdictions: Any) -> models.QuerySet[Any, Any]:
         """Ids of the batteries or lots (`thing`) that one of the organizations ever gave or took, or that ever were at
         a place in one of the jurisdictions.

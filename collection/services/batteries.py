@@ -16,6 +16,7 @@ from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization
+from accounts.verbs import verb
 from collection.models import (
     Battery,
     BatteryModel,
@@ -60,6 +61,19 @@ class NewBattery:
     condition: str = Condition.INTACT
 
 
+def lock(battery: Battery) -> Battery:
+    """The battery as it is now, locked."""
+    (locked,) = custody.lock_batteries([battery.pk])
+    return locked
+
+
+def _holder(battery: Battery) -> list[Organization | None]:
+    """Who has it in custody; who registered it, while it is nowhere in the chain."""
+    place = Place(facility=battery.facility, shipment=battery.shipment)
+    return [place.holder or battery.registered_by]
+
+
+@verb(of="organization")
 def register(
     *,
     actor: Actor,
@@ -116,11 +130,9 @@ def register_many(
     return made
 
 
-@transaction.atomic
+@verb(lock, of=("battery__registered_by", "battery__facility__operator"))
 def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer: str = "") -> Battery:
     """Add an identifier to a battery that the actor's organization registered or has in custody."""
-    (battery,) = custody.lock_batteries([battery.pk])
-    actor.require(battery.registered_by, battery.facility.operator if battery.facility else None)
     new = NewIdentifier(scheme, value, issuer)
     check_identifiers(actor, [[new]], ["value"])
     scheme, issuer, value = new.key
@@ -128,21 +140,18 @@ def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer:
     return battery
 
 
-@transaction.atomic
+@verb(lock, of="facility__operator", when=[BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE])
 def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
     """A battery in use, or in its further use, is given up at `facility`."""
-    actor.require(facility.operator)
-    (battery,) = custody.lock_batteries([battery.pk])
-    _require_status(battery, BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)
     check_storage(facility, [battery], [], {}, field="facility")
     entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses={battery.pk: battery.mass_kg})
     custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
     return battery
 
 
+@verb(of="facility__operator")
 def give_up_scanned(*, actor: Actor, identifier: NewIdentifier, facility: Facility, occurred_at: datetime) -> Battery:
     """As `give_up`, for whoever has the battery in hand and reads its identifier, known to it before or not."""
-    actor.require(facility.operator)
     battery = find_to_collect(actor, facility, [identifier]).get(identifier.key)
     if battery is None:
         raise Refused(
@@ -153,7 +162,7 @@ def give_up_scanned(*, actor: Actor, identifier: NewIdentifier, facility: Facili
     return give_up(actor=actor, battery=battery, facility=facility, occurred_at=occurred_at)
 
 
-@transaction.atomic
+@verb(of=_holder, when=[BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT], locks_itself=True)
 def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason: str) -> Battery:
     """A battery at a facility or on a truck was lost or destroyed. It can be found again.
 
@@ -162,9 +171,7 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
     on_the_road = Battery.objects.filter(pk=battery.pk).values("shipment")
     list(Shipment.objects.select_for_update(of=("self",)).filter(pk__in=on_the_road))  # before the battery, as ever
     (battery,) = custody.lock_batteries([battery.pk])
-    place = Place(facility=battery.facility, shipment=battery.shipment)
-    actor.require(place.holder or battery.registered_by)
-    _require_status(battery, BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT)
+    report_lost.check(actor, battery)
     reason = rules.reason(reason)
     if battery.shipment_id is not None:
         ShipmentLine.objects.filter(
@@ -175,12 +182,9 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
     return battery
 
 
-@transaction.atomic
+@verb(lock, of="facility__operator", when=[BatteryStatus.LOST])
 def report_found(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
     """A lost battery was found again, at `facility`."""
-    actor.require(facility.operator)
-    (battery,) = custody.lock_batteries([battery.pk])
-    _require_status(battery, BatteryStatus.LOST)
     entry = Entry(actor, CustodyKind.FOUND, occurred_at)
     custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
     return battery
@@ -199,7 +203,11 @@ class Corrections(TypedDict, total=False):
     mass_unit: str
 
 
-@transaction.atomic
+@verb(
+    lock,
+    of=("battery__registered_by", "battery__facility__operator", "battery__shipment__carrier"),
+    when=[status for status in BatteryStatus if status != BatteryStatus.CONSUMED],
+)
 def correct(
     *, actor: Actor, battery: Battery, reason: str, corrected_at: datetime | None = None, **changes: Unpack[Corrections]
 ) -> Battery:
@@ -208,12 +216,7 @@ def correct(
     Whoever registered it or has it in custody may. What its model said and nobody said otherwise (producer, chemistry)
     follows a corrected model. Refused once it is charged into a batch: figures rest on what it was charged as.
     """
-    (battery,) = custody.lock_batteries([battery.pk])
-    place = Place(facility=battery.facility, shipment=battery.shipment)
-    actor.require(battery.registered_by, place.holder)
     reason = rules.reason(reason)
-    if battery.status == BatteryStatus.CONSUMED:
-        raise Refused(_("The battery was charged into a batch; take it out to correct it."), code="wrong_status")
     before = {name: getattr(battery, name) for name in Corrections.__annotations__}
     old_model = battery.model
     for name, value in changes.items():
@@ -247,15 +250,6 @@ def _follow_model(battery: Battery, old: BatteryModel | None, changes: Correctio
         battery.chemistry = new.chemistry if new else None
     if new is not None:
         battery.form = new.form
-
-
-def _require_status(battery: Battery, *statuses: BatteryStatus) -> None:
-    if battery.status not in statuses:
-        raise Refused(
-            _("%(battery)s is %(status)s.") % {"battery": battery, "status": battery.get_status_display()},
-            field="battery",
-            code="wrong_status",
-        )
 
 
 def register_scanned(

@@ -14,11 +14,23 @@ from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization, Role
+from accounts.verbs import verb
 from collection.models import CollectionPoint, CustodyEvent, Facility, Jurisdiction, Permit
 from collection.units import LARGEST_ENTERED
 
 
-@transaction.atomic
+def lock(facility: Facility) -> Facility:
+    """The facility as it is now, locked against other changes, but not against things that come and go."""
+    return Facility.objects.select_for_update(of=("self",), no_key=True).select_related("operator").get(pk=facility.pk)
+
+
+def lock_point(collection_point: CollectionPoint) -> CollectionPoint:
+    """The collection point as it is now, locked."""
+    rows = CollectionPoint.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("facility__operator").get(pk=collection_point.pk)
+
+
+@verb(of="operator", role=Role.MANAGER)
 def register(
     *,
     actor: Actor,
@@ -35,7 +47,6 @@ def register(
     is_simulated: bool = False,
 ) -> Facility:
     """Register a place that `operator` runs. Needs a manager. Without a time zone it has its jurisdiction's one."""
-    actor.require(operator, role=Role.MANAGER)
     facility = Facility(
         operator=operator,
         name=name.strip(),
@@ -52,7 +63,7 @@ def register(
     return _save(facility)
 
 
-@transaction.atomic
+@verb(lock, of="facility__operator", role=Role.MANAGER)
 def change(
     *,
     actor: Actor,
@@ -72,8 +83,6 @@ def change(
     Jurisdiction and time zone stay once anything has been there: filed figures rest on them. A place that moves is a
     new facility.
     """
-    facility = lock(facility)
-    actor.require(facility.operator, role=Role.MANAGER)
     moved = {
         "jurisdiction": jurisdiction is not None and jurisdiction.pk != facility.jurisdiction_id,
         "time_zone": time_zone is not None and time_zone != facility.time_zone,
@@ -100,13 +109,11 @@ def change(
     return _save(facility)
 
 
-@transaction.atomic
+@verb(lock, of="facility__operator", role=Role.MANAGER)
 def add_permit(
     *, actor: Actor, facility: Facility, kind: str, number: str, valid_from: date, valid_until: date, source: str = ""
 ) -> Permit:
     """Note a permit, valid through the day `valid_until`. Needs a manager; two of a kind never overlap."""
-    facility = lock(facility)
-    actor.require(facility.operator, role=Role.MANAGER)
     if kind not in Permit.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of permit.") % {"kind": kind}, field="kind")
     number = rules.text(number, field="number", longest=60)
@@ -125,13 +132,11 @@ def add_permit(
     return Permit.objects.create(facility=facility, kind=kind, number=number, valid=valid, source=source)
 
 
-@transaction.atomic
+@verb(lock, of="facility__operator", role=Role.MANAGER)
 def register_collection_point(
     *, actor: Actor, facility: Facility, kind: str, contact: str = "", notes: str = ""
 ) -> CollectionPoint:
     """From now on the facility gives up batteries. Needs a manager of its operator."""
-    facility = lock(facility)
-    actor.require(facility.operator, role=Role.MANAGER)
     if kind not in CollectionPoint.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of collection point.") % {"kind": kind}, field="kind")
     if CollectionPoint.objects.filter(facility=facility).exists():
@@ -139,7 +144,7 @@ def register_collection_point(
     return CollectionPoint.objects.create(facility=facility, kind=kind, contact=contact, notes=notes)
 
 
-@transaction.atomic
+@verb(lock_point, of="collection_point__facility__operator")
 def change_collection_point(
     *,
     actor: Actor,
@@ -149,8 +154,6 @@ def change_collection_point(
     notes: str | None = None,
 ) -> CollectionPoint:
     """Change how a collection point is reached; what is left out stays."""
-    collection_point = _lock_point(collection_point)
-    actor.require(collection_point.facility.operator)
     if kind is not None and kind not in CollectionPoint.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of collection point.") % {"kind": kind}, field="kind")
     collection_point.kind = collection_point.kind if kind is None else kind
@@ -160,37 +163,18 @@ def change_collection_point(
     return collection_point
 
 
-@transaction.atomic
+@verb(lock_point, of="collection_point__facility__operator", role=Role.MANAGER, field="is_active", when=[True])
 def deactivate(*, actor: Actor, collection_point: CollectionPoint) -> CollectionPoint:
     """The collection point asks for no more pickups; open ones stay. Needs a manager."""
-    return _switch(actor, collection_point, is_active=False)
+    collection_point.is_active = False
+    collection_point.save(update_fields=["is_active"])
+    return collection_point
 
 
-@transaction.atomic
+@verb(lock_point, of="collection_point__facility__operator", role=Role.MANAGER, field="is_active", when=[False])
 def activate(*, actor: Actor, collection_point: CollectionPoint) -> CollectionPoint:
     """The collection point gives up batteries again. Needs a manager."""
-    return _switch(actor, collection_point, is_active=True)
-
-
-def lock(facility: Facility) -> Facility:
-    """The facility as it is now, locked against other changes, but not against things that come and go."""
-    return Facility.objects.select_for_update(of=("self",), no_key=True).select_related("operator").get(pk=facility.pk)
-
-
-def _lock_point(collection_point: CollectionPoint) -> CollectionPoint:
-    rows = CollectionPoint.objects.select_for_update(of=("self",), no_key=True)
-    return rows.select_related("facility__operator").get(pk=collection_point.pk)
-
-
-def _switch(actor: Actor, collection_point: CollectionPoint, *, is_active: bool) -> CollectionPoint:
-    collection_point = _lock_point(collection_point)
-    actor.require(collection_point.facility.operator, role=Role.MANAGER)
-    if collection_point.is_active == is_active:
-        raise Refused(
-            _("The collection point is active already.") if is_active else _("The collection point is not active."),
-            code="wrong_status",
-        )
-    collection_point.is_active = is_active
+    collection_point.is_active = True
     collection_point.save(update_fields=["is_active"])
     return collection_point
 

@@ -18,6 +18,7 @@ from accounts.actors import Actor
 from accounts.constraints import violated_constraint
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization, Role
+from accounts.verbs import verb
 from collection.models import (
     DISPOSITIONS,
     Assay,
@@ -68,7 +69,33 @@ class NewLot:
     origin: str = ""
 
 
-@transaction.atomic
+def lock(lot: Lot) -> Lot:
+    """The lot as it is now, locked."""
+    (locked,) = custody.lock_lots([lot.pk])
+    return locked
+
+
+def _holder(lot: Lot) -> list[Organization | None]:
+    """Who has it in custody; its owner, while it is nowhere."""
+    if lot.facility is not None:
+        return [lot.facility.operator]
+    return [lot.shipment.carrier if lot.shipment is not None else lot.owner]
+
+
+def _last_place(lot: Lot) -> Facility | None:
+    """Where a lot was in stock that left the trace. Whoever shows many lots has read their `last_entries` at once."""
+    read: list[CustodyEvent] | None = getattr(lot, "last_entries", None)
+    last = CustodyEvent.objects.last_of_lots().filter(lot=lot) if read is None else read
+    return last[0].from_facility if last else None
+
+
+def _last_holder(lot: Lot) -> list[Organization | None]:
+    """Who had it in stock when it left the trace."""
+    place = _last_place(lot)
+    return [place.operator if place is not None else lot.owner]
+
+
+@verb(of="facility__operator")
 def bring_in(
     *,
     actor: Actor,
@@ -84,7 +111,6 @@ def bring_in(
     is_simulated: bool = False,
 ) -> Lot:
     """Feedstock from outside of the trace arrives at `facility`: scrap or black mass, with its origin and assay."""
-    actor.require(facility.operator)
     if not origin.strip():
         raise Invalid(_("Say where it comes from."), field="origin", code="required")
     if material.kind != Material.Kind.INTERMEDIATE:
@@ -145,16 +171,14 @@ def create(
     return lot
 
 
-@transaction.atomic
+@verb(lock, of=_holder, when=[LotStatus.IN_STOCK])
 def split(*, actor: Actor, lot: Lot, parts: Sequence[Part], split_at: datetime) -> Lot:
     """Split a lot into parts of the same material and assay, which weigh to the gram what it weighed.
 
     What the given parts leave over becomes a part of its own. Returns the whole; its parts are `lot.parts`.
     """
-    (whole,) = custody.lock_lots([lot.pk])
-    actor.require(_holder(whole))
-    divide(actor=actor, lot=whole, parts=parts, split_at=split_at)
-    return whole
+    divide(actor=actor, lot=lot, parts=parts, split_at=split_at)
+    return lot
 
 
 def divide(
@@ -200,15 +224,13 @@ def divide(
     return made
 
 
-@transaction.atomic
+@verb(lock, of=_holder, when=[LotStatus.IN_STOCK])
 def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, note: str = "") -> Lot:
     """Say what became of a lot that left the trace. `reinstate` takes it back.
 
     A product that was sold counts as recovered. An intermediate that was sold left the trace before it was
     recovered: it counts as lost, since nobody can show what became of it. Ship it to a plant of the trace instead.
     """
-    (lot,) = custody.lock_lots([lot.pk])
-    actor.require(_holder(lot))
     if disposition not in DISPOSITIONS:
         raise Invalid(_("“%(value)s” is no disposition.") % {"value": disposition}, field="disposition")
     if not note.strip() and disposition in (LotStatus.SOLD, LotStatus.LOST):
@@ -221,26 +243,19 @@ def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, 
     return lot
 
 
-@transaction.atomic
+@verb(lock, of=_last_holder, role=Role.MANAGER, when=DISPOSITIONS)
 def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -> Lot:
     """A disposition was wrong, or a lost lot was found: it is in stock again where it was last. Needs a manager."""
-    (lot,) = custody.lock_lots([lot.pk])
-    last = CustodyEvent.objects.filter(lot=lot).order_by("-sequence").select_related("from_facility__operator").first()
-    place = last.from_facility if last is not None else None
-    actor.require(place.operator if place is not None else lot.owner, role=Role.MANAGER)
     reason = rules.reason(reason)
-    if lot.status not in DISPOSITIONS or place is None or last is None:
-        raise Refused(
-            _("The lot is %(status)s: there is no disposition to take back.") % {"status": lot.get_status_display()},
-            code="wrong_status",
-        )
+    place = _last_place(lot)
+    assert place is not None, "a lot leaves the trace from where it is in stock"
     kind = CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED
     entry = Entry(actor, kind, reinstated_at, note=reason, time_field="reinstated_at")
     custody.move([lot], entry, status=LotStatus.IN_STOCK, to=Place(facility=place))
     return lot
 
 
-@transaction.atomic
+@verb(lock, of=_holder, role=Role.MANAGER, when=[LotStatus.IN_STOCK])
 def correct(
     *,
     actor: Actor,
@@ -258,8 +273,6 @@ def correct(
     Reopen that batch, correct, and close it again, which strikes the balance anew. What was lost on the way from
     one plant to another is not a correction: split it off and dispose of it as lost.
     """
-    (lot,) = custody.lock_lots([lot.pk])
-    actor.require(_holder(lot), role=Role.MANAGER)
     reason = rules.reason(reason)
     require_in_stock([lot], field="lot")
     if mass_value is None and moisture is None and assays is None:
@@ -364,13 +377,6 @@ def check_number(number: str, owner: Organization) -> str:
 
 def _number_taken(number: str, field: str = "number") -> Refused:
     return Refused(_("There already is a lot %(number)s.") % {"number": number}, field=field, code="duplicate")
-
-
-def _holder(lot: Lot) -> Organization | None:
-    """Who may handle a lot: whoever has it in custody; nobody else while it is nowhere, but its owner."""
-    if lot.facility is not None:
-        return lot.facility.operator
-    return lot.shipment.carrier if lot.shipment is not None else lot.owner
 
 
 def _masses_of_parts(lot: Lot, parts: Sequence[Part], field: str) -> list[tuple[Decimal, str]]:

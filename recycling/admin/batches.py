@@ -11,24 +11,21 @@ from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
 from accounts.admin.scoped import (
+    Button,
     PartInline,
-    ReasonForm,
     RowsField,
     ScopedAdmin,
-    Verb,
     VerbForm,
     instant_field,
     text_field,
 )
-from accounts.models import Function, Role
 from collection.admin.cells import choice_cell, mass_cell
 from collection.admin.custody import REFERENCE_PAGES
 from collection.admin.lots import LotForm
 from collection.models import Lot
 from collection.units import Unit
-from recycling.admin.inspections import works_in
 from recycling.admin.scans import battery_ids, lot_ids
-from recycling.models import Batch, BatchStatus, Charge, Factor, Output, ProcessLine, Reagent
+from recycling.models import Batch, Charge, Factor, Output, ProcessLine, Reagent
 from recycling.queries.balance import balance_of
 from recycling.services import batches, charges, outputs
 from recycling.services.charges import LotCharge
@@ -178,16 +175,8 @@ class FactorInline(PartInline):
         return factor.lost
 
 
-def _operates(batch: Batch, actor: Actor) -> bool:
-    return actor.may(batch.line.plant.facility.operator)
-
-
-def _is_open(batch: Batch, actor: Actor) -> bool:
-    return batch.status == BatchStatus.OPEN and _operates(batch, actor)
-
-
-def _manages(batch: Batch, actor: Actor) -> bool:
-    return actor.may(batch.line.plant.facility.operator, role=Role.MANAGER)
+#: What a batch must have for a button to be of use.
+_NEEDS = {charges.uncharge: "charges", outputs.remove_output: "outputs", outputs.remove_reagent: "reagents"}
 
 
 @admin.register(Batch)
@@ -199,56 +188,23 @@ class BatchAdmin(ScopedAdmin):
     search_fields = ("number", "line__plant__facility__name", "=charges__battery__identifiers__value")
     date_hierarchy = "started_at"
     inlines = (OutputInline, ChargeInline, ReagentInline, FactorInline)
-    create = Verb("open", gettext_lazy("Open a batch"), batches.open_batch, form=OpenForm)
-    may_create = staticmethod(lambda actor: works_in(actor, Function.RECYCLER))
-    verbs = (
-        Verb("charge", gettext_lazy("charge"), charges.charge, "batch", ChargeForm, when=_is_open),
-        Verb("output", gettext_lazy("record an output"), outputs.record, "batch", OutputForm, when=_is_open),
-        Verb("reagent", gettext_lazy("add a reagent"), outputs.add_reagent, "batch", ReagentForm, when=_is_open),
-        Verb("close", gettext_lazy("close"), batches.close, "batch", CloseForm, when=_is_open),
-        Verb(
-            "uncharge",
-            gettext_lazy("take out again"),
-            charges.uncharge,
-            "batch",
-            UnchargeForm,
-            when=lambda b, a: _is_open(b, a) and b.charges.exists(),
-        ),
-        Verb(
-            "remove-output",
-            gettext_lazy("remove an output"),
-            outputs.remove_output,
-            "batch",
-            RemoveOutputForm,
-            when=lambda b, a: _is_open(b, a) and b.outputs.exists(),
-        ),
-        Verb(
-            "remove-reagent",
-            gettext_lazy("remove a reagent"),
-            outputs.remove_reagent,
-            "batch",
-            RemoveReagentForm,
-            when=lambda b, a: _is_open(b, a) and b.reagents.exists(),
-        ),
-        Verb(
-            "reopen",
-            gettext_lazy("reopen"),
-            batches.reopen,
-            "batch",
-            ReasonForm,
-            is_final=True,
-            when=lambda b, a: b.status == BatchStatus.CLOSED and _manages(b, a),
-        ),
-        Verb(
-            "void",
-            gettext_lazy("give up"),
-            batches.void,
-            "batch",
-            ReasonForm,
-            is_final=True,
-            when=lambda b, a: b.status == BatchStatus.OPEN and _manages(b, a),
-        ),
+    create = Button(gettext_lazy("Open a batch"), batches.open_batch, OpenForm)
+    buttons = (
+        Button(gettext_lazy("charge"), charges.charge, ChargeForm),
+        Button(gettext_lazy("record an output"), outputs.record, OutputForm),
+        Button(gettext_lazy("add a reagent"), outputs.add_reagent, ReagentForm),
+        Button(gettext_lazy("close"), batches.close, CloseForm),
+        Button(gettext_lazy("take out again"), charges.uncharge, UnchargeForm),
+        Button(gettext_lazy("remove an output"), outputs.remove_output, RemoveOutputForm),
+        Button(gettext_lazy("remove a reagent"), outputs.remove_reagent, RemoveReagentForm),
+        Button(gettext_lazy("reopen"), batches.reopen, is_final=True),
+        Button(gettext_lazy("give up"), batches.void, is_final=True),
     )
+
+    def buttons_for(self, record: Batch, actor: Actor) -> list[Button]:
+        """None that takes something out of a batch where there is nothing."""
+        found = super().buttons_for(record, actor)
+        return [b for b in found if b.verb not in _NEEDS or getattr(record, _NEEDS[b.verb]).exists()]
 
     def about(self, request: HttpRequest, record: Batch) -> dict[str, Any]:
         balance = balance_of(record)

@@ -6,8 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import RowsField, ScopedAdmin, Verb, VerbForm, instant_field
-from accounts.models import Function
+from accounts.admin.scoped import Button, RowsField, ScopedAdmin, VerbForm, instant_field
 from collection.admin.cells import choice_cell
 from collection.admin.lots import fraction_cell
 from collection.models import Condition
@@ -84,15 +83,4 @@ class InspectionAdmin(ScopedAdmin):
     list_select_related = ("plant__facility", "battery", "inspector")
     search_fields = ("battery__identifiers__value", "=battery__id", "note")
     date_hierarchy = "inspected_at"
-    create = Verb(
-        "inspect",
-        gettext_lazy("Inspect batteries"),
-        inspections.inspect_many,  # type: ignore[arg-type]
-        form=InspectAtForm,
-    )
-    may_create = staticmethod(lambda actor: works_in(actor, Function.RECYCLER))
-
-
-def works_in(actor: Any, function: Function) -> bool:
-    """Whether the actor works in an organization with `function`."""
-    return bool(actor.user.is_superuser) or actor.may(*(m.organization for m in actor.memberships), function=function)
+    create = Button(gettext_lazy("Inspect batteries"), inspections.inspect_many, InspectAtForm)

@@ -4,15 +4,13 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.actors import Actor
-from accounts.admin.scoped import PartInline, RowsField, ScopedAdmin, Verb, VerbForm, instant_field, text_field
-from accounts.models import Function, Role
+from accounts.admin.scoped import Button, PartInline, RowsField, ScopedAdmin, VerbForm, instant_field, text_field
 from collection.admin.cells import choice_cell, mass_cell
 from collection.models import Facility, Shipment, ShipmentStatus
 from collection.units import Unit
-from recycling.admin.inspections import own_plants, works_in
+from recycling.admin.inspections import own_plants
 from recycling.admin.scans import battery_ids
-from recycling.models import Discrepancy, DiscrepancyStatus, Intake, IntakeBattery, Plant
+from recycling.models import Discrepancy, Intake, IntakeBattery, Plant
 from recycling.services import intakes
 from recycling.services.intakes import ReceivedBattery, RejectedThing
 
@@ -106,26 +104,12 @@ class IntakeAdmin(ScopedAdmin):
     search_fields = ("ticket", "=shipment__id", "plant__facility__name")
     date_hierarchy = "weighed_at"
     inlines = (DiscrepancyInline, IntakeBatteryInline)
-    create = Verb("record", gettext_lazy("Weigh a load in"), intakes.record, form=RecordForm)
-    may_create = staticmethod(lambda actor: works_in(actor, Function.RECYCLER))
-    verbs = (
-        Verb(
-            "correct-weighing",
-            gettext_lazy("correct the weighing"),
-            intakes.correct_weighing,
-            "intake",
-            CorrectWeighingForm,
-            when=lambda i, a: a.may(i.plant.facility.operator, role=Role.MANAGER),
-        ),
-    )
+    create = Button(gettext_lazy("Weigh a load in"), intakes.record, RecordForm)
+    buttons = (Button(gettext_lazy("correct the weighing"), intakes.correct_weighing, CorrectWeighingForm),)
 
     @admin.display(description=gettext_lazy("net (kg)"))
     def net_kg(self, intake: Intake) -> object:
         return intake.net_kg
-
-
-def _may_settle(discrepancy: Discrepancy, actor: Actor) -> bool:
-    return discrepancy.status == DiscrepancyStatus.OPEN and actor.may(discrepancy.intake.plant.facility.operator)
 
 
 @admin.register(Discrepancy)
@@ -135,13 +119,4 @@ class DiscrepancyAdmin(ScopedAdmin):
     list_select_related = ("intake__plant__facility", "battery")
     search_fields = ("intake__ticket", "battery__identifiers__value")
     date_hierarchy = "due_on"
-    verbs = (
-        Verb(
-            "settle",
-            gettext_lazy("settle"),
-            intakes.settle_discrepancy,
-            "discrepancy",
-            SettleForm,
-            when=_may_settle,
-        ),
-    )
+    buttons = (Button(gettext_lazy("settle"), intakes.settle_discrepancy, SettleForm),)

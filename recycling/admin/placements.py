@@ -6,8 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.actors import Actor
-from accounts.admin.scoped import ScopedAdmin, Verb, VerbForm
+from accounts.admin.scoped import Button, ScopedAdmin, VerbForm
 from accounts.models import Function, Organization, organizations_of
 from collection.models import BatteryModel, Chemistry, Jurisdiction
 from recycling.models import MarketPlacement
@@ -25,13 +24,6 @@ def own_producers(form: VerbForm) -> None:
     own = list(field.queryset[:2]) if field.queryset is not None else []
     if len(own) == 1:
         field.initial = own[0]
-
-
-def is_producer(actor: Actor) -> bool:
-    """Whether the actor works for a producer."""
-    return actor.user.is_superuser or any(
-        actor.may(membership.organization, function=Function.PRODUCER) for membership in actor.memberships
-    )
 
 
 class DeclareForm(VerbForm):
@@ -74,15 +66,5 @@ class PlacementAdmin(ScopedAdmin):
     list_select_related = ("producer", "jurisdiction", "model", "chemistry")
     search_fields = ("source_key", "description", "producer__name")
     date_hierarchy = "period_start"
-    create = Verb("declare", gettext_lazy("Declare units placed on the market"), placements.declare, form=DeclareForm)
-    may_create = staticmethod(is_producer)
-    verbs = (
-        Verb(
-            "correct",
-            gettext_lazy("correct"),
-            placements.correct,
-            "placement",
-            CorrectForm,
-            when=lambda row, actor: actor.may(row.producer),
-        ),
-    )
+    create = Button(gettext_lazy("Declare units placed on the market"), placements.declare, DeclareForm)
+    buttons = (Button(gettext_lazy("correct"), placements.correct, CorrectForm),)

@@ -7,9 +7,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts.actors import Actor
-from accounts.admin.scoped import PartInline, ScopedAdmin, Verb, VerbForm
-from accounts.models import Role
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin, VerbForm
 from collection.models import Chemistry, Confidence, Facility
 from collection.models.batteries import BatteryModel
 from recycling.admin.inspections import InspectForm, ReleaseForm
@@ -115,18 +113,6 @@ class OutageInline(PartInline):
         return super().get_queryset(request).visible_to(request.user)
 
 
-def _manages(plant: Plant, actor: Actor) -> bool:
-    return actor.may(plant.facility.operator, role=Role.MANAGER)
-
-
-def _works_at(plant: Plant, actor: Actor) -> bool:
-    return actor.may(plant.facility.operator)
-
-
-def _manages_any(actor: Actor) -> bool:
-    return actor.user.is_superuser or any(m.role == Role.MANAGER for m in actor.memberships)
-
-
 @admin.register(Plant)
 class PlantAdmin(ScopedAdmin):
     list_display = ("facility", "operator", "jurisdiction", "operating_status", "status_as_of")
@@ -134,27 +120,12 @@ class PlantAdmin(ScopedAdmin):
     list_select_related = ("facility__operator", "facility__jurisdiction")
     search_fields = ("facility__name", "facility__operator__name", "facility__locality")
     inlines = (LineInline,)
-    create = Verb("open", gettext_lazy("Open a plant"), plants.open_plant, form=OpenPlantForm)
-    may_create = staticmethod(_manages_any)
-    verbs = (
-        Verb(
-            "inspect",
-            gettext_lazy("inspect batteries"),
-            inspections.inspect_many,  # type: ignore[arg-type]
-            "plant",
-            InspectForm,
-            when=_works_at,
-        ),
-        Verb(
-            "release",
-            gettext_lazy("release to a further use"),
-            inspections.release_many,  # type: ignore[arg-type]
-            "plant",
-            ReleaseForm,
-            when=_works_at,
-        ),
-        Verb("add-line", gettext_lazy("add a line"), plants.add_line, "plant", AddLineForm, when=_manages),
-        Verb("configure", gettext_lazy("change settings"), plants.configure, "plant", SettingsForm, when=_manages),
+    create = Button(gettext_lazy("Open a plant"), plants.open_plant, OpenPlantForm)
+    buttons = (
+        Button(gettext_lazy("inspect batteries"), inspections.inspect_many, InspectForm),
+        Button(gettext_lazy("release to a further use"), inspections.release_many, ReleaseForm),
+        Button(gettext_lazy("add a line"), plants.add_line, AddLineForm),
+        Button(gettext_lazy("change settings"), plants.configure, SettingsForm),
     )
 
     @admin.display(description=gettext_lazy("operator"), ordering="facility__operator__name")
@@ -173,46 +144,12 @@ class ProcessLineAdmin(ScopedAdmin):
     list_select_related = ("plant__facility",)
     search_fields = ("name", "plant__facility__name")
     inlines = (NameplateInline, OutageInline)
-    verbs = (
-        Verb(
-            "outage",
-            gettext_lazy("report an outage"),
-            plants.add_outage,
-            "line",
-            OutageForm,
-            when=lambda line, a: _works_at(line.plant, a),
-        ),
-        Verb(
-            "nameplate",
-            gettext_lazy("add a nameplate capacity"),
-            plants.add_nameplate,
-            "line",
-            NameplateForm,
-            when=lambda line, a: _manages(line.plant, a),
-        ),
-        Verb(
-            "change",
-            gettext_lazy("change what it accepts"),
-            plants.change_line,
-            "line",
-            ChangeLineForm,
-            when=lambda line, a: _manages(line.plant, a),
-        ),
-        Verb(
-            "deactivate",
-            gettext_lazy("take out of use"),
-            plants.deactivate_line,
-            "line",
-            is_final=True,
-            when=lambda line, a: line.is_active and _manages(line.plant, a),
-        ),
-        Verb(
-            "activate",
-            gettext_lazy("take into use again"),
-            plants.activate_line,
-            "line",
-            when=lambda line, a: not line.is_active and _manages(line.plant, a),
-        ),
+    buttons = (
+        Button(gettext_lazy("report an outage"), plants.add_outage, OutageForm),
+        Button(gettext_lazy("add a nameplate capacity"), plants.add_nameplate, NameplateForm),
+        Button(gettext_lazy("change what it accepts"), plants.change_line, ChangeLineForm),
+        Button(gettext_lazy("take out of use"), plants.deactivate_line, is_final=True),
+        Button(gettext_lazy("take into use again"), plants.activate_line),
     )
 
 
@@ -222,16 +159,7 @@ class NameplateAdmin(ScopedAdmin):
     list_filter = ("basis", "confidence")
     list_select_related = ("line__plant__facility",)
     search_fields = ("line__plant__facility__name", "source")
-    verbs = (
-        Verb(
-            "end",
-            gettext_lazy("end"),
-            plants.end_nameplate,
-            "nameplate",
-            EndForm,
-            when=lambda n, a: _manages(n.line.plant, a),
-        ),
-    )
+    buttons = (Button(gettext_lazy("end"), plants.end_nameplate, EndForm),)
 
 
 @admin.register(Outage)
@@ -240,13 +168,4 @@ class OutageAdmin(ScopedAdmin):
     list_filter = ("kind",)
     list_select_related = ("line__plant__facility",)
     search_fields = ("line__plant__facility__name", "reason")
-    verbs = (
-        Verb(
-            "end",
-            gettext_lazy("end"),
-            plants.end_outage,
-            "outage",
-            EndForm,
-            when=lambda o, a: _works_at(o.line.plant, a),
-        ),
-    )
+    buttons = (Button(gettext_lazy("end"), plants.end_outage, EndForm),)

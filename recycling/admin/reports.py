@@ -12,15 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from accounts.actors import Actor
-from accounts.admin.scoped import ScopedAdmin, Verb, VerbForm, text_field
-from accounts.models import Function, Organization, Role
+from accounts.admin.scoped import Button, ScopedAdmin, VerbForm, text_field
+from accounts.models import Function, Organization
 from collection.models import Jurisdiction
 from recycling.admin.bars import bar
-from recycling.admin.placements import is_producer, own_producers
+from recycling.admin.placements import own_producers
 from recycling.models import (
-    FILED_REPORTS,
-    REPORT_MOVES,
     EprEvidence,
     EprPlacement,
     EprReport,
@@ -62,22 +59,6 @@ class ReturnForm(VerbForm):
     note = text_field(gettext_lazy("why it is returned"), max_length=5000)
 
 
-def _moves(report: EprReport, status: ReportStatus) -> bool:
-    return (report.status, status) in REPORT_MOVES
-
-
-def _files(report: EprReport, actor: Actor) -> bool:
-    return _moves(report, ReportStatus.SUBMITTED) and actor.may(report.producer, role=Role.MANAGER)
-
-
-def _decides(report: EprReport, actor: Actor) -> bool:
-    if report.status != ReportStatus.SUBMITTED:
-        return False
-    places = [report.jurisdiction_id, report.jurisdiction.parent_id]
-    regulators = Organization.objects.filter(mandates__jurisdiction__in=places).distinct()
-    return actor.may(*regulators, role=Role.MANAGER, function=Function.REGULATOR)
-
-
 @admin.register(EprReport)
 class ReportAdmin(ScopedAdmin):
     list_display = (
@@ -89,34 +70,14 @@ class ReportAdmin(ScopedAdmin):
     search_fields = ("id", "producer__name", "scheme__code", "content_hash")
     date_hierarchy = "period_start"
     change_form_outer_before_template = "relode/report.html"
-    create = Verb("request", gettext_lazy("Ask for a report"), tasks.request, form=RequestForm)
-    may_create = staticmethod(is_producer)
-    verbs = (
-        Verb("submit", gettext_lazy("submit"), reports.submit, "report", when=_files),
-        Verb(
-            "recompute",
-            gettext_lazy("compute again"),
-            tasks.recompute,
-            "report",
-            when=lambda r, a: _moves(r, ReportStatus.QUEUED) and r.status not in _NOT_OVER and a.may(r.producer),
-        ),
-        Verb("accept", gettext_lazy("accept"), reports.accept, "report", AcceptForm, when=_decides),
-        Verb("return", gettext_lazy("return"), reports.return_, "report", ReturnForm, is_final=True, when=_decides),
-        Verb(
-            "correct",
-            gettext_lazy("correct"),
-            tasks.correct,
-            "report",
-            when=lambda r, a: r.status in FILED_REPORTS and r.status != ReportStatus.SUPERSEDED and a.may(r.producer),
-        ),
-        Verb(
-            "withdraw",
-            gettext_lazy("withdraw"),
-            reports.withdraw,
-            "report",
-            is_final=True,
-            when=lambda r, a: _moves(r, ReportStatus.WITHDRAWN) and a.may(r.producer),
-        ),
+    create = Button(gettext_lazy("Ask for a report"), reports.request, RequestForm, after=tasks.enqueue)
+    buttons = (
+        Button(gettext_lazy("submit"), reports.submit),
+        Button(gettext_lazy("compute again"), reports.recompute, after=tasks.enqueue),
+        Button(gettext_lazy("accept"), reports.accept, AcceptForm),
+        Button(gettext_lazy("return"), reports.return_, ReturnForm, is_final=True),
+        Button(gettext_lazy("correct"), reports.correct, after=tasks.enqueue),
+        Button(gettext_lazy("withdraw"), reports.withdraw, is_final=True),
     )
 
     @display(description=gettext_lazy("report"), ordering="pk")
@@ -153,9 +114,9 @@ class ReportAdmin(ScopedAdmin):
             response["Refresh"] = str(AGAIN)
         return response
 
-    def tell(self, request: HttpRequest, verb: Verb, done: Any) -> None:
-        super().tell(request, verb, done)
-        if done.status == ReportStatus.SUBMITTED and verb.name == "submit":
+    def tell(self, request: HttpRequest, button: Button, done: Any) -> None:
+        super().tell(request, button, done)
+        if button.verb is reports.submit:
             messages.info(request, _("Its content hash is %(hash)s.") % {"hash": done.content_hash})
 
 

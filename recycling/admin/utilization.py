@@ -8,11 +8,11 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from accounts.admin.scoped import ScopedAdmin, Verb, VerbForm
-from accounts.models import Function, Role
+from accounts.admin.scoped import Button, ScopedAdmin, VerbForm
 from recycling.admin.bars import bar, kilograms
 from recycling.models import BacklogSnapshot, UtilizationRun, UtilizationSnapshot
-from recycling.tasks import utilization
+from recycling.services import utilization
+from recycling.tasks import utilization as tasks
 
 
 @admin.register(UtilizationSnapshot)
@@ -75,17 +75,7 @@ class RunAdmin(ScopedAdmin):
     list_display = ("__str__", "status", "how_far", "requested_by", "requested_at", "finished_at")
     list_filter = ("status",)
     list_select_related = ("requested_by",)
-    create = Verb("request", gettext_lazy("Compute utilization"), utilization.request, form=RunForm)
-    may_create = staticmethod(
-        lambda actor: (
-            actor.user.is_superuser
-            or any(
-                actor.may(membership.organization, role=Role.OPERATOR, function=function)
-                for membership in actor.memberships
-                for function in (Function.RECYCLER, Function.REGULATOR)
-            )
-        )
-    )
+    create = Button(gettext_lazy("Compute utilization"), utilization.request, RunForm, after=tasks.enqueue)
 
     @display(description=gettext_lazy("progress"))
     def how_far(self, run: UtilizationRun) -> Any:

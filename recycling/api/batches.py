@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, RecordId, UnitField
 from collection.models import LotStatus, Material
@@ -24,12 +25,13 @@ class BatchOut(serializers.ModelSerializer[Batch]):
     plant = serializers.IntegerField(source="line.plant_id", read_only=True)
     stage = serializers.ChoiceField(source="line.stage", choices=Stage.choices, read_only=True)
     factors_are_fresh = serializers.SerializerMethodField()
+    verbs = VerbsField()
 
     class Meta:
         model = Batch
         fields = (
             "id", "line", "plant", "stage", "number", "started_at", "closed_at", "status", "explanation",
-            "explained_by", "reason", "factors_are_fresh", "is_simulated",
+            "explained_by", "reason", "factors_are_fresh", "is_simulated", "verbs",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -151,10 +153,6 @@ class CloseIn(serializers.Serializer[Any]):
     explanation = serializers.CharField(max_length=5000, required=False, allow_blank=True)
 
 
-class BatchReasonIn(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=500)
-
-
 class BatchFilter(django_filters.FilterSet):
     line = django_filters.NumberFilter("line")
     plant = django_filters.NumberFilter("line__plant")
@@ -190,10 +188,7 @@ class BatchViewSet(VisibleViewSet):
         rows = super().get_queryset()
         return rows if self.action == "retrieve" else rows.prefetch_related(None)
 
-    @extend_schema(request=OpenBatchIn, responses={201: BatchDetail})
-    def create(self, request: Request) -> Response:
-        """Open a batch on a line."""
-        return self.command(batches.open_batch, OpenBatchIn, status=201)
+    create = opens(batches.open_batch, OpenBatchIn)
 
     @extend_schema(responses=BalanceOut, filters=False)
     @action(detail=True, pagination_class=None, filter_backends=())
@@ -201,59 +196,15 @@ class BatchViewSet(VisibleViewSet):
         """Read its mass balance as it is now."""
         return Response(BalanceOut(balance_of(self.get_object())).data)
 
-    @extend_schema(request=ChargeIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"])
-    def charge(self, request: Request, pk: str) -> Response:
-        """Charge batteries and lots; all of them or none."""
-        return self.command(charges.charge, ChargeIn, batch=self.get_object())
-
-    @extend_schema(request=UnchargeIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"])
-    def uncharge(self, request: Request, pk: str) -> Response:
-        """Take batteries and lots out again."""
-        return self.command(charges.uncharge, UnchargeIn, batch=self.get_object())
-
-    @extend_schema(request=AddReagentIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"], url_path="add-reagent")
-    def add_reagent(self, request: Request, pk: str) -> Response:
-        """Declare what was added that came from no battery."""
-        return self.command(outputs.add_reagent, AddReagentIn, batch=self.get_object())
-
-    @extend_schema(request=RemoveReagentIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"], url_path="remove-reagent")
-    def remove_reagent(self, request: Request, pk: str) -> Response:
-        """A reagent was not added after all."""
-        return self.command(outputs.remove_reagent, RemoveReagentIn, batch=self.get_object())
-
-    @extend_schema(request=RecordOutputIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"], url_path="record-output")
-    def record_output(self, request: Request, pk: str) -> Response:
-        """Record a lot that came out."""
-        return self.command(outputs.record, RecordOutputIn, batch=self.get_object())
-
-    @extend_schema(request=RemoveOutputIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"], url_path="remove-output")
-    def remove_output(self, request: Request, pk: str) -> Response:
-        """An output never was."""
-        return self.command(outputs.remove_output, RemoveOutputIn, batch=self.get_object())
-
-    @extend_schema(request=CloseIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"])
-    def close(self, request: Request, pk: str) -> Response:
-        """Strike the balance and close; outside of it a manager explains."""
-        return self.command(batches.close, CloseIn, batch=self.get_object())
-
-    @extend_schema(request=BatchReasonIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"])
-    def reopen(self, request: Request, pk: str) -> Response:
-        """Open it again while all that it made is in stock; needs a manager."""
-        return self.command(batches.reopen, BatchReasonIn, batch=self.get_object())
-
-    @extend_schema(request=BatchReasonIn, responses=BatchDetail)
-    @action(detail=True, methods=["post"])
-    def void(self, request: Request, pk: str) -> Response:
-        """Give up an empty batch; needs a manager."""
-        return self.command(batches.void, BatchReasonIn, batch=self.get_object())
+    charge = door(charges.charge, ChargeIn)
+    uncharge = door(charges.uncharge, UnchargeIn)
+    add_reagent = door(outputs.add_reagent, AddReagentIn)
+    remove_reagent = door(outputs.remove_reagent, RemoveReagentIn)
+    record_output = door(outputs.record, RecordOutputIn, name="record_output")
+    remove_output = door(outputs.remove_output, RemoveOutputIn)
+    close = door(batches.close, CloseIn)
+    reopen = door(batches.reopen)
+    void = door(batches.void)
 
 
 class ChargeOut(serializers.ModelSerializer[Charge]):

@@ -3,12 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, RecordId, UnitField
 from collection.models import Shipment
@@ -44,7 +41,9 @@ class IntakeBatteryOut(serializers.ModelSerializer[IntakeBattery]):
         read_only_fields = fields
 
 
-class DiscrepancyOut(serializers.ModelSerializer[Discrepancy]):
+class DiscrepancyPart(serializers.ModelSerializer[Discrepancy]):
+    """A discrepancy as a part of its intake."""
+
     plant = serializers.IntegerField(source="intake.plant_id", read_only=True)
 
     class Meta:
@@ -56,9 +55,17 @@ class DiscrepancyOut(serializers.ModelSerializer[Discrepancy]):
         read_only_fields = fields
 
 
+class DiscrepancyOut(DiscrepancyPart):
+    verbs = VerbsField()
+
+    class Meta(DiscrepancyPart.Meta):
+        fields = (*DiscrepancyPart.Meta.fields, "verbs")
+        read_only_fields = fields
+
+
 class IntakeDetail(IntakeOut):
     batteries = IntakeBatteryOut(many=True, read_only=True)
-    discrepancies = DiscrepancyOut(many=True, read_only=True)
+    discrepancies = DiscrepancyPart(many=True, read_only=True)
 
     class Meta(IntakeOut.Meta):
         fields = (*IntakeOut.Meta.fields, "batteries", "discrepancies")
@@ -135,20 +142,8 @@ class IntakeViewSet(VisibleViewSet):
         rows = super().get_queryset()
         return rows if self.action == "retrieve" else rows.prefetch_related(None)
 
-    @extend_schema(request=RecordIn, responses={201: IntakeDetail})
-    def create(self, request: Request) -> Response:
-        """Weigh a load in and receive its shipment."""
-        return self.command(intakes.record, RecordIn, status=201)
-
-    @extend_schema(request=CorrectWeighingIn, responses=IntakeDetail)
-    @action(detail=True, methods=["post"], url_path="correct-weighing")
-    def correct_weighing(self, request: Request, pk: str) -> Response:
-        """Gross or tare was written down wrongly; needs a manager."""
-        return self.command(intakes.correct_weighing, CorrectWeighingIn, intake=self.get_object())
-
-
-class SettleIn(serializers.Serializer[Any]):
-    settlement = serializers.CharField(max_length=500)
+    create = opens(intakes.record, RecordIn)
+    correct_weighing = door(intakes.correct_weighing, CorrectWeighingIn)
 
 
 class DiscrepancyFilter(django_filters.FilterSet):
@@ -170,8 +165,4 @@ class DiscrepancyViewSet(VisibleViewSet):
     filterset_class = DiscrepancyFilter
     ordering_fields = ("id", "due_on")
 
-    @extend_schema(request=SettleIn, responses=DiscrepancyOut)
-    @action(detail=True, methods=["post"])
-    def settle(self, request: Request, pk: str) -> Response:
-        """Say how it was settled."""
-        return self.command(intakes.settle_discrepancy, SettleIn, discrepancy=self.get_object())
+    settle = door(intakes.settle_discrepancy, name="settle")

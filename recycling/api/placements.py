@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.models import BatteryModel, Chemistry, Jurisdiction
@@ -80,13 +77,5 @@ class PlacementViewSet(VisibleViewSet):
     filterset_class = PlacementFilter
     ordering_fields = ("id", "period_start", "units")
 
-    @extend_schema(request=DeclareIn, responses={201: PlacementOut})
-    def create(self, request: Request) -> Response:
-        """Declare what was placed on a market. The same row sent again changes nothing."""
-        return self.command(placements.declare, DeclareIn, status=201)
-
-    @extend_schema(request=CorrectPlacementIn, responses=PlacementOut)
-    @action(detail=True, methods=["post"])
-    def correct(self, request: Request, pk: str) -> Response:
-        """Correct the figures. Reports that were filed with the old ones keep them."""
-        return self.command(placements.correct, CorrectPlacementIn, placement=self.get_object())
+    create = opens(placements.declare, DeclareIn)
+    correct = door(placements.correct, CorrectPlacementIn)

@@ -3,12 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import FirstDay, LastDay
 from collection.models import Chemistry, Confidence, Facility
@@ -61,22 +58,16 @@ class PlantViewSet(VisibleViewSet):
     filterset_class = PlantFilter
     ordering_fields = ("id", "facility__name")
 
-    @extend_schema(request=OpenPlantIn, responses={201: PlantOut})
-    def create(self, request: Request) -> Response:
-        """A facility recycles from now on; needs a manager."""
-        return self.command(plants.open_plant, OpenPlantIn, status=201)
-
-    @extend_schema(request=SettingsIn, responses=PlantOut)
-    @action(detail=True, methods=["post"])
-    def configure(self, request: Request, pk: str) -> Response:
-        """Change the plant's own settings; needs a manager."""
-        return self.command(plants.configure, SettingsIn, plant=self.get_object())
+    create = opens(plants.open_plant, OpenPlantIn)
+    configure = door(plants.configure, SettingsIn)
 
 
 class ProcessLineOut(serializers.ModelSerializer[ProcessLine]):
+    verbs = VerbsField()
+
     class Meta:
         model = ProcessLine
-        fields = ("id", "plant", "name", "stage", "chemistries", "forms", "is_active")
+        fields = ("id", "plant", "name", "stage", "chemistries", "forms", "is_active", "verbs")
         read_only_fields = fields
 
 
@@ -108,16 +99,8 @@ class LineViewSet(VisibleViewSet):
     filterset_fields = ("plant", "stage", "is_active")
     ordering_fields = ("id", "name")
 
-    @extend_schema(request=AddProcessLineIn, responses={201: ProcessLineOut})
-    def create(self, request: Request) -> Response:
-        """Add a line to a plant; needs a manager."""
-        return self.command(plants.add_line, AddProcessLineIn, status=201)
-
-    @extend_schema(request=ChangeProcessLineIn, responses=ProcessLineOut)
-    @action(detail=True, methods=["post"])
-    def change(self, request: Request, pk: str) -> Response:
-        """Change what the line accepts, or take it out of use; needs a manager."""
-        return self.command(plants.change_line, ChangeProcessLineIn, line=self.get_object())
+    create = opens(plants.add_line, AddProcessLineIn)
+    change = door(plants.change_line, ChangeProcessLineIn, name="change")
 
 
 class NameplateOut(serializers.ModelSerializer[Nameplate]):
@@ -140,10 +123,6 @@ class AddNameplateIn(serializers.Serializer[Any]):
     confidence = serializers.ChoiceField(choices=Confidence.choices, default=Confidence.READ)
 
 
-class EndIn(serializers.Serializer[Any]):
-    last_day = serializers.DateField()
-
-
 class NameplateViewSet(VisibleViewSet):
     """What lines are built for, by period and source."""
 
@@ -151,16 +130,8 @@ class NameplateViewSet(VisibleViewSet):
     serializer_class = NameplateOut
     filterset_fields = ("line", "line__plant", "basis")
 
-    @extend_schema(request=AddNameplateIn, responses={201: NameplateOut})
-    def create(self, request: Request) -> Response:
-        """Say what a line is built for; needs a manager."""
-        return self.command(plants.add_nameplate, AddNameplateIn, status=201)
-
-    @extend_schema(request=EndIn, responses=NameplateOut)
-    @action(detail=True, methods=["post"])
-    def end(self, request: Request, pk: str) -> Response:
-        """It holds no longer than a day; needs a manager."""
-        return self.command(plants.end_nameplate, EndIn, nameplate=self.get_object())
+    create = opens(plants.add_nameplate, AddNameplateIn)
+    end = door(plants.end_nameplate, name="end")
 
 
 class OutageOut(serializers.ModelSerializer[Outage]):
@@ -189,13 +160,5 @@ class OutageViewSet(VisibleViewSet):
     serializer_class = OutageOut
     filterset_fields = ("line", "line__plant", "kind")
 
-    @extend_schema(request=AddOutageIn, responses={201: OutageOut})
-    def create(self, request: Request) -> Response:
-        """A line does not run."""
-        return self.command(plants.add_outage, AddOutageIn, status=201)
-
-    @extend_schema(request=EndIn, responses=OutageOut)
-    @action(detail=True, methods=["post"])
-    def end(self, request: Request, pk: str) -> Response:
-        """The outage ends with a day."""
-        return self.command(plants.end_outage, EndIn, outage=self.get_object())
+    create = opens(plants.add_outage, AddOutageIn)
+    end = door(plants.end_outage, name="end")

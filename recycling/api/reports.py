@@ -15,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.models import Jurisdiction
@@ -37,6 +38,7 @@ class ReportOut(serializers.ModelSerializer[EprReport]):
     producer_name = serializers.CharField(source="producer.name", read_only=True)
     progress = serializers.IntegerField(source="progress.percent", read_only=True, default=0)
     step = serializers.CharField(source="progress.step", read_only=True, default="")
+    verbs = VerbsField()
 
     class Meta:
         model = EprReport
@@ -44,7 +46,7 @@ class ReportOut(serializers.ModelSerializer[EprReport]):
             "id", "status", "progress", "step", "message", "scheme", "scheme_code", "shape", "producer",
             "producer_name", "jurisdiction", "period_start", "period_end", "method_version", "supersedes",
             "requested_at", "computed_at", "content_hash", "submitted_at", "decided_at", "decision_note",
-            "is_simulated",
+            "is_simulated", "verbs",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -156,51 +158,20 @@ _LINE = OpenApiParameter(
 class ReportViewSet(VisibleViewSet):
     """EPR reports. A producer sees its own; regulators those that were filed in their jurisdictions."""
 
-    queryset = EprReport.objects.select_related("scheme", "producer", "progress")
+    queryset = EprReport.objects.select_related(
+        "scheme", "producer", "progress", "jurisdiction__parent"
+    ).prefetch_related("jurisdiction__mandates__organization", "jurisdiction__parent__mandates__organization")
     serializer_class = ReportOut
     filterset_class = ReportFilter
     ordering_fields = ("id", "period_start", "requested_at", "submitted_at")
 
-    @extend_schema(request=RequestReportIn, responses={201: ReportOut})
-    def create(self, request: Request) -> Response:
-        """Ask for a report. If an equal one is being worked on, that one is answered."""
-        return self.command(tasks.request, RequestReportIn, status=201)
-
-    @extend_schema(request=None, responses=ReportOut)
-    @action(detail=True, methods=["post"])
-    def recompute(self, request: Request, pk: str) -> Response:
-        """Compute a draft again from what is known now."""
-        return self.command(tasks.recompute, report=self.get_object())
-
-    @extend_schema(request=None, responses=ReportOut)
-    @action(detail=True, methods=["post"])
-    def submit(self, request: Request, pk: str) -> Response:
-        """File a draft. It never changes from then on."""
-        return self.command(reports.submit, report=self.get_object())
-
-    @extend_schema(request=AcceptIn, responses=ReportOut)
-    @action(detail=True, methods=["post"])
-    def accept(self, request: Request, pk: str) -> Response:
-        """As a regulator, accept a report."""
-        return self.command(reports.accept, AcceptIn, report=self.get_object())
-
-    @extend_schema(request=ReturnIn, responses=ReportOut)
-    @action(detail=True, methods=["post"], url_path="return")
-    def return_(self, request: Request, pk: str) -> Response:
-        """As a regulator, return a report, saying why."""
-        return self.command(reports.return_, ReturnIn, report=self.get_object())
-
-    @extend_schema(request=None, responses={201: ReportOut})
-    @action(detail=True, methods=["post"])
-    def correct(self, request: Request, pk: str) -> Response:
-        """Ask for a correction of a filed report: a report of its own, which is answered."""
-        return self.command(tasks.correct, report=self.get_object(), status=201)
-
-    @extend_schema(request=None, responses=ReportOut)
-    @action(detail=True, methods=["post"])
-    def withdraw(self, request: Request, pk: str) -> Response:
-        """Give a draft up."""
-        return self.command(reports.withdraw, report=self.get_object())
+    create = opens(reports.request, RequestReportIn, after=tasks.enqueue)
+    recompute = door(reports.recompute, after=tasks.enqueue)
+    submit = door(reports.submit)
+    accept = door(reports.accept, AcceptIn)
+    return_ = door(reports.return_, ReturnIn)
+    correct = door(reports.correct, status=201, after=tasks.enqueue)
+    withdraw = door(reports.withdraw)
 
     @extend_schema(responses=VerificationOut, filters=False)
     @action(detail=True, filter_backends=(), pagination_class=None)

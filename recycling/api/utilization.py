@@ -10,10 +10,12 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.doors import VerbsField, opens
 from accounts.api.paging import CursorPagination
 from accounts.api.viewsets import VisibleViewSet
 from recycling.models import Basis, Plant, Stage, UtilizationRun, UtilizationSnapshot
 from recycling.queries.utilization import Level, Period, backlog, load_of, rolled_up
+from recycling.services import utilization
 from recycling.tasks import utilization as tasks
 
 
@@ -153,9 +155,11 @@ def _public(row: Any) -> dict[str, Any]:
 
 
 class RunOut(serializers.ModelSerializer[UtilizationRun]):
+    verbs = VerbsField()
+
     class Meta:
         model = UtilizationRun
-        fields = ("id", "from_day", "to_day", "status", "progress", "message", "requested_at", "finished_at")
+        fields = ("id", "from_day", "to_day", "status", "progress", "message", "requested_at", "finished_at", "verbs")
         read_only_fields = fields
 
 
@@ -172,7 +176,4 @@ class RunViewSet(VisibleViewSet):
     filterset_fields = ("status",)
     ordering_fields = ("id", "requested_at")
 
-    @extend_schema(request=RunIn, responses={201: RunOut})
-    def create(self, request: Request) -> Response:
-        """Have utilization computed anew. An equal run that still waits is answered."""
-        return self.command(tasks.request, RunIn, status=201)
+    create = opens(utilization.request, RunIn, after=tasks.enqueue)

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
-from accounts.models import Organization, Role
+from accounts.models import Function, Organization, Role
+from accounts.verbs import verb
 from collection.services import custody
 from collection.services.lots import require_in_stock
 from recycling.models import BATCH_MOVES, Batch, BatchStatus, Output, ProcessLine
@@ -24,13 +25,28 @@ from recycling.queries.contents import NOT_THERE
 MOST_EXCESS = 1000
 
 
-@transaction.atomic
+def lock(batch: Batch) -> Batch:
+    """The batch as it is now, locked."""
+    (locked,) = lock_many([batch.pk])
+    return locked
+
+
+def lock_many(ids: Iterable[int]) -> list[Batch]:
+    """Batches as they are now, locked in the order of their ids.
+
+    After batteries and lots, never before them: whoever changes a lot locks it first, and the triggers of
+    `recycling.models.seals` then lock its batches. In any other order two commands would wait for each other.
+    """
+    rows = Batch.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=set(ids)).order_by("pk")
+    return list(rows.select_related("line__plant__facility__operator"))
+
+
+@verb(of="line__plant__facility__operator", function=Function.RECYCLER)
 def open_batch(
     *, actor: Actor, line: ProcessLine, number: str, started_at: datetime, is_simulated: bool = False
 ) -> Batch:
     """Open a batch on a line that is in use."""
     line = ProcessLine.objects.select_related("plant__facility__operator").get(pk=line.pk)
-    actor.require(line.plant.facility.operator)
     custody.check_time(started_at, field="started_at")
     number = rules.text(number, field="number", longest=60)
     if not line.is_active:
@@ -45,16 +61,16 @@ def open_batch(
     return batch
 
 
-@transaction.atomic
+@verb(lock, of="batch__line__plant__facility__operator", to=BatchStatus.CLOSED, moves=BATCH_MOVES)
 def close(*, actor: Actor, batch: Batch, closed_at: datetime, explanation: str = "") -> Batch:
     """Strike the balance of a batch and close it (DESIGN.md, invariant 2).
 
     Outputs weigh no more than inputs and reagents, and contain no more of any element than the inputs beyond the
     plant's assay tolerance. Outside of that it closes only with an explanation, which a manager signs.
     """
-    batch = lock(batch, to=BatchStatus.CLOSED)
     explanation = explanation.strip()
-    actor.require(operator_of(batch), role=Role.MANAGER if explanation else Role.OPERATOR)
+    if explanation:
+        actor.require(operator_of(batch), role=Role.MANAGER)
     custody.check_time(closed_at, field="closed_at")
     _check_complete(batch, closed_at)
     balance = balance_of(batch)
@@ -76,14 +92,21 @@ def close(*, actor: Actor, batch: Batch, closed_at: datetime, explanation: str =
     return batch
 
 
-@transaction.atomic
+@verb(
+    of="batch__line__plant__facility__operator",
+    role=Role.MANAGER,
+    to=BatchStatus.OPEN,
+    moves=BATCH_MOVES,
+    locks_itself=True,
+)
 def reopen(*, actor: Actor, batch: Batch, reason: str) -> Batch:
     """Open a closed batch again to correct it, as long as all that it made is still in stock. Needs a manager."""
-    actor.require(operator_of(batch), role=Role.MANAGER)
+    reopen.require(actor, batch)
     reason = rules.reason(reason)
     made = Output.objects.filter(batch=batch).exclude(lot__status__in=NOT_THERE).values_list("lot", flat=True)
     lots = custody.lock_lots(made)
-    batch = lock(batch, to=BatchStatus.OPEN)
+    batch = lock(batch)
+    reopen.check_status(batch)
     if {lot.pk for lot in lots} != set(made.all()):
         raise Refused(_("Its outputs were changed in this very moment."), field="outputs", code="changed")
     require_in_stock(lots, field="outputs")
@@ -96,11 +119,9 @@ def reopen(*, actor: Actor, batch: Batch, reason: str) -> Batch:
     return batch
 
 
-@transaction.atomic
+@verb(lock, of="batch__line__plant__facility__operator", role=Role.MANAGER, to=BatchStatus.VOID, moves=BATCH_MOVES)
 def void(*, actor: Actor, batch: Batch, reason: str) -> Batch:
     """Give up an open batch that nothing is in any more. Needs a manager."""
-    batch = lock(batch, to=BatchStatus.VOID)
-    actor.require(operator_of(batch), role=Role.MANAGER)
     reason = rules.reason(reason)
     if batch.charges.exists():
         raise Refused(_("Take out what was charged first."), field="charges", code="not_empty")
@@ -109,40 +130,6 @@ def void(*, actor: Actor, batch: Batch, reason: str) -> Batch:
     batch.status, batch.reason = BatchStatus.VOID, reason
     batch.save(update_fields=["status", "reason"])
     return batch
-
-
-def lock(batch: Batch, *, to: BatchStatus | None = None) -> Batch:
-    """The batch as it is now, locked; refused if it may not move to the status `to`."""
-    (locked,) = lock_many([batch.pk])
-    if to is not None:
-        rules.check_move(locked, to, BATCH_MOVES)
-    return locked
-
-
-def lock_many(ids: Iterable[int]) -> list[Batch]:
-    """Batches as they are now, locked in the order of their ids.
-
-    After batteries and lots, never before them: whoever changes a lot locks it first, and the triggers of
-    `recycling.models.seals` then lock its batches. In any other order two commands would wait for each other.
-    """
-    rows = Batch.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=set(ids)).order_by("pk")
-    return list(rows.select_related("line__plant__facility__operator"))
-
-
-def lock_open(batch: Batch) -> Batch:
-    """The batch as it is now, locked; refused if it is not open."""
-    locked = lock(batch)
-    require_open(locked)
-    return locked
-
-
-def require_open(batch: Batch) -> None:
-    """Refuse to change a batch that is not open."""
-    if batch.status != BatchStatus.OPEN:
-        raise Refused(
-            _("The batch is %(status)s; only an open one can be changed.") % {"status": batch.get_status_display()},
-            code="wrong_status",
-        )
 
 
 def operator_of(batch: Batch) -> Organization:

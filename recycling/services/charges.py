@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
+from accounts.verbs import verb
 from collection.models import Battery, BatteryStatus, CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
 from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.lots import Part
 from collection.units import Unit, check_mass
 from recycling.models import Batch, BatchStatus, Charge, Decision, Output, ProcessLine
-from recycling.services.batches import lock_many, lock_open, operator_of, require_open
+from recycling.services.batches import lock, lock_many
 from recycling.services.inspections import newest_inspections, require_here, require_off_shipments
 
 
@@ -32,7 +32,7 @@ class LotCharge:
     mass_unit: str = Unit.KG
 
 
-@transaction.atomic
+@verb(of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN], locks_itself=True)
 def charge(
     *,
     actor: Actor,
@@ -47,13 +47,13 @@ def charge(
     newest inspection must say "recycle". A lot must be an intermediate in stock at the plant, made by a batch that is
     closed, so that what it is attributed to no longer changes. The number of statements does not grow with batteries.
     """
-    actor.require(operator_of(batch))
+    charge.require(actor, batch)
     found_batteries = custody.lock_batteries(batteries)
     found_lots = custody.lock_lots(row.lot for row in lots)
     made_by = dict(Output.objects.filter(lot__in=found_lots).values_list("lot", "batch"))
     locked = {row.pk: row for row in lock_many([batch.pk, *made_by.values()])}
     batch = locked[batch.pk]
-    require_open(batch)
+    charge.check_status(batch)
     if not batteries and not lots:
         raise Invalid(_("Name batteries or lots to charge."), field="batteries", code="required")
     custody.check_time(charged_at, field="charged_at")
@@ -65,7 +65,7 @@ def charge(
     return batch
 
 
-@transaction.atomic
+@verb(of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN], locks_itself=True)
 def uncharge(
     *,
     actor: Actor,
@@ -76,11 +76,12 @@ def uncharge(
     lots: Sequence[int] = (),
 ) -> Batch:
     """Take batteries and lots out of an open batch again: they were not charged after all."""
-    actor.require(operator_of(batch))
+    uncharge.require(actor, batch)
     reason = rules.reason(reason)
     found_batteries = custody.lock_batteries(batteries)
     found_lots = custody.lock_lots(lots)
-    batch = lock_open(batch)
+    batch = lock(batch)
+    uncharge.check_status(batch)
     charges = Charge.objects.filter(batch=batch)
     charged_batteries = dict(charges.filter(battery__in=batteries).values_list("battery", "pk"))
     charged_lots = dict(charges.filter(lot__in=lots).values_list("lot", "pk"))

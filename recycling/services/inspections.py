@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
+from accounts.models import Function
+from accounts.verbs import verb
 from collection.models import Battery, BatteryStatus, Condition, CustodyKind, ShipmentLine
 from collection.services import custody
 from collection.services.custody import NOWHERE, Entry
@@ -32,6 +33,11 @@ class Triage:
     note: str = ""
 
 
+def _with_operator(plant: Plant) -> Plant:
+    """The plant with its operator. Nothing of it changes here, so it is not locked."""
+    return Plant.objects.select_related("facility__operator").get(pk=plant.pk)
+
+
 def inspect(
     *,
     actor: Actor,
@@ -49,7 +55,7 @@ def inspect(
     return made
 
 
-@transaction.atomic
+@verb(_with_operator, of="plant__facility__operator", function=Function.RECYCLER)
 def inspect_many(
     *, actor: Actor, plant: Plant, inspected_at: datetime, inspections: Sequence[Triage], prefix: str = "inspections"
 ) -> list[Inspection]:
@@ -57,8 +63,6 @@ def inspect_many(
 
     The newest inspection of a battery holds; its condition and health become the battery's.
     """
-    plant = Plant.objects.select_related("facility__operator").get(pk=plant.pk)
-    actor.require(plant.facility.operator)
     custody.check_time(inspected_at, field="inspected_at")
     _check(inspections, prefix)
     batteries = {b.pk: b for b in custody.lock_batteries(triage.battery for triage in inspections)}
@@ -100,7 +104,7 @@ def release(
     return released
 
 
-@transaction.atomic
+@verb(_with_operator, of="plant__facility__operator", function=Function.RECYCLER)
 def release_many(
     *,
     actor: Actor,
@@ -111,8 +115,6 @@ def release_many(
     note: str = "",
 ) -> list[Battery]:
     """Release batteries to a further use outside of the chain, as their newest inspections decided."""
-    plant = Plant.objects.select_related("facility__operator").get(pk=plant.pk)
-    actor.require(plant.facility.operator)
     if not recipient.strip():
         raise Invalid(_("Say to whom."), field="recipient", code="required")
     locked = {b.pk: b for b in custody.lock_batteries(batteries)}

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
-from accounts.models import Role
+from accounts.models import Function, Role
+from accounts.verbs import verb
 from collection.models import Identifier, Shipment, ShipmentLine, ShipmentStatus
 from collection.services import custody, shipments
 from collection.services.identifiers import NewIdentifier
@@ -60,7 +61,19 @@ class _Load:
     missing: list[ShipmentLine] = field(default_factory=list)
 
 
-@transaction.atomic
+def lock(intake: Intake) -> Intake:
+    """The weighing as it is now, locked."""
+    rows = Intake.objects.select_for_update(of=("self",)).select_related("plant__facility__operator")
+    return rows.get(pk=intake.pk)
+
+
+def lock_discrepancy(discrepancy: Discrepancy) -> Discrepancy:
+    """The discrepancy as it is now, locked."""
+    rows = Discrepancy.objects.select_for_update(of=("self",)).select_related("intake__plant__facility__operator")
+    return rows.get(pk=discrepancy.pk)
+
+
+@verb(of="plant__facility__operator", function=Function.RECYCLER)
 def record(
     *,
     actor: Actor,
@@ -84,7 +97,6 @@ def record(
     tolerance; each is due after the plant's number of days, counted in its time zone.
     """
     plant = Plant.objects.select_related("facility__operator").get(pk=plant.pk)
-    actor.require(plant.facility.operator)
     ticket = rules.text(ticket, field="ticket", longest=60)
     gross_kg, tare_kg = _check_weighing(gross_value, tare_value, unit)
     custody.check_time(weighed_at, field="weighed_at")
@@ -142,15 +154,11 @@ def record(
     return intake
 
 
-@transaction.atomic
+@verb(lock, of="intake__plant__facility__operator", role=Role.MANAGER)
 def correct_weighing(
     *, actor: Actor, intake: Intake, gross_value: Decimal, tare_value: Decimal, unit: str, reason: str
 ) -> Intake:
     """Gross or tare was written down wrongly. What was entered before stays in the history. Needs a manager."""
-    intake = (
-        Intake.objects.select_for_update(of=("self",)).select_related("plant__facility__operator").get(pk=intake.pk)
-    )
-    actor.require(intake.plant.facility.operator, role=Role.MANAGER)
     reason = rules.reason(reason)
     _check_weighing(gross_value, tare_value, unit)
     intake.gross_value, intake.tare_value, intake.unit = gross_value, tare_value, unit
@@ -159,16 +167,14 @@ def correct_weighing(
     return intake
 
 
-@transaction.atomic
+@verb(
+    lock_discrepancy,
+    of="discrepancy__intake__plant__facility__operator",
+    to=DiscrepancyStatus.SETTLED,
+    moves=DISCREPANCY_MOVES,
+)
 def settle_discrepancy(*, actor: Actor, discrepancy: Discrepancy, settlement: str) -> Discrepancy:
     """Say how a discrepancy was settled with the shipper; signed by the actor."""
-    discrepancy = (
-        Discrepancy.objects.select_for_update(of=("self",))
-        .select_related("intake__plant__facility__operator")
-        .get(pk=discrepancy.pk)
-    )
-    actor.require(discrepancy.intake.plant.facility.operator)
-    rules.check_move(discrepancy, DiscrepancyStatus.SETTLED, DISCREPANCY_MOVES)
     settlement = rules.text(settlement, field="settlement", longest=500)
     discrepancy.status, discrepancy.settlement = DiscrepancyStatus.SETTLED, settlement
     discrepancy.settled_by, discrepancy.settled_at = actor.user, timezone.now()

@@ -12,38 +12,36 @@ from django.utils.translation import gettext as _
 from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid
+from accounts.verbs import verb
 from collection.models import CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
 from collection.services.custody import NOWHERE, Entry
 from collection.services.lots import Fractions, NewLot
 from collection.units import Unit, check_mass
-from recycling.models import Batch, Output, Reagent
-from recycling.services.batches import lock_open, operator_of
+from recycling.models import Batch, BatchStatus, Output, Reagent
+from recycling.services.batches import lock
 from recycling.services.charges import reference
 
 
-@transaction.atomic
+@verb(lock, of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN])
 def add_reagent(*, actor: Actor, batch: Batch, name: str, mass_value: Decimal, unit: str = Unit.KG) -> Batch:
     """Declare what was added that came from no battery, such as water, acid or the oxygen of the air."""
-    batch = lock_open(batch)
-    actor.require(operator_of(batch))
     name = rules.text(name, field="name", longest=100)
     check_mass(mass_value, unit, field="mass_value", unit_field="unit")
     Reagent.objects.create(batch=batch, name=name, mass_value=mass_value, unit=unit)
     return batch
 
 
-@transaction.atomic
+@verb(lock, of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN])
 def remove_reagent(*, actor: Actor, batch: Batch, reagent: int) -> Batch:
     """A reagent, named by its id, was not added after all."""
-    batch = lock_open(batch)
-    actor.require(operator_of(batch))
     removed, _by_model = Reagent.objects.filter(batch=batch, pk=reagent).delete()
     if not removed:
         raise Invalid(_("The batch has no such reagent."), field="reagent")
     return batch
 
 
+@verb(lock, of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN])
 def record(*, actor: Actor, batch: Batch, **lot: Any) -> Batch:
     """As `record_output`, for the doors that show the batch."""
     record_output(actor=actor, batch=batch, **lot)
@@ -67,8 +65,8 @@ def record_output(
 
     `assays` are mass fractions by element of the dry mass; without them a material of known stoichiometry is pure.
     """
-    batch = lock_open(batch)
-    actor.require(operator_of(batch))
+    batch = lock(batch)
+    record.check(actor, batch)
     if made_at < batch.started_at:
         raise Invalid(_("The batch was started later than this."), field="made_at", code="out_of_order")
     lot = lots.create(
@@ -83,13 +81,14 @@ def record_output(
     return lot
 
 
-@transaction.atomic
+@verb(of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN], locks_itself=True)
 def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime, reason: str) -> Batch:
     """An output of an open batch, named by the id of its lot, never was: the lot becomes void."""
-    actor.require(operator_of(batch))
+    remove_output.require(actor, batch)
     reason = rules.reason(reason)
     gone = custody.lock_lots([lot])
-    batch = lock_open(batch)
+    batch = lock(batch)
+    remove_output.check_status(batch)
     if not Output.objects.filter(batch=batch, lot=lot).exists():
         raise Invalid(_("This lot did not come out of the batch."), field="lot")
     lots.require_in_stock(gone, field="lot")

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
-from accounts.models import Function, Organization, Role
+from accounts.models import Function, Organization
+from accounts.verbs import verb
 from collection.models import BatteryModel, Chemistry, Jurisdiction
 from recycling.models import MarketPlacement
 
@@ -22,7 +23,12 @@ MOST_UNITS = 100_000_000
 MOST_KG = Decimal(10) ** 12
 
 
-@transaction.atomic
+def lock(placement: MarketPlacement) -> MarketPlacement:
+    """The placement as it is now, locked."""
+    return MarketPlacement.objects.select_for_update(of=("self",)).select_related("producer").get(pk=placement.pk)
+
+
+@verb(of="producer", function=Function.PRODUCER)
 def declare(
     *,
     actor: Actor,
@@ -42,7 +48,6 @@ def declare(
     """Declare `units` placed on the market. The same row (by `source_key`) sent again changes nothing; another row with
     its key is refused: a mistake is corrected with `correct`.
     """
-    actor.require(producer, role=Role.OPERATOR)
     if not producer.has_function(Function.PRODUCER):
         raise Invalid(_("%(name)s is no producer.") % {"name": producer}, field="producer")
     if not source_key.strip():
@@ -81,20 +86,18 @@ def declare(
     )
 
 
-@transaction.atomic
+@verb(lock, of="placement__producer")
 def correct(
     *, actor: Actor, placement: MarketPlacement, units: int | None = None, mass_kg: Decimal | None = None
 ) -> MarketPlacement:
-    """Correct the figures of a declared row. Reports that were filed with the old ones keep them."""
-    row = MarketPlacement.objects.select_for_update(of=("self",)).select_related("producer").get(pk=placement.pk)
-    actor.require(row.producer, role=Role.OPERATOR)
+    """Correct the figures of a declared placement. Reports that were filed with the old ones keep them."""
     if units is not None:
-        row.units = units
+        placement.units = units
     if mass_kg is not None:
-        row.mass_kg = mass_kg
-    _check(row)
-    row.save(update_fields=["units", "mass_kg"])
-    return row
+        placement.mass_kg = mass_kg
+    _check(placement)
+    placement.save(update_fields=["units", "mass_kg"])
+    return placement
 
 
 def _check(row: MarketPlacement) -> None:

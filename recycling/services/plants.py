@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
-from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
-from accounts.models import Organization, Role
+from accounts.models import Role
+from accounts.verbs import verb
 from collection.models import Chemistry, Confidence, Facility
 from collection.models.batteries import BatteryModel
 from recycling.models import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
@@ -21,7 +21,34 @@ from recycling.models import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 MOST_T_PER_YEAR = Decimal(9_999_999)
 
 
-@transaction.atomic
+def lock_plant(plant: Plant) -> Plant:
+    """The plant as it is now, locked, with its operator."""
+    return Plant.objects.select_for_update(of=("self",)).select_related("facility__operator").get(pk=plant.pk)
+
+
+def lock_line(line: ProcessLine) -> ProcessLine:
+    """The line as it is now, locked, with its plant and operator."""
+    lines = ProcessLine.objects.select_for_update(of=("self",)).select_related("plant__facility__operator")
+    return lines.get(pk=line.pk)
+
+
+def _lock_nameplate(nameplate: Nameplate) -> Nameplate:
+    """The nameplate as it is now; its line is locked."""
+    line = lock_line(nameplate.line)
+    nameplate.refresh_from_db()
+    nameplate.line = line
+    return nameplate
+
+
+def _lock_outage(outage: Outage) -> Outage:
+    """The outage as it is now; its line is locked."""
+    line = lock_line(outage.line)
+    outage.refresh_from_db()
+    outage.line = line
+    return outage
+
+
+@verb(of="facility__operator", role=Role.MANAGER)
 def open_plant(
     *,
     actor: Actor,
@@ -34,14 +61,13 @@ def open_plant(
 ) -> Plant:
     """A facility of the actor's organization recycles from now on. Needs a manager."""
     facility = Facility.objects.select_for_update(of=("self",)).select_related("operator").get(pk=facility.pk)
-    actor.require(facility.operator, role=Role.MANAGER)
     if Plant.objects.filter(facility=facility).exists():
         raise Refused(_("This facility already is a plant."), field="facility", code="duplicate")
     plant = Plant(facility=facility, operating_status=operating_status, status_as_of=status_as_of)
     return _settle(plant, mass_tolerance, assay_tolerance, discrepancy_days)
 
 
-@transaction.atomic
+@verb(lock_plant, of="plant__facility__operator", role=Role.MANAGER)
 def configure(
     *,
     actor: Actor,
@@ -53,8 +79,6 @@ def configure(
     status_as_of: str | None = None,
 ) -> Plant:
     """Change a plant's own settings; what is left out stays. Needs a manager."""
-    plant = lock_plant(plant)
-    actor.require(plant.facility.operator, role=Role.MANAGER)
     if operating_status is not None:
         plant.operating_status = operating_status
     if status_as_of is not None:
@@ -79,7 +103,7 @@ def _settle(plant: Plant, mass_tolerance: Decimal, assay_tolerance: Decimal, dis
     return plant
 
 
-@transaction.atomic
+@verb(lock_plant, of="plant__facility__operator", role=Role.MANAGER)
 def add_line(
     *,
     actor: Actor,
@@ -90,8 +114,6 @@ def add_line(
     forms: Sequence[str] = (),
 ) -> ProcessLine:
     """Add a line. Without chemistries or forms it accepts all of them. Needs a manager."""
-    plant = lock_plant(plant)
-    actor.require(plant.facility.operator, role=Role.MANAGER)
     name = name.strip()
     if not name:
         raise Invalid(_("Give the line a name."), field="name", code="required")
@@ -105,7 +127,7 @@ def add_line(
     return line
 
 
-@transaction.atomic
+@verb(lock_line, of="line__plant__facility__operator", role=Role.MANAGER)
 def change_line(
     *,
     actor: Actor,
@@ -115,8 +137,6 @@ def change_line(
     forms: Sequence[str] | None = None,
 ) -> ProcessLine:
     """Change what a line accepts, or take it out of use and back. Needs a manager."""
-    line = lock_line(line)
-    actor.require(operator_of(line), role=Role.MANAGER)
     if forms is not None:
         _check_forms(forms)
         line.forms = list(forms)
@@ -128,17 +148,23 @@ def change_line(
     return line
 
 
+@verb(lock_line, of="line__plant__facility__operator", role=Role.MANAGER, field="is_active", when=[False])
 def activate_line(*, actor: Actor, line: ProcessLine) -> ProcessLine:
     """A line is in use again. Needs a manager."""
-    return change_line(actor=actor, line=line, is_active=True)
+    line.is_active = True
+    line.save(update_fields=["is_active"])
+    return line
 
 
+@verb(lock_line, of="line__plant__facility__operator", role=Role.MANAGER, field="is_active", when=[True])
 def deactivate_line(*, actor: Actor, line: ProcessLine) -> ProcessLine:
     """A line is out of use: no batch is opened on it. Needs a manager."""
-    return change_line(actor=actor, line=line, is_active=False)
+    line.is_active = False
+    line.save(update_fields=["is_active"])
+    return line
 
 
-@transaction.atomic
+@verb(lock_line, of="line__plant__facility__operator", role=Role.MANAGER)
 def add_nameplate(
     *,
     actor: Actor,
@@ -151,8 +177,6 @@ def add_nameplate(
     confidence: str = Confidence.READ,
 ) -> Nameplate:
     """Say what a line is built for, from a day on or for a period (last day included). Needs a manager."""
-    line = lock_line(line)
-    actor.require(operator_of(line), role=Role.MANAGER)
     if not t_per_year.is_finite() or not 0 < t_per_year <= MOST_T_PER_YEAR:
         raise Invalid(_("A capacity is more than nothing, and less than ten million t a year."), field="t_per_year")
     if basis not in Basis.values:
@@ -173,18 +197,15 @@ def add_nameplate(
     )
 
 
-@transaction.atomic
+@verb(_lock_nameplate, of="nameplate__line__plant__facility__operator", role=Role.MANAGER)
 def end_nameplate(*, actor: Actor, nameplate: Nameplate, last_day: date) -> Nameplate:
     """A nameplate holds no longer than `last_day`; the line may then get another. Needs a manager."""
-    line = lock_line(nameplate.line)
-    actor.require(operator_of(line), role=Role.MANAGER)
-    nameplate.refresh_from_db()
     nameplate.valid = _shortened(nameplate.valid, last_day)
     nameplate.save(update_fields=["valid"])
     return nameplate
 
 
-@transaction.atomic
+@verb(lock_line, of="line__plant__facility__operator")
 def add_outage(
     *,
     actor: Actor,
@@ -196,8 +217,6 @@ def add_outage(
     reason: str = "",
 ) -> Outage:
     """A line does not run, or not fully, from `first_day`; without a last day until `end_outage`."""
-    line = lock_line(line)
-    actor.require(operator_of(line))
     if kind not in Outage.Kind.values:
         raise Invalid(_("“%(value)s” is no kind of outage.") % {"value": kind}, field="kind")
     if not share.is_finite() or not 0 < share <= 1 or share != round(share, 3):
@@ -209,31 +228,12 @@ def add_outage(
     return Outage.objects.create(line=line, days=days, share=share, kind=kind, reason=reason.strip())
 
 
-@transaction.atomic
+@verb(_lock_outage, of="outage__line__plant__facility__operator")
 def end_outage(*, actor: Actor, outage: Outage, last_day: date) -> Outage:
     """An outage ends with `last_day`."""
-    line = lock_line(outage.line)
-    actor.require(operator_of(line))
-    outage.refresh_from_db()
     outage.days = _shortened(outage.days, last_day)
     outage.save(update_fields=["days"])
     return outage
-
-
-def lock_plant(plant: Plant) -> Plant:
-    """The plant as it is now, locked, with its operator."""
-    return Plant.objects.select_for_update(of=("self",)).select_related("facility__operator").get(pk=plant.pk)
-
-
-def lock_line(line: ProcessLine) -> ProcessLine:
-    """The line as it is now, locked, with its plant and operator."""
-    lines = ProcessLine.objects.select_for_update(of=("self",)).select_related("plant__facility__operator")
-    return lines.get(pk=line.pk)
-
-
-def operator_of(line: ProcessLine) -> Organization:
-    """Who runs a line."""
-    return line.plant.facility.operator
 
 
 def _check_forms(forms: Sequence[str]) -> None:

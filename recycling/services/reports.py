@@ -9,9 +9,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization, Role
+from accounts.verbs import verb
 from collection.models import Jurisdiction
 from recycling.models import (
     OPEN_REPORTS,
@@ -26,11 +28,29 @@ from recycling.queries.report_proof import content_hash, verify
 #: A report that was filed and not yet replaced: who finds it wrong corrects it.
 _STANDING = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED, ReportStatus.RETURNED)
 
+#: The longest note on a decision, in characters.
+LONGEST_NOTE = 5000
+
 #: No scheme asks for more than a few years at once.
 _LONGEST_DAYS = 10 * 366
 
 
-@transaction.atomic
+def lock(report: EprReport) -> EprReport:
+    """The report as it is now, locked."""
+    return (
+        EprReport.objects.select_for_update(of=("self",))
+        .select_related("scheme", "producer", "jurisdiction", "supersedes")
+        .get(pk=report.pk)
+    )
+
+
+def _regulators(report: EprReport) -> list[Organization | None]:
+    """Whoever oversees the jurisdiction, or the country that it is in."""
+    places = [place for place in (report.jurisdiction, report.jurisdiction.parent) if place is not None]
+    return [mandate.organization for place in places for mandate in place.mandates.all()]
+
+
+@verb(of="producer", function=Function.PRODUCER)
 def request(
     *,
     actor: Actor,
@@ -44,7 +64,6 @@ def request(
 
     A scheme of a jurisdiction reports on that; a reference scheme on the one that is named.
     """
-    actor.require(producer, role=Role.OPERATOR)
     if not producer.has_function(Function.PRODUCER):
         raise Invalid(_("%(name)s is no producer.") % {"name": producer}, field="producer")
     place = _place(scheme, jurisdiction)
@@ -66,32 +85,27 @@ def request(
     return _queue(actor, None, **asked)
 
 
-@transaction.atomic
+@verb(lock, of="report__producer", when=[ReportStatus.DRAFT, ReportStatus.FAILED])
 def recompute(*, actor: Actor, report: EprReport) -> EprReport:
     """Compute a draft, or a report whose computation failed, again from what is known now."""
-    report = _locked(report)
-    actor.require(report.producer, role=Role.OPERATOR)
-    _move(report, ReportStatus.QUEUED)
-    report.message = ""
+    report.status, report.message = ReportStatus.QUEUED, ""
     report.save(update_fields=["status", "message"])
     _reset_progress(report)
     return report
 
 
-@transaction.atomic
+@verb(lock, of="report__producer", role=Role.MANAGER, to=ReportStatus.SUBMITTED, moves=REPORT_MOVES)
 def submit(*, actor: Actor, report: EprReport) -> EprReport:
     """File a draft. From now on it never changes; a report that it corrects is superseded in the same moment."""
-    report = _locked(report)
-    actor.require(report.producer, role=Role.MANAGER)
-    _check_move(report, ReportStatus.SUBMITTED)
     today = timezone.now().astimezone(ZoneInfo(report.jurisdiction.time_zone)).date()
     if report.period_end >= today:
         raise Refused(_("The period is not over yet."), field="period_end", code="period_not_over")
     if not verify(report).figures_agree:
         raise Refused(_("The figures do not follow from the evidence; compute them again."), code="unproven")
     if report.supersedes is not None:
-        superseded = _locked(report.supersedes)
-        _move(superseded, ReportStatus.SUPERSEDED)
+        superseded = lock(report.supersedes)
+        rules.check_move(superseded, ReportStatus.SUPERSEDED, REPORT_MOVES)
+        superseded.status = ReportStatus.SUPERSEDED
         superseded.save(update_fields=["status"])
     report.content_hash = content_hash(report)
     report.status = ReportStatus.SUBMITTED
@@ -109,13 +123,27 @@ def submit(*, actor: Actor, report: EprReport) -> EprReport:
     return report
 
 
-@transaction.atomic
+@verb(
+    lock,
+    of=_regulators,
+    role=Role.MANAGER,
+    function=Function.REGULATOR,
+    to=ReportStatus.ACCEPTED,
+    moves=REPORT_MOVES,
+)
 def accept(*, actor: Actor, report: EprReport, note: str = "") -> EprReport:
     """A regulator of the jurisdiction accepts a submitted report."""
     return _decide(actor, report, ReportStatus.ACCEPTED, note)
 
 
-@transaction.atomic
+@verb(
+    lock,
+    of=_regulators,
+    role=Role.MANAGER,
+    function=Function.REGULATOR,
+    to=ReportStatus.RETURNED,
+    moves=REPORT_MOVES,
+)
 def return_(*, actor: Actor, report: EprReport, note: str) -> EprReport:
     """A regulator of the jurisdiction returns a submitted report, saying why; the producer may correct it."""
     if not note.strip():
@@ -123,21 +151,12 @@ def return_(*, actor: Actor, report: EprReport, note: str) -> EprReport:
     return _decide(actor, report, ReportStatus.RETURNED, note)
 
 
-@transaction.atomic
+@verb(lock, of="report__producer", when=_STANDING)
 def correct(*, actor: Actor, report: EprReport) -> EprReport:
     """Ask for a correction of a filed report: a report of its own, computed from what is known now.
 
     The filed one stands as it is until the correction is submitted. Asking twice gives the same correction.
     """
-    report = _locked(report)
-    actor.require(report.producer, role=Role.OPERATOR)
-    if report.status not in _STANDING:
-        raise Refused(
-            _("Only a report that is filed and not superseded can be corrected; this one is %(status)s.")
-            % {"status": report.get_status_display()},
-            field="status",
-            code="wrong_status",
-        )
     return _queue(
         actor,
         report,
@@ -149,25 +168,19 @@ def correct(*, actor: Actor, report: EprReport) -> EprReport:
     )
 
 
-@transaction.atomic
+@verb(lock, of="report__producer", to=ReportStatus.WITHDRAWN, moves=REPORT_MOVES)
 def withdraw(*, actor: Actor, report: EprReport) -> EprReport:
     """Give a draft up. What it would have corrected stands."""
-    report = _locked(report)
-    actor.require(report.producer, role=Role.OPERATOR)
-    _move(report, ReportStatus.WITHDRAWN)
+    report.status = ReportStatus.WITHDRAWN
     report.save(update_fields=["status"])
     return report
 
 
 def _decide(actor: Actor, report: EprReport, status: ReportStatus, note: str) -> EprReport:
-    report = _locked(report)
-    place = report.jurisdiction
-    regulators = Organization.objects.filter(mandates__jurisdiction__in=[place.pk, place.parent_id]).distinct()
-    actor.require(*regulators, role=Role.MANAGER, function=Function.REGULATOR)
-    _move(report, status)
+    report.status = status
     report.decided_at = timezone.now()
     report.decided_by = actor.user
-    report.decision_note = note.strip()
+    report.decision_note = rules.text(note, field="note", longest=LONGEST_NOTE, shortest=0)
     report.save(update_fields=["status", "decided_at", "decided_by", "decision_note"])
     return report
 
@@ -217,26 +230,3 @@ def _queue(actor: Actor, corrects: EprReport | None, **asked: object) -> EprRepo
 
 def _reset_progress(report: EprReport) -> None:
     EprReportProgress.objects.filter(report=report).update(percent=0, step="", heartbeat_at=timezone.now())
-
-
-def _locked(report: EprReport) -> EprReport:
-    return (
-        EprReport.objects.select_for_update(of=("self",))
-        .select_related("scheme", "producer", "jurisdiction", "supersedes")
-        .get(pk=report.pk)
-    )
-
-
-def _check_move(report: EprReport, status: ReportStatus) -> None:
-    if (report.status, status) not in REPORT_MOVES:
-        raise Refused(
-            _("This report is %(status)s, so it cannot become %(wanted)s.")
-            % {"status": report.get_status_display(), "wanted": status.label},
-            field="status",
-            code="wrong_status",
-        )
-
-
-def _move(report: EprReport, status: ReportStatus) -> None:
-    _check_move(report, status)
-    report.status = status

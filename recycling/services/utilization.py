@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from accounts import pending
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid
-from accounts.models import Function, Role
+from accounts.models import Function
+from accounts.verbs import verb
 from recycling.models import UtilizationRun, UtilizationStatus
 from recycling.queries.utilization import BACKLOG, LINE_DAYS
 
@@ -55,21 +56,20 @@ _WRITE_BACKLOG = f"""
 log = structlog.get_logger(__name__)
 
 
-@transaction.atomic
+def _asks_for_figures(actor: Actor, record: object) -> None:
+    """The role operator in a recycler or a regulator."""
+    functions = (Function.RECYCLER, Function.REGULATOR)
+    mine = [membership.organization for membership in actor.memberships]
+    if not actor.user.is_superuser and not any(actor.may(*mine, function=function) for function in functions):
+        raise Forbidden(_("This needs the role operator in a recycler or a regulator."))
+
+
+@verb(requires=_asks_for_figures)
 def request(*, actor: Actor, from_day: date, to_day: date) -> UtilizationRun:
     """Ask for utilization of the days from `from_day` to `to_day`. An equal run that still waits is returned.
 
     Operators of recyclers and of regulators may.
     """
-    if (
-        not any(
-            actor.may(membership.organization, role=Role.OPERATOR, function=function)
-            for membership in actor.memberships
-            for function in (Function.RECYCLER, Function.REGULATOR)
-        )
-        and not actor.user.is_superuser
-    ):
-        raise Forbidden(_("This needs the role operator in a recycler or a regulator."))
     if to_day < from_day:
         raise Invalid(_("The period ends before it begins."), field="to_day")
     if (to_day - from_day).days > LONGEST_DAYS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from celery import shared_task
@@ -11,7 +10,7 @@ from celery import shared_task
 from accounts import pending
 from collection.tasks import imports
 from recycling.models import EprReport
-from recycling.services import factors, report_job, reports
+from recycling.services import factors, report_job
 from recycling.tasks import utilization
 
 log = structlog.get_logger(__name__)
@@ -27,21 +26,6 @@ def enqueue(report: EprReport) -> EprReport:
     """Have a worker compute the report once what is being done is committed."""
     pending.send(compute_report.delay, report.pk)
     return report
-
-
-def request(**wanted: Any) -> EprReport:
-    """As `services.reports.request`, and have a worker compute it."""
-    return enqueue(reports.request(**wanted))
-
-
-def recompute(**wanted: Any) -> EprReport:
-    """As `services.reports.recompute`, and have a worker compute it."""
-    return enqueue(reports.recompute(**wanted))
-
-
-def correct(**wanted: Any) -> EprReport:
-    """As `services.reports.correct`, and have a worker compute it."""
-    return enqueue(reports.correct(**wanted))
 
 
 @shared_task(name="recycling.sweep")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import shared_task
 
 from accounts import pending
@@ -27,11 +25,6 @@ def enqueue(run: UtilizationRun) -> UtilizationRun:
     """Have a worker carry the run out once what is being done is committed."""
     pending.send(run_utilization.delay, run.pk)
     return run
-
-
-def request(**wanted: Any) -> UtilizationRun:
-    """As `services.utilization.request`, and have a worker carry it out."""
-    return enqueue(utilization.request(**wanted))
 
 
 def sweep() -> None:

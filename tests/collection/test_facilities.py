@@ -201,9 +201,9 @@ def test_in_the_admin(world: World, client: Client) -> None:
     facility = Facility.objects.get(name="Annex")
     address = f"/admin/collection/facility/{facility.pk}/verb/"
     permit = {"kind": "storage", "number": "1", "valid_from": "2025-01-01", "valid_until": "2025-12-31"}
-    assert client.post(address + "permit/", permit).status_code == 302
-    assert "already is the permit" in client.post(address + "permit/", permit).content.decode()
-    assert client.post(address + "collection-point/", {"kind": "dealer"}).status_code == 302
+    assert client.post(address + "add-permit/", permit).status_code == 302
+    assert "already is the permit" in client.post(address + "add-permit/", permit).content.decode()
+    assert client.post(address + "register-collection-point/", {"kind": "dealer"}).status_code == 302
     change = {"name": "Annex 2", "jurisdiction": "US-NV", "time_zone": "America/Denver"}
     assert client.post(address + "change/", change).status_code == 302
     facility.refresh_from_db()

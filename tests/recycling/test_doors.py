@@ -292,7 +292,7 @@ def test_a_day_in_the_admin(world: World, client: Client) -> None:
     assert page.status_code == 200 and b"verb/correct-weighing/" in page.content
 
     rows = "".join(f"#{pk}, recycle, intact, 0.7\n" for pk in batteries)
-    inspect = f"/admin/recycling/plant/{world.plant.pk}/verb/inspect/"
+    inspect = f"/admin/recycling/plant/{world.plant.pk}/verb/inspect-many/"
     assert client.post(inspect, {"inspections": rows, **moment("inspected_at", days=5)}).status_code == 302
     opening = {"line": world.shredder.pk, "number": "B1", **moment("started_at", days=5)}
     assert client.post("/admin/recycling/batch/add/", opening).status_code == 302
@@ -335,11 +335,11 @@ def test_every_verb_shows_its_form(world: World, client: Client) -> None:
     outputs.add_reagent(actor=world.actor(world.recycler), batch=batch, name="lime", mass_value=Decimal(1))
     pages = [
         *(f"recycling/batch/{batch.pk}/verb/{verb}/" for verb in (
-            "charge", "output", "reagent", "close", "uncharge", "remove-output", "remove-reagent", "void",
+            "charge", "record", "add-reagent", "close", "uncharge", "remove-output", "remove-reagent", "void",
         )),
-        *(f"recycling/plant/{world.plant.pk}/verb/{verb}/" for verb in ("inspect", "release", "add-line", "configure")),
+        *(f"recycling/plant/{world.plant.pk}/verb/{verb}/" for verb in ("inspect-many", "release-many", "add-line", "configure")),
         *(f"recycling/processline/{world.shredder.pk}/verb/{verb}/" for verb in (
-            "outage", "nameplate", "change", "deactivate",
+            "add-outage", "add-nameplate", "change-line", "deactivate-line",
         )),
         *(f"collection/lot/{Lot.objects.get().pk}/verb/{verb}/" for verb in (
             "split", "dispose", "correct",
@@ -348,12 +348,12 @@ def test_every_verb_shows_its_form(world: World, client: Client) -> None:
     for page in pages:
         assert client.get(f"/admin/{page}").status_code == 200, page
     change = {"chemistries": ["NMC622"], "forms": ["pack", "cell"]}
-    assert client.post(f"/admin/recycling/processline/{world.shredder.pk}/verb/change/", change).status_code == 302
+    assert client.post(f"/admin/recycling/processline/{world.shredder.pk}/verb/change-line/", change).status_code == 302
     line = ProcessLine.objects.get(pk=world.shredder.pk)
     assert line.forms == ["pack", "cell"] and [c.pk for c in line.chemistries.all()] == ["NMC622"]
     outage = {"first_day": "2026-02-01", "last_day": "", "share": "1", "kind": "planned", "reason": ""}
-    assert client.post(f"/admin/recycling/processline/{line.pk}/verb/outage/", outage).status_code == 302
-    again = client.post(f"/admin/recycling/processline/{line.pk}/verb/outage/", outage)
+    assert client.post(f"/admin/recycling/processline/{line.pk}/verb/add-outage/", outage).status_code == 302
+    again = client.post(f"/admin/recycling/processline/{line.pk}/verb/add-outage/", outage)
     assert again.status_code == 409 and "overlaps" in again.content.decode()
 
 
