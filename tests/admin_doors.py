@@ -13,7 +13,7 @@ from accounts.models import Role, User
 from collection.models import Composition, CustodyEvent, Mandate
 from recycling.models import BacklogSnapshot, EprTarget, UtilizationSnapshot
 from recycling.services import plants, utilization
-from tests import doors as d
+from tests import records as d
 from tests.doors import MANAGER, OPERATOR, VIEWER, Make
 from tests.recycling import chains, filing
 from tests.world import World, requested_pickup, scheduled_pickup

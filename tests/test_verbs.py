@@ -27,7 +27,7 @@ from accounts.models import Organization, User
 from accounts.verbs import Verb
 from collection.models import Facility
 from config.api_urls import router
-from tests import doors as d
+from tests import records as d
 from tests.recycling import chains, filing
 from tests.world import World, scheduled_pickup
 

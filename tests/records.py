@@ -1,0 +1,246 @@
+"""Records of every kind, made by those whose they are, and what is sent to the doors: for whoever walks them."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from knox.models import AuthToken
+
+from accounts.models import Membership, Role
+from collection.models import Battery, CollectionPoint, Consent, ImportRun, Lot, Material, Permit, Shipment
+from collection.services import batteries, consents, facilities, lots, shipments
+from recycling.models import Factor, Inspection, UtilizationRun
+from recycling.services import factors, intakes, outputs, plants, report_job, reports, utilization
+from tests.recycling import chains, filing
+from tests.world import (
+    World,
+    ago,
+    batteries_at,
+    collected_pickup,
+    drafted_shipment,
+    serial,
+)
+
+
+def when(**delta: float) -> str:
+    return ago(**delta).isoformat()
+
+
+# Records, made by those whose they are
+
+
+def pack(w: World) -> Battery:
+    return batteries_at(w, w.yard)[0]
+
+
+def pack_in_use(w: World) -> Battery:
+    return batteries.register(
+        actor=w.actor(w.yard_owner), organization=w.yard_owner, model=w.nmc_pack, identifiers=[serial()]
+    )
+
+
+def lost_pack(w: World) -> Battery:
+    return batteries.report_lost(actor=w.actor(w.yard_owner), battery=pack(w), occurred_at=ago(days=5), reason="stolen")
+
+
+def draft(w: World) -> Shipment:
+    return drafted_shipment(w, [pack(w)])
+
+
+def ready(w: World) -> Shipment:
+    return shipments.make_ready(actor=w.actor(w.yard_owner), shipment=draft(w))
+
+
+def on_the_road(w: World) -> Shipment:
+    return shipments.dispatch(actor=w.actor(w.yard_owner), shipment=ready(w), dispatched_at=ago(days=4))
+
+
+def at_the_gate(w: World) -> Shipment:
+    return shipments.arrive(actor=w.actor(w.carrier), shipment=on_the_road(w), arrived_at=ago(days=3))
+
+
+def received(w: World) -> Shipment:
+    return shipments.receive(actor=w.actor(w.recycler), shipment=at_the_gate(w), received_at=ago(days=2))
+
+
+def consent(w: World) -> Consent:
+    return consents.record(
+        actor=w.actor(w.recycler, Role.MANAGER), exporter=w.recycler, importer=w.refiner, from_country=w.us,
+        to_country=w.ca, number="A-1", authority="EPA", valid_from=date(2025, 1, 1), valid_until=date(2030, 1, 1),
+    )  # fmt: skip
+
+
+def permit(w: World) -> Permit:
+    return facilities.add_permit(
+        actor=w.actor(w.recycler, Role.MANAGER), facility=w.plant_site, kind="storage", number="P-1",
+        valid_from=date(2025, 1, 1), valid_until=date(2025, 12, 31),
+    )  # fmt: skip
+
+
+def plant_point(w: World) -> CollectionPoint:
+    """A collection point; the stranger, who is a carrier too, sees all that are."""
+    return facilities.register_collection_point(
+        actor=w.actor(w.recycler, Role.MANAGER), facility=w.plant_site, kind="other"
+    )
+
+
+def closed_point(w: World) -> CollectionPoint:
+    return facilities.deactivate(actor=w.actor(w.recycler, Role.MANAGER), collection_point=plant_point(w))
+
+
+def import_run(w: World) -> ImportRun:
+    return ImportRun.objects.create(
+        kind=ImportRun.Kind.COLLECTION_POINTS, organization=w.yard_owner, requested_by=w.user(w.yard_owner),
+        filename="x.csv", sha256="0" * 64, content=b"",
+    )  # fmt: skip
+
+
+def member(w: World) -> Membership:
+    return Membership.objects.get(organization=w.recycler, role=Role.VIEWER)
+
+
+def token(w: World) -> AuthToken:
+    """A token of whoever asks: there is one for each, under the same key, which is unique only with its user."""
+    made = None
+    for user in w.users.values():
+        AuthToken.objects.bulk_create([AuthToken(digest=f"{user.pk:0128}", token_key="0" * 15, user=user)])
+        made = AuthToken.objects.get(user=user)
+    return made
+
+
+def lot(w: World) -> Lot:
+    return lots.bring_in(
+        actor=w.actor(w.recycler), facility=w.plant_site, number="X-1", material=material(w), mass_value=Decimal(100),
+        origin="elsewhere", brought_at=ago(days=9),
+    )  # fmt: skip
+
+
+def material(w: World) -> Material:
+    return Material.objects.get(pk="black_mass")
+
+
+def sold_lot(w: World) -> Lot:
+    return lots.dispose(
+        actor=w.actor(w.recycler), lot=lot(w), disposition="sold", note="to Asia", disposed_at=ago(days=8)
+    )
+
+
+def line_of(shipment: Shipment) -> int:
+    return shipment.lines.get().pk
+
+
+def shipment_body(w: World, record: Any = None) -> dict[str, Any]:
+    return {"origin": w.yard.pk, "destination": w.plant_site.pk, "carrier": w.carrier.pk}
+
+
+def pickup_body(w: World, record: Any = None) -> dict[str, Any]:
+    return {
+        "collection_point": w.point.pk, "collector": w.collector.pk, "packs_expected": 1,
+        "convenient_from": when(days=3), "convenient_until": when(days=2),
+    }  # fmt: skip
+
+
+def schedule_body(w: World, record: Any = None) -> dict[str, Any]:
+    return {
+        "carrier": w.carrier.pk, "destination": w.plant_site.pk, "window_start": when(days=3),
+        "window_end": when(days=2),
+    }  # fmt: skip
+
+
+def intake(w: World) -> Any:
+    pickup = collected_pickup(w, 1)
+    return intakes.record(
+        actor=w.actor(w.recycler), plant=w.plant, shipment=pickup.shipment, ticket="T-1", weighed_at=ago(days=6),
+        gross_value=Decimal(1000), tare_value=Decimal(500),
+    )  # fmt: skip
+
+
+def discrepancy(w: World) -> Any:
+    return intake(w).discrepancies.get()
+
+
+def inspection(w: World) -> Inspection:
+    chains.packs(w)
+    return Inspection.objects.get()
+
+
+def to_be_reused(w: World) -> Battery:
+    return chains.packs(w, decision="reuse")[0]
+
+
+def with_output(w: World) -> Any:
+    batch = chains.charged(w)
+    chains.output(w, batch, "black_mass", 100, assays=chains.BLACK_MASS)
+    return batch
+
+
+def with_reagent(w: World) -> Any:
+    batch = chains.charged(w)
+    outputs.add_reagent(actor=w.actor(w.recycler), batch=batch, name="water", mass_value=Decimal(1))
+    return batch
+
+
+def closed_batch(w: World) -> Any:
+    return chains.closed(w)[0]
+
+
+def charge(w: World) -> Any:
+    return chains.charged(w).charges.get()
+
+
+def factor(w: World) -> Any:
+    closed_batch(w)
+    factors.refresh()
+    return Factor.objects.first()
+
+
+def output_lot(w: World) -> Lot:
+    return chains.closed(w)[1]
+
+
+def charged_pack(w: World) -> Battery:
+    return Battery.objects.get(pk=chains.charged(w).charges.get().battery_id)
+
+
+def nameplate(w: World) -> Any:
+    return w.shredder.nameplates.get()
+
+
+def outage(w: World) -> Any:
+    return plants.add_outage(
+        actor=w.actor(w.recycler, Role.MANAGER), line=w.shredder, first_day=date(2025, 1, 1), kind="planned"
+    )
+
+
+def utilization_run(w: World) -> UtilizationRun:
+    return utilization.request(actor=w.actor(w.recycler), from_day=date(2025, 1, 1), to_day=date(2025, 1, 2))
+
+
+def scheme(w: World) -> Any:
+    return filing.scheme("eu_reference")
+
+
+def correction(w: World) -> Any:
+    made = reports.correct(actor=w.actor(w.producer, Role.MANAGER), report=filing.filed(w))
+    report_job.compute(made.pk)
+    return made
+
+
+def placement(w: World) -> Any:
+    return filing.declared(w, "q1")
+
+
+def placement_body(w: World, record: Any = None) -> dict[str, Any]:
+    return {
+        "producer": w.producer.pk, "jurisdiction": "US-NJ", "period_start": "2025-01-01",
+        "period_end": "2025-03-31", "units": 12, "model": w.nmc_pack.pk, "source_key": "q1",
+    }  # fmt: skip
+
+
+def report_body(w: World, record: Any) -> dict[str, Any]:
+    return {
+        "scheme": record.pk, "producer": w.producer.pk, "jurisdiction": "US-NV", "period_start": "2025-01-01",
+        "period_end": "2025-12-31",
+    }  # fmt: skip
