@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from accounts.api.doors import VerbsField, door, opens
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
-from collection.models import Jurisdiction
+from collection.models import Jurisdiction, Mandate
 from recycling.api import report_files
 from recycling.models import EprEvidence, EprPlacement, EprReport, EprReportLine, EprScheme
 from recycling.queries import report_evidence, report_proof
@@ -155,12 +155,18 @@ _LINE = OpenApiParameter(
 )
 
 
+#: Who may decide on reports, with the organizations.
+_MANDATES = Mandate.objects.select_related("organization")
+
+
 class ReportViewSet(VisibleViewSet):
     """EPR reports. A producer sees its own; regulators those that were filed in their jurisdictions."""
 
     queryset = EprReport.objects.select_related(
         "scheme", "producer", "progress", "jurisdiction__parent"
-    ).prefetch_related("jurisdiction__mandates__organization", "jurisdiction__parent__mandates__organization")
+    ).prefetch_related(
+        Prefetch("jurisdiction__mandates", _MANDATES), Prefetch("jurisdiction__parent__mandates", _MANDATES)
+    )
     serializer_class = ReportOut
     filterset_class = ReportFilter
     ordering_fields = ("id", "period_start", "requested_at", "submitted_at")

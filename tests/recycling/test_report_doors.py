@@ -170,9 +170,9 @@ def test_a_list_costs_the_same_however_long(world: World, django_assert_max_num_
     for jurisdiction in (world.nv, world.nj, world.us, world.ca):
         drafted(world, jurisdiction=jurisdiction)
     producer = api(world, world.producer)
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(5):
         assert len(producer.get(API).json()["results"]) == 4
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(5):
         assert len(producer.get(API, {"jurisdiction": "US-NV"}).json()["results"]) == 1
 
 
@@ -230,7 +230,7 @@ def test_placements_of_others(world: World) -> None:
     assert api(world, world.other_producer).post(PLACEMENTS, placement(world)).status_code == 403
     assert api(world, world.producer, "viewer").post(PLACEMENTS, placement(world)).status_code == 403
     recycler = api(world, world.recycler).post(PLACEMENTS, placement(world, producer=world.recycler.pk, model=None))
-    assert recycler.status_code == 400 and recycler.json()["errors"][0]["field"] == "producer"
+    assert recycler.status_code == 403
     assert not MarketPlacement.objects.exists()
 
 

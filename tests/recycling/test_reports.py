@@ -91,7 +91,7 @@ def test_requests_that_make_no_sense(world: World) -> None:
     refused(Forbidden, reports.request, **{**arguments, "actor": world.actor(world.other_producer)})
     refused(Forbidden, reports.request, **{**arguments, "actor": world.actor(world.producer, Role.VIEWER)})
     refused(
-        Invalid, reports.request, "producer",
+        Forbidden, reports.request,
         **{**arguments, "actor": world.actor(world.recycler), "producer": world.recycler},
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_who_may_file_and_decide(world: World) -> None:
     refused(Forbidden, reports.submit, actor=world.actor(world.producer), report=report)
     refused(Forbidden, reports.submit, actor=world.actor(world.other_producer, "manager"), report=report)
     regulator = world.actor(world.regulator, "manager")
-    refused(Refused, reports.accept, "status", actor=regulator, report=report)
+    refused(Refused, reports.accept, "report", actor=regulator, report=report)
     report = reports.submit(actor=world.actor(world.producer, "manager"), report=report)
     assert len(report.content_hash) == 64
     refused(Forbidden, reports.accept, actor=world.actor(world.regulator), report=report)
@@ -109,7 +109,7 @@ def test_who_may_file_and_decide(world: World) -> None:
     refused(Invalid, reports.return_, "note", actor=regulator, report=report, note=" ")
     report = reports.accept(actor=world.actor(world.federal, "manager"), report=report)
     assert (report.status, report.decided_by) == ("accepted", world.user(world.federal, "manager"))
-    refused(Refused, reports.return_, "status", actor=regulator, report=report, note="Too late.")
+    refused(Refused, reports.return_, "report", actor=regulator, report=report, note="Too late.")
     elsewhere = filed(world, jurisdiction=world.nj)
     refused(Forbidden, reports.accept, actor=regulator, report=elsewhere)
 
@@ -136,7 +136,7 @@ def test_a_period_must_be_over(world: World) -> None:
 def test_withdrawn_and_asked_again(world: World) -> None:
     report = drafted(world)
     reports.withdraw(actor=world.actor(world.producer), report=report)
-    refused(Refused, reports.submit, "status", actor=world.actor(world.producer, "manager"), report=report)
+    refused(Refused, reports.submit, "report", actor=world.actor(world.producer, "manager"), report=report)
     assert asked(world) != report
 
 
@@ -266,7 +266,7 @@ def test_a_returned_correction_is_corrected_in_turn(world: World) -> None:
     reports.submit(actor=world.actor(world.producer, "manager"), report=first)
     reports.return_(actor=world.actor(world.regulator, "manager"), report=first, note="Still one missing.")
     late_battery(world)
-    error = refused(Refused, reports.correct, "status", actor=world.actor(world.producer), report=original)
+    error = refused(Refused, reports.correct, "report", actor=world.actor(world.producer), report=original)
     assert error.code == "wrong_status"
     second = reports.correct(actor=world.actor(world.producer), report=first)
     report_job.compute(second.pk)
