@@ -15,7 +15,8 @@ from accounts.verbs import by_platform, verb
 
 def lock(user: User) -> User:
     """The user as it is now, locked."""
-    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    found: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    return found
 
 
 @verb(requires=by_platform)
