@@ -24,6 +24,9 @@ from recycling.queries.contents import NOT_THERE
 #: needs no explanation: contents or assay are wrong. It keeps factors within what is stored of them.
 MOST_EXCESS = 1000
 
+#: What closing writes down, and reopening takes back.
+_ENDED = ["status", "closed_at", "reason", "explanation", "explained_by"]
+
 
 def lock(batch: Batch) -> Batch:
     """The batch as it is now, locked."""
@@ -88,7 +91,7 @@ def close(*, actor: Actor, batch: Batch, closed_at: datetime, explanation: str =
         )
     batch.status, batch.closed_at, batch.reason = BatchStatus.CLOSED, closed_at, ""
     batch.explanation, batch.explained_by = explanation, actor.user if explanation else None
-    batch.save(update_fields=["status", "closed_at", "reason", "explanation", "explained_by"])
+    batch.save(update_fields=_ENDED)
     return batch
 
 
@@ -115,7 +118,7 @@ def reopen(*, actor: Actor, batch: Batch, reason: str) -> Batch:
         raise Refused(_("Lot %(number)s left the plant.") % {"number": gone.number}, field="outputs", code="gone")
     batch.status, batch.closed_at, batch.reason = BatchStatus.OPEN, None, reason
     batch.explanation, batch.explained_by = "", None
-    batch.save(update_fields=["status", "closed_at", "reason", "explanation", "explained_by"])
+    batch.save(update_fields=_ENDED)
     return batch
 
 

@@ -41,7 +41,7 @@ def remove_reagent(*, actor: Actor, batch: Batch, reagent: int) -> Batch:
     return batch
 
 
-@verb(lock, of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN])
+@verb(of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN], locks_itself=True)
 def record(*, actor: Actor, batch: Batch, **lot: Any) -> Batch:
     """As `record_output`, for the doors that show the batch."""
     record_output(actor=actor, batch=batch, **lot)
