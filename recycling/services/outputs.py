@@ -43,7 +43,7 @@ def remove_reagent(*, actor: Actor, batch: Batch, reagent: int) -> Batch:
 
 @verb(of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN], locks_itself=True)
 def record(*, actor: Actor, batch: Batch, **lot: Any) -> Batch:
-    """As `record_output`, for the doors that show the batch."""
+    """Record a lot that came out of an open batch; as `record_output`, for the doors that show the batch."""
     record_output(actor=actor, batch=batch, **lot)
     return batch
 
