@@ -59,7 +59,7 @@ class Operation(AutoSchema):
         if self.verb is not None:
             problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
             for status, cause in _REFUSALS.items():
-                if status != "404" or self.verb.target:
+                if status != "404" or "{" in self.path:
                     bodies.setdefault(status, {"description": cause, "content": problem})
         return bodies
 

@@ -165,8 +165,6 @@ def dispatch(*, actor: Actor, shipment: Shipment, dispatched_at: datetime) -> Sh
     packing.check_here(shipment.origin, batteries, lots)
     packing.check_packing(lines, batteries)
     check_consent(shipment, lines, batteries, lots, dispatched_at)
-    shipment.dispatched_at = dispatched_at
-    _set(shipment, ShipmentStatus.IN_TRANSIT, "dispatched_at")
     masses = {line.battery_id: line.declared_kg for line in lines if line.battery_id}
     loading.leave(actor, shipment, batteries, lots, dispatched_at, masses)
     return shipment
