@@ -55,10 +55,6 @@ def test_every_other_address_is_classified(client: Client, db: None) -> None:
         assert client.get(f"/{path}").status_code == status, path
 
 
-def everything() -> dict[str, Any]:
-    return state("accounts", "collection", "recycling")
-
-
 def call(user: User | None, method: str, path: str, door: Door, body: dict[str, Any]) -> Any:
     client = APIClient()
     client.raise_request_exception = True
@@ -94,7 +90,7 @@ def test_a_door_of_the_api(world: World, method: str, path: str) -> None:
     body = door.body(world, record)
     organization = getattr(world, door.of)
     right = world.user(organization, door.role)
-    before = everything()
+    before = state()
 
     assert call(None, method, address, door, body).status_code == 401
     if not door.is_own:
@@ -111,14 +107,14 @@ def test_a_door_of_the_api(world: World, method: str, path: str) -> None:
         if weaker is not None:
             answer = call(world.user(organization, weaker), method, address, door, body)
             assert answer.status_code == 403, answer.content
-    assert everything() == before
+    assert state() == before
 
     answer = call(right, method, address, door, body)
     assert answer.status_code == door.status, getattr(answer, "content", "")
     if method == "GET":
         if not is_of_record and record is not None and not door.is_table:
             assert shows(answer, door.key(record))
-        assert everything() == before
+        assert state() == before
 
 
 # The admin
@@ -181,7 +177,7 @@ def test_a_list_and_a_record_in_the_admin(world: World, label: str) -> None:
     page = f"{at}change/"
     pages = [page, *(at + part for part in door.parts)]
     maker = person(world, door.create) if door.create else None
-    before = everything()
+    before = state()
     for path in (root, *pages, f"{root}add/", f"{at}delete/", f"{at}history/"):
         anonymous = visit(None, path)
         assert anonymous.status_code == 302 and "/login/" in anonymous["Location"], path
@@ -204,7 +200,7 @@ def test_a_list_and_a_record_in_the_admin(world: World, label: str) -> None:
     assert visit(reader, f"{root}add/").status_code == (200 if anybody else 403)
     if maker is not None:
         assert visit(maker, f"{root}add/").status_code == 200
-    assert everything() == before
+    assert state() == before
 
 
 @pytest.mark.parametrize(("label", "verb"), [(label, verb) for label, door in ADMIN.items() for verb in door.verbs])
@@ -213,7 +209,7 @@ def test_a_verb_in_the_admin(world: World, label: str, verb: str) -> None:
     record = page.record(world)
     right = person(world, page)
     address = f"{base(label)}{quote(record.pk)}/verb/{verb}/"
-    before = everything()
+    before = state()
     assert visit(None, address).status_code == 302
     stranger = world.user(getattr(world, door.stranger), Role.MANAGER)
     assert visit(stranger, address).status_code == (403 if door.is_public else 404)
@@ -221,4 +217,4 @@ def test_a_verb_in_the_admin(world: World, label: str, verb: str) -> None:
     if weaker is not None:
         assert visit(world.user(getattr(world, page.of), weaker), address).status_code == 403
     assert visit(right, address).status_code == 200
-    assert everything() == before
+    assert state() == before

@@ -15,8 +15,8 @@ from collection.models import Lot, Material, Pickup, PickupStatus
 from collection.services import batteries, lots, pickups, shipments
 from recycling.services import batches, charges, intakes, outputs
 from recycling.services.intakes import RejectedThing
-from tests import refusals
 from tests.recycling.chains import charged, closed, opened, output
+from tests.refusals import state
 from tests.world import World, ago, batteries_at, collected_pickup, drafted_shipment, scheduled_pickup
 
 pytestmark = pytest.mark.django_db
@@ -129,21 +129,17 @@ VERBS: dict[str, Callable[[World], Act]] = {
 }  # fmt: skip
 
 
-def _state() -> Any:
-    return refusals.state("accounts", "collection", "recycling")
-
-
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_reason_is_given_and_kept_whole(world: World, verb: str) -> None:
     act, field, arguments = VERBS[verb](world)
-    before = _state()
+    before = state()
     for reason, code in ((" \n", "required"), ("x" * 501, "invalid")):
         with pytest.raises(Invalid) as raised:
             act(**arguments(reason))
         assert (raised.value.field, raised.value.code) == (field, code)
-        assert _state() == before
+        assert state() == before
     act(**arguments(f" {'x' * 500} "))
-    assert _state() != before
+    assert state() != before
 
 
 def test_a_settlement_is_given_and_kept_whole(world: World) -> None:
@@ -151,11 +147,11 @@ def test_a_settlement_is_given_and_kept_whole(world: World) -> None:
     good["gross_value"] += 500
     found = intakes.record(**good).discrepancies.get()
     for text in (" ", "x" * 501):
-        before = _state()
+        before = state()
         with pytest.raises(Invalid) as raised:
             intakes.settle_discrepancy(actor=good["actor"], discrepancy=found, settlement=text)
         assert raised.value.field == "settlement"
-        assert _state() == before
+        assert state() == before
 
 
 @pytest.mark.parametrize(("value", "shortest", "fits"), [("", 1, 0), (" ab ", 1, 1), ("abc", 1, 0), ("", 0, 1)])

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collection.imports import runs
 from collection.models import (
-    Battery,
-    CollectionPoint,
-    CustodyEvent,
-    Facility,
-    Identifier,
     ImportRowError,
     ImportRun,
     ImportStatus,
 )
 from collection.services import imports
+from tests.refusals import state
 from tests.world import World
 
 HEADER = "scheme,value,issuer,model,mass,mass_unit,placed_in,placed_on,condition,facility,given_up_at"
 POINTS = "name,kind,jurisdiction,latitude,longitude,key\n"
+
+#: What an import leaves even if it is refused.
+RUNS = (ImportRun, ImportRowError)
 
 
 def battery_file(*rows: str, header: str = HEADER) -> bytes:
@@ -26,16 +25,6 @@ def battery_file(*rows: str, header: str = HEADER) -> bytes:
 
 def plain(*serials: str) -> bytes:
     return battery_file(*(f"oem_serial,{serial},test,,,,,,,," for serial in serials))
-
-
-def state():
-    return (
-        list(Battery.objects.order_by("pk").values()),
-        list(Identifier.objects.order_by("pk").values()),
-        list(CustodyEvent.objects.order_by("pk").values()),
-        list(Facility.objects.order_by("pk").values()),
-        list(CollectionPoint.objects.order_by("pk").values()),
-    )
 
 
 def request(world: World, content: bytes, kind: str = "batteries", organization=None, **more) -> ImportRun:
@@ -58,12 +47,14 @@ def do(world: World, content: bytes, kind: str = "batteries", **more) -> ImportR
     return run
 
 
-def refused(world: World, content: bytes, line: int | None = None, field: str | None = None, **more) -> ImportRowError:
+def file_refused(
+    world: World, content: bytes, line: int | None = None, field: str | None = None, **more
+) -> ImportRowError:
     """`content` is refused, naming line and field, and changes nothing."""
-    before = state()
+    before = state(but=RUNS)
     run = do(world, content, **more)
     assert run.status == ImportStatus.REFUSED, run.message
-    assert state() == before
+    assert state(but=RUNS) == before
     assert (run.rows_created, run.rows_unchanged) == (0, 0)
     fault = run.errors.order_by("line", "pk").first()
     if line is not None:

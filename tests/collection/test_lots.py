@@ -12,35 +12,17 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.errors import DomainError, Forbidden, Invalid, Refused
+from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
-from collection.models import LOT_MOVES, Assay, CustodyEvent, Facility, Lot, LotStatus, Material
+from collection.models import LOT_MOVES, Facility, Lot, LotStatus, Material
 from collection.services import lots, shipments
 from collection.services.lots import Part
 from collection.services.packing import NewLine
 from collection.units import KG_PER_UNIT, Unit
+from tests.refusals import refused, state
 from tests.world import World, ago
 
 pytestmark = pytest.mark.django_db
-
-
-def state() -> tuple[Any, ...]:
-    return (
-        list(Lot.objects.order_by("pk").values()),
-        list(Assay.objects.order_by("pk").values()),
-        CustodyEvent.objects.count(),
-    )
-
-
-def refused(kind: type[DomainError], act: Any, field: str | None = None, **arguments: Any) -> DomainError:
-    """`act` raises `kind`, naming `field`, and changes nothing."""
-    before = state()
-    with pytest.raises(kind) as raised, transaction.atomic():
-        act(**arguments)
-    assert state() == before
-    if field is not None:
-        assert raised.value.field == field
-    return raised.value
 
 
 def brought(world: World, **fields: Any) -> Lot:
@@ -244,10 +226,10 @@ def test_corrected(world: World) -> None:
 )
 def test_the_database_refuses(world: World, sql: str) -> None:
     brought(world)
-    before = state()
+    before = state("collection")
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
-    assert state() == before
+    assert state("collection") == before
 
 
 @pytest.mark.parametrize("old", LotStatus.values)

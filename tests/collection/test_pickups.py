@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from accounts.errors import DomainError, Forbidden, Invalid, Refused
+from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Command, Role
 from collection.models import (
     PICKUP_MOVES,
@@ -30,29 +30,8 @@ from collection.models import (
 from collection.services import pickups
 from collection.services.identifiers import NewIdentifier
 from collection.services.pickups import Scan
+from tests.refusals import refused, state
 from tests.world import World, ago, batteries_at, now, requested_pickup, scheduled_pickup, serial
-
-
-def state() -> tuple[Any, ...]:
-    """All that a refused command must leave as it was."""
-    return (
-        list(Pickup.objects.order_by("pk").values()),
-        list(PickupBattery.objects.order_by("pk").values()),
-        list(Battery.objects.order_by("pk").values()),
-        Shipment.objects.count(),
-        CustodyEvent.objects.count(),
-    )
-
-
-def refused(kind: type[DomainError], act: Any, field: str | None = None, **arguments: Any) -> DomainError:
-    """`act` raises `kind`, naming `field`, and changes nothing."""
-    before = state()
-    with pytest.raises(kind) as raised:
-        act(**arguments)
-    assert state() == before
-    if field is not None:
-        assert raised.value.field == field
-    return raised.value
 
 
 def test_a_pickup_from_request_to_truck(world: World) -> None:
@@ -201,10 +180,10 @@ def test_collecting_takes_the_same_number_of_statements_for_any_number(world: Wo
 )
 def test_the_database_refuses(world: World, sql: str) -> None:
     scheduled_pickup(world)
-    before = state()
+    before = state("collection")
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
-    assert state() == before
+    assert state("collection") == before
 
 
 @pytest.mark.parametrize("wanted", PickupStatus.values)

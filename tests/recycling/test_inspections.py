@@ -9,34 +9,16 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.errors import DomainError, Forbidden, Invalid, Refused
+from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
-from collection.models import Battery, CustodyEvent
+from collection.models import Battery
 from recycling.models import Inspection
 from recycling.services import inspections
 from recycling.services.inspections import Triage
+from tests.refusals import refused
 from tests.world import World, ago, batteries_at, drafted_shipment
 
 pytestmark = pytest.mark.django_db
-
-
-def state() -> tuple[Any, ...]:
-    return (
-        list(Battery.objects.order_by("pk").values()),
-        list(Inspection.objects.order_by("pk").values()),
-        CustodyEvent.objects.count(),
-    )
-
-
-def refused(kind: type[DomainError], act: Any, field: str | None = None, **arguments: Any) -> DomainError:
-    """`act` raises `kind`, naming `field`, and changes nothing."""
-    before = state()
-    with pytest.raises(kind) as raised, transaction.atomic():
-        act(**arguments)
-    assert state() == before
-    if field is not None:
-        assert raised.value.field == field
-    return raised.value
 
 
 def inspect(world: World, *rows: Triage, **fields: Any) -> list[Inspection]:
@@ -78,8 +60,8 @@ def test_what_is_not_inspected(world: World) -> None:
     ):
         refused(kind, inspections.inspect_many, field, actor=world.actor(world.recycler), plant=world.plant,
                 inspected_at=ago(days=5), inspections=rows)  # fmt: skip
-    for at in (ago(days=-1), ago(days=40)):
-        refused((Invalid, Refused), inspect_one, "inspected_at", world=world, row=good, inspected_at=at)  # type: ignore[arg-type]
+    for kind, at in ((Invalid, ago(days=-1)), (Refused, ago(days=40))):
+        refused(kind, inspect_one, "inspected_at", world=world, row=good, inspected_at=at)
     for actor in (world.actor(world.recycler, Role.VIEWER), world.actor(world.refiner)):
         refused(Forbidden, inspect_one, world=world, row=good, actor=actor)
 

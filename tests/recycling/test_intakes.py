@@ -10,38 +10,17 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.errors import DomainError, Forbidden, Invalid, Refused
+from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
-from collection.models import Battery, CustodyEvent, Facility, Shipment, ShipmentLine
+from collection.models import Battery, Facility
 from collection.services.identifiers import NewIdentifier
 from recycling.models import Discrepancy, Intake, IntakeBattery, Plant
 from recycling.services import intakes
 from recycling.services.intakes import ReceivedBattery, RejectedThing
+from tests.refusals import refused, state
 from tests.world import World, ago, batteries_at, collected_pickup
 
 pytestmark = pytest.mark.django_db
-
-
-def state() -> tuple[Any, ...]:
-    return (
-        list(Battery.objects.order_by("pk").values()),
-        list(Shipment.objects.order_by("pk").values()),
-        list(ShipmentLine.objects.order_by("pk").values()),
-        Intake.objects.count(),
-        Discrepancy.objects.count(),
-        CustodyEvent.objects.count(),
-    )
-
-
-def refused(kind: type[DomainError], act: Any, field: str | None = None, **arguments: Any) -> DomainError:
-    """`act` raises `kind`, naming `field`, and changes nothing."""
-    before = state()
-    with pytest.raises(kind) as raised, transaction.atomic():
-        act(**arguments)
-    assert state() == before
-    if field is not None:
-        assert raised.value.field == field
-    return raised.value
 
 
 def load(world: World, number: int = 2, **fields: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from collection.services import imports, reference
 from recycling.imports.market_placements import MarketPlacementImporter
 from recycling.models import MarketPlacement
 from recycling.services import placements
+from tests.refusals import state
 from tests.shared import real_file
 from tests.world import World
 
@@ -37,10 +38,6 @@ def do(world: World, rows: str, organization=None, **more) -> ImportRun:
     runs.execute(run.pk)
     run.refresh_from_db()
     return run
-
-
-def state():
-    return list(MarketPlacement.objects.order_by("pk").values())
 
 
 def test_placements(world: World) -> None:
@@ -60,14 +57,14 @@ def test_placements(world: World) -> None:
 
 def test_the_same_file_twice_and_the_service_after_it(world: World) -> None:
     do(world, GOOD)
-    before = state()
+    before = state("recycling")
     assert do(world, GOOD).rows_unchanged == 1
     declared = placements.declare(
         actor=world.actor(world.producer), producer=world.producer, jurisdiction=world.nv,
         period_start=date(2025, 1, 1), period_end=date(2025, 3, 31), units=1200, source_key="2025/nv/nmc",
         model=world.nmc_pack, mass_kg=Decimal(480000), description="Sedan",
     )  # fmt: skip
-    assert declared.pk == before[0]["id"] and state() == before
+    assert declared == MarketPlacement.objects.get() and state("recycling") == before
     assert do(world, GOOD, organization=world.other_producer).rows_created == 1  # keys are a producer's own
 
 
@@ -92,16 +89,16 @@ def test_a_bad_row(world: World, row: str, field: str) -> None:
     run = do(world, GOOD + row + "\n")
     fault = run.errors.get()
     assert (run.status, fault.line, fault.field) == (ImportStatus.REFUSED, 3, field)
-    assert state() == []
+    assert not MarketPlacement.objects.exists()
     assert do(world, GOOD + row + "\n", skip_bad_rows=True).rows_created == 1
 
 
 def test_what_was_declared_is_not_overwritten(world: World) -> None:
     do(world, GOOD)
-    before = state()
+    before = state("recycling")
     run = do(world, GOOD.replace("1200", "1300"))
     assert (run.status, run.errors.get().field) == (ImportStatus.REFUSED, "units")
-    assert state() == before
+    assert state("recycling") == before
 
 
 def test_only_a_producer_declares(world: World) -> None:
@@ -170,9 +167,9 @@ def test_california(loaded: None, tmp_path) -> None:
     assert unmapped.model is None and unmapped.producer == inside.producer and unmapped.units == 2
     assert "Roadster of the Future" in said and "Vehicles of two makes" in said
     assert "Vehicles placed now: 121" in said
-    before = state()
+    before = state("recycling")
     assert "created              0" in cec(tmp_path, CEC)
-    assert state() == before
+    assert state("recycling") == before
 
 
 @pytest.mark.parametrize(
@@ -194,10 +191,10 @@ def test_a_wrong_sale(loaded: None, tmp_path, row: str) -> None:
 
 def test_a_sale_that_changed_is_not_overwritten(loaded: None, tmp_path) -> None:
     cec(tmp_path, CEC)
-    before = state()
+    before = state("recycling")
     with pytest.raises(CommandError):
         cec(tmp_path, CEC.replace("Kern,Electric,Tesla,Model Y,7", "Kern,Electric,Tesla,Model Y,8"))
-    assert state() == before
+    assert state("recycling") == before
 
 
 def test_the_real_sales(loaded: None) -> None:

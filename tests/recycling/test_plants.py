@@ -9,28 +9,14 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from accounts.errors import DomainError, Forbidden, Invalid, Refused
+from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
-from recycling.models import Nameplate, Outage, Plant, ProcessLine
+from recycling.models import Nameplate
 from recycling.services import plants
+from tests.refusals import refused, state
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
-
-
-def state() -> tuple[Any, ...]:
-    return tuple(list(model.objects.order_by("pk").values()) for model in (Plant, ProcessLine, Nameplate, Outage))
-
-
-def refused(error: type[DomainError], act: Any, field: str | None = None, **arguments: Any) -> DomainError:
-    """`act` raises `error`, naming `field`, and changes nothing."""
-    before = state()
-    with pytest.raises(error) as raised, transaction.atomic():
-        act(**arguments)
-    assert state() == before
-    if field is not None:
-        assert raised.value.field == field
-    return raised.value
 
 
 def test_a_facility_becomes_a_plant(world: World) -> None:
@@ -142,7 +128,7 @@ def test_the_database_refuses(world: World, sql: str) -> None:
     plants.add_outage(
         actor=world.actor(world.recycler), line=world.shredder, first_day=date(2026, 3, 1), kind="planned"
     )
-    before = state()
+    before = state("recycling")
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
-    assert state() == before
+    assert state("recycling") == before

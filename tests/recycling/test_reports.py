@@ -11,31 +11,17 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.errors import DomainError, Forbidden, Invalid, Refused
+from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
 from collection.models import Battery
-from recycling.models import EprEvidence, EprFactor, EprReport, EprReportLine, EprReportProgress, Factor
+from recycling.models import EprEvidence, EprFactor, EprReport, EprReportLine, Factor
 from recycling.queries import epr, report_proof
 from recycling.queries.reports import difference
 from recycling.services import factors, placements, report_job, reports
 from tests.recycling.chain import at, process
 from tests.recycling.filing import YEAR, asked, declared, drafted, filed, scheme, shared_batch, value
+from tests.refusals import refused
 from tests.world import World, batteries_at
-
-
-def refused(kind: type[DomainError], act: Any, field: str | None = None, **arguments: Any) -> DomainError:
-    """`act` raises `kind`, naming `field`, and changes nothing."""
-
-    def state() -> Any:
-        return [list(m.objects.order_by("pk").values()) for m in (EprReport, EprReportLine, EprReportProgress)]
-
-    before = state()
-    with pytest.raises(kind) as raised:
-        act(**arguments)
-    assert state() == before
-    if field is not None:
-        assert raised.value.field == field
-    return raised.value
 
 
 def test_equal_requests_give_one_report(world: World) -> None:
