@@ -62,7 +62,8 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         after: Callable[[Any], object] | None = None,
         **target: Any,
     ) -> Response:
-        """Validate the body by `reads`, call `service(actor=…, **target, **body)`, answer with the record it returns.
+        """Validate the body by `reads`, call `service(actor=…, **target, **body)`, answer with the record it returns, or
+        with the target, where it returns a part of that.
 
         `after` is done with that record, in the same transaction if there is one.
 
@@ -74,11 +75,15 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
             incoming.is_valid(raise_exception=True)
             body = dict(incoming.validated_data)
 
+        assert self.queryset is not None
+        rows = self.queryset.all()
+
         def act() -> Response:
             record = service(actor=self.actor, **target, **body)
             if after is not None:
                 after(record)
-            fresh = self._with_organizations(self.queryset.all()).get(pk=record.pk)  # type: ignore[union-attr]
+            shown = record if isinstance(record, rows.model) else next(iter(target.values()))
+            fresh = self._with_organizations(rows).get(pk=shown.pk)
             return Response(self.get_serializer(fresh).data, status=status)
 
         return once(self.request, act)

@@ -191,7 +191,7 @@ class BatchAdmin(ScopedAdmin):
     create = Button(gettext_lazy("Open a batch"), batches.open_batch, OpenForm)
     buttons = (
         Button(gettext_lazy("charge"), charges.charge, ChargeForm),
-        Button(gettext_lazy("record an output"), outputs.record, OutputForm),
+        Button(gettext_lazy("record an output"), outputs.record_output, OutputForm),
         Button(gettext_lazy("add a reagent"), outputs.add_reagent, ReagentForm),
         Button(gettext_lazy("close"), batches.close, CloseForm),
         Button(gettext_lazy("take out again"), charges.uncharge, UnchargeForm),

@@ -200,7 +200,7 @@ class BatchViewSet(VisibleViewSet):
     uncharge = door(charges.uncharge, UnchargeIn)
     add_reagent = door(outputs.add_reagent, AddReagentIn)
     remove_reagent = door(outputs.remove_reagent, RemoveReagentIn)
-    record_output = door(outputs.record, RecordOutputIn, name="record_output")
+    record_output = door(outputs.record_output, RecordOutputIn)
     remove_output = door(outputs.remove_output, RemoveOutputIn)
     close = door(batches.close, CloseIn)
     reopen = door(batches.reopen)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import rules
@@ -41,14 +39,7 @@ def remove_reagent(*, actor: Actor, batch: Batch, reagent: int) -> Batch:
     return batch
 
 
-@verb(of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN], locks_itself=True)
-def record(*, actor: Actor, batch: Batch, **lot: Any) -> Batch:
-    """Record a lot that came out of an open batch; as `record_output`, for the doors that show the batch."""
-    record_output(actor=actor, batch=batch, **lot)
-    return batch
-
-
-@transaction.atomic
+@verb(lock, of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN])
 def record_output(
     *,
     actor: Actor,
@@ -65,8 +56,6 @@ def record_output(
 
     `assays` are mass fractions by element of the dry mass; without them a material of known stoichiometry is pure.
     """
-    batch = lock(batch)
-    record.check(actor, batch)
     if made_at < batch.started_at:
         raise Invalid(_("The batch was started later than this."), field="made_at", code="out_of_order")
     lot = lots.create(

@@ -304,9 +304,9 @@ def test_a_day_in_the_admin(world: World, client: Client) -> None:
         "number": "BM", "material": "black_mass", "mass_value": "240", "mass_unit": "kg", "moisture": "",
         "assays": "Ni, 0.2\nLi, 0.04", **moment("made_at", days=3),
     }  # fmt: skip
-    bad = client.post(at + "verb/record/", made | {"assays": "Ni, 2"})
+    bad = client.post(at + "verb/record-output/", made | {"assays": "Ni, 2"})
     assert bad.status_code == 200 and "no share" in bad.content.decode()
-    assert client.post(at + "verb/record/", made).status_code == 302
+    assert client.post(at + "verb/record-output/", made).status_code == 302
     page = client.get(at + "change/")
     assert b"Within the balance" in page.content and b"verb/close/" in page.content
     assert client.post(at + "verb/close/", {"explanation": "", **moment("closed_at", days=2)}).status_code == 302
@@ -335,7 +335,7 @@ def test_every_verb_shows_its_form(world: World, client: Client) -> None:
     outputs.add_reagent(actor=world.actor(world.recycler), batch=batch, name="lime", mass_value=Decimal(1))
     pages = [
         *(f"recycling/batch/{batch.pk}/verb/{verb}/" for verb in (
-            "charge", "record", "add-reagent", "close", "uncharge", "remove-output", "remove-reagent", "void",
+            "charge", "record-output", "add-reagent", "close", "uncharge", "remove-output", "remove-reagent", "void",
         )),
         *(f"recycling/plant/{world.plant.pk}/verb/{verb}/" for verb in ("inspect-many", "release-many", "add-line", "configure")),
         *(f"recycling/processline/{world.shredder.pk}/verb/{verb}/" for verb in (
