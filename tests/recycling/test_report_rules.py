@@ -1,0 +1,208 @@
+"""Edges of the figures of reports, and of the overview of all producers."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from recycling.models import EprReport, EprReportLine, EprTarget, ProcessLine, Stage
+from recycling.queries import epr, report_evidence
+from recycling.queries.report_figures import Figure
+from recycling.queries.report_lines import lines
+from recycling.services import factors
+from tests.recycling.chain import at, process
+from tests.recycling.filing import YEAR, declared, drafted, shared_batch, value
+from tests.world import World, batteries_at
+
+NEXT_YEAR = (date(2026, 1, 1), date(2026, 12, 31))
+
+#: 31 December 2025, 23:30 in Nevada.
+LATE = at(2026, 1, 1, 7, 30)
+
+
+def of(report: EprReport, metric: str, **dimensions: Any) -> EprReportLine:
+    return EprReportLine.objects.get(report=report, metric=metric, **dimensions)
+
+
+# Figures
+
+
+def test_carbon_and_phosphorus_are_no_output(world: World) -> None:
+    """However much of them is recovered: of 360 kg only the copper counts."""
+    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1), model=world.lfp_pack, mass_value=Decimal(360))
+    process(
+        world, world.shredder, packs=packs, charged_at=at(2025, 4, 1),
+        makes=[("copper", "100", {"Cu": "0.18", "graphite": "0.4", "P": "0.1"})],
+    )  # fmt: skip
+    report = drafted(world, producer=world.other_producer)
+    line = of(report, "recycling_efficiency")
+    assert (line.numerator, line.denominator, line.value) == (18, 360, 5)
+    for element, kg in (("graphite", 40), ("P", 10)):
+        assert value(report, "element_recovered", breakdown="element", element=element) == kg
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "is_one"),
+    [
+        ("2025-01-01", "2025-12-31", True),
+        ("2025-01-01", "2025-12-30", False),
+        ("2025-01-01", "2025-11-30", False),
+        ("2025-01-02", "2025-12-31", False),
+        ("2025-02-01", "2025-12-31", False),
+        ("2024-01-01", "2025-12-31", False),
+    ],
+)
+def test_the_reference_method_is_for_calendar_years(world: World, start: str, end: str, is_one: bool) -> None:
+    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1))
+    process(world, world.shredder, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
+    period = {"period_start": date.fromisoformat(start), "period_end": date.fromisoformat(end)}
+    note = of(drafted(world, **period), "recycling_efficiency").note
+    assert ("calendar years" not in note) is is_one
+
+
+def test_only_what_was_recycled_has_contents_to_know(world: World) -> None:
+    """Of two that were collected, one was recycled; what it contains is known."""
+    packs = batteries_at(world, world.plant_site, 2, at=at(2025, 3, 1))
+    process(world, world.shredder, packs=packs[:1], charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
+    report = drafted(world)
+    assert value(report, "units_collected") == 2
+    assert not report.lines.filter(note__contains="are not known").exists()
+
+
+def test_contents_that_are_not_known_are_said_so(world: World) -> None:
+    known = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1))
+    unknown = batteries_at(world, world.plant_site, 2, at=at(2025, 3, 1), model=None, producer=world.producer)
+    process(world, world.shredder, packs=[*known, *unknown], charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
+    report = drafted(world)
+    assert "contents of 2 batteries are not known" in of(report, "element_content", element="Cu").note
+    assert "contents of 2 batteries are not known" in of(report, "material_recovery", element="Cu").note
+    assert of(report, "element_content", element="Cu").rows == 1
+
+
+# Targets
+
+
+def line_with(*targets: tuple[str, int], period_end: str = "2025-12-31", **fields: Any) -> EprReportLine:
+    """A line on nickel beside those of the targets (day, percent) that are its own."""
+    figure = Figure(metric="material_recovery", element="Ni", unit="%", value=Decimal(50))
+    found = [
+        EprTarget(
+            applies_from=date.fromisoformat(day), percent=Decimal(percent), legal_status="reference",
+            source=f"of {day}", **{"metric": "material_recovery", "element": "Ni", **fields},
+        )
+        for day, percent in targets
+    ]  # fmt: skip
+    (line,) = lines(EprReport(period_end=date.fromisoformat(period_end)), [figure], found)
+    return line
+
+
+def test_the_newest_target_that_holds_counts() -> None:
+    line = line_with(("2025-01-01", 70), ("2020-01-01", 50), ("2030-01-01", 90))
+    assert (line.target_percent, line.target_source, line.note) == (70, "of 2025-01-01", "")
+
+
+def test_a_target_holds_from_its_day_on() -> None:
+    assert line_with(("2025-12-31", 70)).target_percent == 70
+    later = line_with(("2026-01-01", 70))
+    assert later.target_percent is None and later.note == "target of 70 % from 2026-01-01 on (reference only)"
+
+
+def test_of_targets_to_come_the_next_is_named() -> None:
+    assert "80 % from 2027-12-31" in line_with(("2031-12-31", 90), ("2027-12-31", 80)).note
+
+
+@pytest.mark.parametrize(
+    "other", [{"metric": "recycling_efficiency"}, {"element": "Co"}, {"element": ""}, {"family": "lead"}]
+)
+def test_targets_of_other_figures_are_not_its_own(other: dict[str, str]) -> None:
+    line = line_with(("2020-01-01", 50), **other)
+    assert line.target_percent is None and line.note == "no numeric target is known"
+
+
+def test_only_shares_have_targets() -> None:
+    target = EprTarget(metric="mass_recycled", percent=Decimal(50), applies_from=date(2020, 1, 1))
+    figure = Figure(metric="mass_recycled", unit="kg", value=Decimal(50))
+    (line,) = lines(EprReport(period_end=date(2025, 12, 31)), [figure], [target])
+    assert line.target_percent is None and line.note == ""
+
+
+# The rows behind a figure
+
+
+def test_a_facility_has_a_figure_for_each_method(world: World) -> None:
+    leaching = ProcessLine.objects.create(plant=world.plant, name="Leaching", stage=Stage.HYDRO)
+    packs = batteries_at(world, world.plant_site, 3, at=at(2025, 3, 1))
+    for line, some in ((world.shredder, packs[:1]), (leaching, packs[1:])):
+        process(world, line, packs=some, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
+    report = drafted(world)
+    for method, charged in (("preprocess", packs[:1]), ("hydro", packs[1:])):
+        line = of(report, "facility", method=method)
+        assert (line.value, line.rows) == (400 * len(charged), len(charged))
+        assert {row.battery_id for row in report_evidence.evidence_of(line)} == {pack.pk for pack in charged}
+    whole = of(report, "units_recycled", breakdown="facility")
+    assert whole.value == report_evidence.evidence_of(whole).count() == 3
+
+
+def test_what_stayed_at_home_is_not_behind_what_was_exported(world: World) -> None:
+    shared_batch(world)
+    packs = batteries_at(world, world.refinery_site, 2, at=at(2025, 3, 1))
+    process(world, world.hydro, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
+    line = of(drafted(world), "mass_exported", breakdown="")
+    assert {row.battery_id for row in report_evidence.evidence_of(line)} == {pack.pk for pack in packs}
+
+
+# The overview
+
+
+def test_a_standing_is_of_days_where_it_happened(world: World) -> None:
+    batteries_at(world, world.yard, 1, at=LATE)
+    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 12, 1))
+    process(world, world.shredder, packs=packs, charged_at=LATE, makes=[("copper", "10", {})])
+    (standing,) = epr.standings(*YEAR)
+    assert (standing.units_collected, standing.units_recycled, standing.kg_recycled) == (2, 1, 400)
+    assert epr.standings(*NEXT_YEAR) == []
+
+
+def test_a_standing_counts_each_battery_once_and_placements_within_the_period(world: World) -> None:
+    shared_batch(world)
+    declared(world, "q1", jurisdiction=world.nv)
+    declared(world, "over", jurisdiction=world.nv, period_start=date(2025, 12, 1), period_end=date(2026, 1, 31))
+    declared(world, "before", jurisdiction=world.nv, period_start=date(2024, 12, 31), period_end=date(2025, 1, 31))
+    found = {standing.producer: standing for standing in epr.standings(*YEAR)}
+    mine, theirs = found[world.producer.pk], found[world.other_producer.pk]
+    assert (mine.units_placed, mine.units_collected, mine.units_recycled, mine.kg_recycled) == (100, 10, 10, 4000)
+    assert (theirs.units_placed, theirs.units_collected, theirs.units_recycled, theirs.kg_recycled) == (0, 5, 5, 1800)
+
+
+def test_a_standing_is_of_the_producers_and_places_that_were_asked_for(world: World) -> None:
+    shared_batch(world)
+    for key, place in (("q1", world.nv), ("q2", world.nj)):
+        declared(world, key, jurisdiction=place)
+    batteries_at(world, world.yard, 1, at=at(2025, 3, 1), placed_in=world.nj)
+    everywhere = epr.standings(*YEAR, producers=[world.producer.pk])
+    assert [(row.jurisdiction, row.units_placed, row.units_collected) for row in everywhere] == [
+        ("US-NJ", 100, 1), ("US-NV", 100, 10),
+    ]  # fmt: skip
+    assert {(row.producer, row.jurisdiction) for row in epr.standings(*YEAR, jurisdictions=["US-NV"])} == {
+        (world.producer.pk, "US-NV"), (world.other_producer.pk, "US-NV"),
+    }  # fmt: skip
+    assert epr.standings(*YEAR, producers=[]) == epr.standings(*YEAR, jurisdictions=[]) == []
+    factors.refresh()
+    assert {row.producer for row in epr.totals_by_producer_and_jurisdiction(*YEAR, producers=[world.producer.pk])} == {
+        world.producer.pk
+    }
+    assert epr.totals_by_producer_and_jurisdiction(*YEAR, jurisdictions=["US-NJ"]) == []
+
+
+def test_what_is_attributed_to_nothing_is_of_days_of_the_plant(world: World) -> None:
+    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1), model=world.lfp_pack, mass_value=Decimal(360))
+    process(
+        world, world.shredder, packs=packs, charged_at=LATE, explanation="Left over from the day before.",
+        makes=[("niso4_6h2o", "10", {"Ni": "0.2"})],
+    )  # fmt: skip
+    factors.refresh()
+    assert epr.unattributed(*YEAR) == [("Ni", 2, 0, 0)]
+    assert epr.unattributed(*NEXT_YEAR) == []
