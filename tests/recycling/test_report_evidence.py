@@ -13,7 +13,7 @@ from accounts.models import Role
 from collection.models import Battery, BatteryStatus, CustodyKind
 from collection.services import batteries, custody
 from collection.services.custody import Entry, Place
-from recycling.models import EprEvidence, ReportStatus
+from recycling.models import EprEvidence, MarketPlacement, ReportStatus
 from recycling.services import batches, factors, inspections, report_evidence, report_job, reports
 from recycling.services.inspections import Triage
 from tests.recycling.chain import at
@@ -142,6 +142,17 @@ def test_a_release_that_was_undone_does_not_count(world: World) -> None:
             to=Place(facility=world.plant_site),
         )  # fmt: skip
     assert value(drafted(world, jurisdiction=world.us), "units_second_life") == 0
+
+
+# Placements
+
+
+def test_a_placement_is_of_the_chemistry_of_its_model(world: World) -> None:
+    """Even where it was written without: a report says what is known."""
+    declared(world, "q1", jurisdiction=world.nv)
+    MarketPlacement.objects.update(chemistry=None)
+    (row,) = drafted(world).placements.all()
+    assert (row.chemistry_id, row.family) == ("NMC622", "lithium")
 
 
 # Factors that are not computed yet

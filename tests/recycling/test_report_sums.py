@@ -1,4 +1,4 @@
-"""Edges of the figures of reports, and of the overview of all producers."""
+"""Edges of the figures of reports: what counts as output, which target holds, and which rows are behind them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,14 @@ from typing import Any
 
 import pytest
 
+from collection.models import Chemistry
 from recycling.models import EprReport, EprReportLine, EprTarget, ProcessLine, Stage
-from recycling.queries import epr, report_evidence
+from recycling.queries import report_evidence
 from recycling.queries.report_figures import Figure
 from recycling.queries.report_lines import lines
-from recycling.services import factors
 from tests.recycling.chain import at, process
-from tests.recycling.filing import YEAR, declared, drafted, shared_batch, value
+from tests.recycling.filing import drafted, shared_batch, value
 from tests.world import World, batteries_at
-
-NEXT_YEAR = (date(2026, 1, 1), date(2026, 12, 31))
-
-#: 31 December 2025, 23:30 in Nevada.
-LATE = at(2026, 1, 1, 7, 30)
 
 
 def of(report: EprReport, metric: str, **dimensions: Any) -> EprReportLine:
@@ -42,6 +37,16 @@ def test_carbon_and_phosphorus_are_no_output(world: World) -> None:
     assert (line.numerator, line.denominator, line.value) == (18, 360, 5)
     for element, kg in (("graphite", 40), ("P", 10)):
         assert value(report, "element_recovered", breakdown="element", element=element) == kg
+
+
+def test_each_family_has_its_own_output(world: World) -> None:
+    """Of 23.4 and 27.5 kg of copper in packs of two families, half was recovered."""
+    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1))
+    packs += batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1), model=world.lfp_pack, producer=world.producer)
+    Chemistry.objects.filter(pk="LFP").update(family="lead")
+    process(world, world.shredder, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "25.45", {})])
+    found = drafted(world).lines.filter(metric="recycling_efficiency").values_list("family", "numerator")
+    assert dict(found) == {"lithium": Decimal("11.7"), "lead": Decimal("13.75")}
 
 
 @pytest.mark.parametrize(
@@ -146,63 +151,23 @@ def test_a_facility_has_a_figure_for_each_method(world: World) -> None:
     assert whole.value == report_evidence.evidence_of(whole).count() == 3
 
 
+def test_behind_an_element_is_what_contains_it(world: World) -> None:
+    with_nickel = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1))
+    without = batteries_at(
+        world, world.plant_site, 2, at=at(2025, 3, 1), model=world.lfp_pack, producer=world.producer,
+    )  # fmt: skip
+    packs = [*with_nickel, *without]
+    process(world, world.shredder, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
+    report = drafted(world)
+    for element, behind in (("Ni", with_nickel), ("Cu", packs)):
+        line = of(report, "element_content", element=element)
+        assert line.rows == len(behind)
+        assert {row.battery_id for row in report_evidence.evidence_of(line)} == {pack.pk for pack in behind}
+
+
 def test_what_stayed_at_home_is_not_behind_what_was_exported(world: World) -> None:
     shared_batch(world)
     packs = batteries_at(world, world.refinery_site, 2, at=at(2025, 3, 1))
     process(world, world.hydro, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
     line = of(drafted(world), "mass_exported", breakdown="")
     assert {row.battery_id for row in report_evidence.evidence_of(line)} == {pack.pk for pack in packs}
-
-
-# The overview
-
-
-def test_a_standing_is_of_days_where_it_happened(world: World) -> None:
-    batteries_at(world, world.yard, 1, at=LATE)
-    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 12, 1))
-    process(world, world.shredder, packs=packs, charged_at=LATE, makes=[("copper", "10", {})])
-    (standing,) = epr.standings(*YEAR)
-    assert (standing.units_collected, standing.units_recycled, standing.kg_recycled) == (2, 1, 400)
-    assert epr.standings(*NEXT_YEAR) == []
-
-
-def test_a_standing_counts_each_battery_once_and_placements_within_the_period(world: World) -> None:
-    shared_batch(world)
-    declared(world, "q1", jurisdiction=world.nv)
-    declared(world, "over", jurisdiction=world.nv, period_start=date(2025, 12, 1), period_end=date(2026, 1, 31))
-    declared(world, "before", jurisdiction=world.nv, period_start=date(2024, 12, 31), period_end=date(2025, 1, 31))
-    found = {standing.producer: standing for standing in epr.standings(*YEAR)}
-    mine, theirs = found[world.producer.pk], found[world.other_producer.pk]
-    assert (mine.units_placed, mine.units_collected, mine.units_recycled, mine.kg_recycled) == (100, 10, 10, 4000)
-    assert (theirs.units_placed, theirs.units_collected, theirs.units_recycled, theirs.kg_recycled) == (0, 5, 5, 1800)
-
-
-def test_a_standing_is_of_the_producers_and_places_that_were_asked_for(world: World) -> None:
-    shared_batch(world)
-    for key, place in (("q1", world.nv), ("q2", world.nj)):
-        declared(world, key, jurisdiction=place)
-    batteries_at(world, world.yard, 1, at=at(2025, 3, 1), placed_in=world.nj)
-    everywhere = epr.standings(*YEAR, producers=[world.producer.pk])
-    assert [(row.jurisdiction, row.units_placed, row.units_collected) for row in everywhere] == [
-        ("US-NJ", 100, 1), ("US-NV", 100, 10),
-    ]  # fmt: skip
-    assert {(row.producer, row.jurisdiction) for row in epr.standings(*YEAR, jurisdictions=["US-NV"])} == {
-        (world.producer.pk, "US-NV"), (world.other_producer.pk, "US-NV"),
-    }  # fmt: skip
-    assert epr.standings(*YEAR, producers=[]) == epr.standings(*YEAR, jurisdictions=[]) == []
-    factors.refresh()
-    assert {row.producer for row in epr.totals_by_producer_and_jurisdiction(*YEAR, producers=[world.producer.pk])} == {
-        world.producer.pk
-    }
-    assert epr.totals_by_producer_and_jurisdiction(*YEAR, jurisdictions=["US-NJ"]) == []
-
-
-def test_what_is_attributed_to_nothing_is_of_days_of_the_plant(world: World) -> None:
-    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1), model=world.lfp_pack, mass_value=Decimal(360))
-    process(
-        world, world.shredder, packs=packs, charged_at=LATE, explanation="Left over from the day before.",
-        makes=[("niso4_6h2o", "10", {"Ni": "0.2"})],
-    )  # fmt: skip
-    factors.refresh()
-    assert epr.unattributed(*YEAR) == [("Ni", 2, 0, 0)]
-    assert epr.unattributed(*NEXT_YEAR) == []
