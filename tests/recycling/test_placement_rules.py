@@ -95,7 +95,13 @@ def test_a_row_says_of_what_model_or_of_what_chemistry(world: World) -> None:
 def test_nobody_places_on_the_market_but_a_producer(world: World) -> None:
     platform = world.actor(world.recycler)
     platform.user.is_superuser = True
-    refused(Invalid, "producer", lambda: declared(world, "k", actor=platform, producer=world.recycler))
+    refused(
+        Invalid, "producer",
+        lambda: placements.declare(
+            actor=platform, producer=world.recycler, jurisdiction=world.nj, period_start=YEAR[0], period_end=YEAR[1],
+            units=1, source_key="k",
+        ),
+    )  # fmt: skip
 
 
 # By raw writes

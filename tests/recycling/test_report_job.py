@@ -1,75 +1,29 @@
-"""The job that computes reports: one moment of the database, one worker at a time, and one that lost it writes nothing."""
+"""The job that computes reports: one worker has a report, and one that lost it writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError
 from django.utils import timezone
 
 from recycling.models import (
-    BacklogSnapshot,
     EprReport,
     EprReportLine,
     EprReportProgress,
-    Nameplate,
     ReportStatus,
-    UtilizationSnapshot,
 )
-from recycling.services import report_job, utilization
-from recycling.services.report_evidence import FactorsOutOfDate, gather
-from tests.recycling.chain import at
-from tests.recycling.filing import YEAR, asked, drafted, value
-from tests.world import World, batteries_at, build
+from recycling.services import report_job
+from recycling.services.report_evidence import FactorsOutOfDate
+from tests.recycling.filing import asked, drafted
+from tests.world import World
 
 
 def silence() -> None:
     """Nobody has heard of any report for too long."""
     EprReportProgress.objects.update(heartbeat_at=timezone.now() - report_job.SILENCE - timedelta(seconds=1))
-
-
-def elsewhere(act: Callable[[], Any]) -> Thread:
-    """A thread that acts with a connection of its own."""
-
-    def run() -> None:
-        try:
-            act()
-        finally:
-            connection.close()
-
-    thread = Thread(target=run)
-    thread.start()
-    return thread
-
-
-def meanwhile(first: Callable[[], Any], second: Callable[[], Any]) -> Any:
-    """What `second` answers, which starts when `first` has acted but not committed.
-
-    `first` commits once the other waits for it, or has ended without: no sleeping, no luck.
-    """
-    answers: list[Any] = []
-    with transaction.atomic():
-        first()
-        thread = elsewhere(lambda: answers.append(second()))
-        while thread.is_alive() and not _somebody_waits_for_us():
-            thread.join(0.01)
-    thread.join()
-    return answers[0]
-
-
-def _somebody_waits_for_us() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
-        )
-        return bool(cursor.fetchone()[0])
-
-
-# Who has it
 
 
 def test_a_report_that_is_claimed_was_heard_of(world: World) -> None:
@@ -137,63 +91,3 @@ def test_an_interrupted_report_waits_again_and_a_wrong_one_fails(
     report.refresh_from_db()
     assert report.status == status and report.message
     assert len(tried) == (report_job.ATTEMPTS if error is FactorsOutOfDate else 1)
-
-
-# At the same time
-
-
-@pytest.mark.django_db(transaction=True)
-def test_one_report_is_claimed_by_one_worker() -> None:
-    report = asked(build())
-    assert meanwhile(lambda: report_job._claim(report.pk), lambda: report_job._claim(report.pk)) is None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_report_tells_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever others do while it is computed."""
-    w = build()
-    report = asked(w)
-
-    def slowly(report: EprReport, tell: Callable[[int, str], None]) -> bool:
-        def tell_and_wait(percent: int, step: str) -> None:
-            tell(percent, step)
-            if percent == 20:  # market placements are gathered; batteries come next
-                elsewhere(lambda: batteries_at(w, w.yard, 1, at=at(2025, 3, 1))).join()
-
-        return gather(report, tell_and_wait)
-
-    monkeypatch.setattr(report_job, "gather", slowly)
-    assert report_job.compute(report.pk)
-    assert w.yard.batteries.count() == 1 and value(report, "units_collected") == 0
-    monkeypatch.undo()
-    assert value(drafted(w, jurisdiction=w.us), "units_collected") == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_runs_of_utilization_take_turns() -> None:
-    """The second knows what was there when the first was done, so nothing newer is written over by something older."""
-    w = build()
-    first_day = YEAR[0]
-
-    def compute() -> None:
-        utilization._compute(first_day, first_day)
-
-    def compute_and_change() -> None:
-        compute()
-        Nameplate.objects.filter(line=w.shredder).update(t_per_year=7300)
-
-    meanwhile(compute_and_change, compute)
-    assert UtilizationSnapshot.objects.get(line=w.shredder, day=first_day).nameplate_kg == 20_000
-
-
-@pytest.mark.django_db(transaction=True)
-def test_runs_take_turns_with_the_backlog_too() -> None:
-    w = build()
-    batteries_at(w, w.plant_site, 1)
-
-    def compute_and_change() -> None:
-        utilization._compute_backlog()
-        batteries_at(w, w.plant_site, 1)
-
-    meanwhile(compute_and_change, utilization._compute_backlog)
-    assert BacklogSnapshot.objects.get(plant=w.plant, feed="batteries").waiting_kg == 800
