@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.errors import DomainError, Invalid, Refused
 from accounts.models import Role
 from collection.models import Composition, Lot, Material
-from collection.services import lots
+from collection.services import lots, shipments
+from collection.services.packing import NewLine
 from recycling.models import Batch, Charge, Factor, Output
 from recycling.services import batches, charges, factors, outputs
 from recycling.services.charges import LotCharge
@@ -124,7 +125,43 @@ def test_a_lot_at_another_facility_is_not_charged(w: World) -> None:
     assert refused(Invalid, charges.charge, "batteries", **arguments) == "required"
 
 
-# When a batch is reopened
+def test_a_lot_on_a_draft_shipment_is_not_charged(w: World) -> None:
+    lot, batch = brought(w), opened(w)
+    shipments.draft(
+        actor=w.actor(w.recycler), origin=w.plant_site, destination=w.refinery_site, carrier=w.carrier,
+        lines=[NewLine(lot=lot.pk)],
+    )  # fmt: skip
+    error = refused(
+        Refused, charges.charge, "lots.0", actor=w.actor(w.recycler), batch=batch, charged_at=ago(days=9),
+        lots=[LotCharge(lot.pk)],
+    )  # fmt: skip
+    assert error == "on_shipment"
+
+
+# What ends
+
+
+def test_nothing_comes_out_of_a_closed_batch(w: World) -> None:
+    batch, _lot = closed(w)
+    for record in (outputs.record_output, outputs.record):
+        error = refused(
+            Refused, record, "batch", actor=w.actor(w.recycler), batch=batch, number="L2", made_at=ago(days=7),
+            material=Material.objects.get(pk="copper"), mass_value=Decimal(1),
+        )  # fmt: skip
+        assert error == "wrong_status"
+
+
+def test_who_takes_back_says_why(w: World) -> None:
+    batch = charged(w)
+    lot = output(w, batch, "copper", 1)
+    manager = w.actor(w.recycler, Role.MANAGER)
+    acts: list[tuple[Any, dict[str, Any]]] = [
+        (charges.uncharge, {"uncharged_at": ago(days=1), "batteries": [batch.charges.get().battery_id]}),
+        (outputs.remove_output, {"removed_at": ago(days=1), "lot": lot.pk}),
+        (batches.void, {}),
+    ]
+    for act, arguments in acts:
+        refused(Invalid, act, "reason", actor=manager, batch=batch, reason=" ", **arguments)
 
 
 def test_a_batch_is_not_reopened_once_an_output_left_the_stock_or_the_plant(w: World) -> None:
@@ -164,6 +201,28 @@ def test_an_explanation_is_signed_and_a_signature_explains(w: World) -> None:
         with pytest.raises(IntegrityError, match="batch_explanation_is_signed"), transaction.atomic():
             Batch.objects.filter(pk=batch.pk).update(**change)
     Batch.objects.filter(pk=batch.pk).update(explanation="moisture", explained_by=w.user(w.recycler))
+
+
+REFUSED = [
+    "UPDATE recycling_batch SET status = 'closed', closed_at = started_at - interval '1 second'",
+    "UPDATE recycling_batch SET closed_at = started_at",
+    "UPDATE recycling_charge SET battery_id = NULL, composition_id = NULL, content_kwh = NULL",
+    "UPDATE recycling_charge SET lot_id = (SELECT lot_id FROM recycling_output)",
+    "UPDATE recycling_charge SET mass_kg = 0",
+    "UPDATE recycling_charge SET composition_id = NULL",
+    "UPDATE recycling_charge SET content_kwh = 0",
+    "UPDATE recycling_reagent SET mass_value = 0",
+    "UPDATE recycling_reagent SET unit = 'zz'",
+]
+
+
+def test_the_database_refuses(w: World) -> None:
+    batch = charged(w)
+    output(w, batch, "copper", 1)
+    outputs.add_reagent(actor=w.actor(w.recycler), batch=batch, name="water", mass_value=Decimal(1))
+    for sql in REFUSED:
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql)
 
 
 def is_stale(batch: Batch) -> bool:
