@@ -240,6 +240,24 @@ def test_a_charge_that_changes_marks_its_batch_and_the_one_it_went_to(w: World) 
     assert is_stale(one) and is_stale(two) and not is_stale(other)
 
 
+def test_what_goes_in_and_what_comes_out_marks_the_batch(w: World) -> None:
+    """Each by itself: a battery, of which the trace sees nothing but its charge, and a lot that is new."""
+    batch, other = opened(w), opened(w, number="B2")
+    (battery,) = packs(w)
+    about: dict[str, Any] = {"actor": w.actor(w.recycler), "batch": batch, "batteries": [battery.pk]}
+    acts: list[Any] = [
+        lambda: charges.charge(**about, charged_at=ago(days=9)),
+        lambda: charges.uncharge(**about, uncharged_at=ago(days=8), reason="x"),
+        lambda: output(w, batch, "black_mass", 1, assays=BLACK_MASS),
+        lambda: Output.objects.all().delete(),
+    ]
+    for act in acts:
+        factors.refresh()
+        assert not is_stale(batch)
+        act()
+        assert is_stale(batch) and not is_stale(other)
+
+
 def test_an_output_that_goes_to_another_batch_marks_both(w: World) -> None:
     one, two, other = charged(w), charged(w, number="B2"), charged(w, number="B3")
     output(w, one, "black_mass", 1, assays=BLACK_MASS)
