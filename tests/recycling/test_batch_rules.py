@@ -287,9 +287,9 @@ def test_a_batch_that_was_given_up_has_no_factors(w: World) -> None:
     batch, other = charged(w), charged(w, number="B2")
     factors.refresh_all()
     manager = w.actor(w.recycler, Role.MANAGER)
-    charges.uncharge(
-        actor=manager, batch=batch, uncharged_at=ago(days=8), reason="x", batteries=[batch.charges.get().battery_id]
-    )
+    battery = batch.charges.get().battery
+    assert battery is not None
+    charges.uncharge(actor=manager, batch=batch, uncharged_at=ago(days=8), reason="x", batteries=[battery.pk])
     batches.void(actor=manager, batch=batch, reason="x")
     factors.refresh_all()
     assert set(Factor.objects.values_list("batch", flat=True)) == {other.pk}

@@ -70,7 +70,9 @@ def test_a_battery_that_came_is_weighed_instead_of_declared(world: World) -> Non
     one, two = Battery.objects.order_by("pk")
     found = [ReceivedBattery(one.pk, received_value=Decimal(440)), ReceivedBattery(two.pk)]
     intake = intakes.record(**weighing(world, shipment, 840), batteries=found)
-    assert [(d.kind, d.battery, d.received_kg) for d in intake.discrepancies.all()] == [("battery_mass", one, 440)]
+    assert [(d.kind, d.battery, d.received_kg) for d in intake.discrepancies.all()] == [
+        ("battery_mass", one, Decimal(440)),
+    ]
 
 
 def test_a_correction_keeps_the_note_and_says_why(world: World) -> None:
