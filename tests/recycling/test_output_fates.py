@@ -10,10 +10,12 @@ from django.db import transaction
 from collection.models import CustodyKind, Lot, LotStatus, Shipment
 from collection.services import custody, lots
 from collection.services.custody import Entry, Place
+from collection.services.lots import Part
 from recycling.models import Batch, Factor
-from recycling.services import factors
+from recycling.services import batches, factors
 from tests.recycling.chain import at, process
-from tests.world import World, batteries_at
+from tests.recycling.chains import charged, output
+from tests.world import World, ago, batteries_at
 
 
 def made(world: World, material: str, kilograms: str, assay: dict[str, str]) -> tuple[Batch, Lot]:
@@ -75,3 +77,29 @@ def test_a_lot_after_it_left(
             actor=world.actor(world.recycler), lot=thing, disposition=fate, disposed_at=at(2025, 5, 1), note="x"
         )
     assert shares(batch) == expected
+
+
+def test_parts_count_and_the_whole_does_not(world: World) -> None:
+    """Of a product of 66 kg, 22 kg were lost: a third of 16.5 kg Ni."""
+    batch, whole = made(world, *PRODUCT)
+    actor = world.actor(world.recycler)
+    lots.split(actor=actor, lot=whole, parts=[Part(Decimal(22))], split_at=at(2025, 5, 1))
+    part = whole.parts.order_by("pk")[0]
+    lots.dispose(actor=actor, lot=part, disposition="lost", disposed_at=at(2025, 5, 2), note="x")
+    recovered, pending, residue = shares(batch)
+    assert (recovered, pending, residue) == (round(HALF * 2 / 3, 18), 0, 0)
+
+
+def test_only_the_dry_mass_has_elements(world: World) -> None:
+    batch = charged(world)
+    output(world, batch, "niso4_6h2o", 66, assays={"Ni": Decimal("0.25")}, moisture=Decimal("0.2"))
+    batches.close(actor=world.actor(world.recycler), batch=batch, closed_at=ago(days=7))
+    assert shares(batch) == (Decimal("0.4"), 0, 0)
+
+
+def test_of_two_lots_of_one_element_each_counts_as_what_it_is(world: World) -> None:
+    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1))
+    batch, _lots = process(
+        world, world.shredder, packs=packs, charged_at=at(2025, 4, 1), makes=[PRODUCT, ("slag", "33", {"Ni": "0.1"})]
+    )
+    assert shares(batch) == (HALF, 0, Decimal("0.1"))
