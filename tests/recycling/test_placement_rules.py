@@ -27,29 +27,21 @@ from recycling.models import (
 )
 from recycling.services import placements
 from tests.recycling.filing import YEAR, declared, drafted, scheme, shared_batch
-from tests.refusals import state
+from tests.refusals import refused
 from tests.world import World
-
-
-def refused(kind: type[Exception], field: str, act: Callable[[], Any]) -> None:
-    before = state("recycling")
-    with pytest.raises(kind) as raised:
-        act()
-    assert raised.value.field == field  # type: ignore[attr-defined]
-    assert state("recycling") == before
 
 
 def test_how_many_and_how_heavy(world: World) -> None:
     for units in (-1, placements.MOST_UNITS + 1):
-        refused(Invalid, "units", lambda units=units: declared(world, "k", units=units))
+        refused(Invalid, lambda units=units: declared(world, "k", units=units), "units")
     for kg in ("-0.001", "NaN", "Infinity", placements.MOST_KG):
-        refused(Invalid, "mass_kg", lambda kg=kg: declared(world, "k", mass_kg=Decimal(kg)))
+        refused(Invalid, lambda kg=kg: declared(world, "k", mass_kg=Decimal(kg)), "mass_kg")
     least = declared(world, "least", units=0, mass_kg=Decimal(0))
     most = declared(world, "most", units=placements.MOST_UNITS, mass_kg=placements.MOST_KG - Decimal("0.001"))
     assert (least.units, most.mass_kg) == (0, Decimal("999999999999.999"))
     actor = world.actor(world.producer)
-    refused(Invalid, "units", lambda: placements.correct(actor=actor, placement=most, units=-1))
-    refused(Invalid, "mass_kg", lambda: placements.correct(actor=actor, placement=most, mass_kg=placements.MOST_KG))
+    refused(Invalid, lambda: placements.correct(actor=actor, placement=most, units=-1), "units")
+    refused(Invalid, lambda: placements.correct(actor=actor, placement=most, mass_kg=placements.MOST_KG), "mass_kg")
 
 
 def test_a_mass_is_kept_to_the_gram(world: World) -> None:
@@ -62,7 +54,7 @@ def test_a_mass_is_kept_to_the_gram(world: World) -> None:
 
 
 def test_a_placement_is_of_one_day_at_least(world: World) -> None:
-    refused(Invalid, "period_end", lambda: declared(world, "k", period_end=date(2024, 12, 31)))
+    refused(Invalid, lambda: declared(world, "k", period_end=date(2024, 12, 31)), "period_end")
     assert declared(world, "k", period_end=date(2025, 1, 1)).period_end == date(2025, 1, 1)
 
 
@@ -79,13 +71,13 @@ def test_another_row_under_the_same_key(world: World, field: str, value: Any) ->
     row = declared(world, " k ", **fields)
     assert (row.source_key, declared(world, "k", **fields)) == ("k", row)
     other = {"jurisdiction": world.on, "model": world.nmc_pack, "chemistry": world.lfp}.get(field, value)
-    refused(Refused, "source_key", lambda: declared(world, "k", **{**fields, field: other}))
+    refused(Refused, lambda: declared(world, "k", **{**fields, field: other}), "source_key")
     declared(world, "l", **{**fields, field: other})
 
 
 def test_a_row_says_of_what_model_or_of_what_chemistry(world: World) -> None:
-    refused(Invalid, "chemistry", lambda: declared(world, "k", chemistry=world.lfp))
-    refused(Invalid, "source_key", lambda: declared(world, " "))
+    refused(Invalid, lambda: declared(world, "k", chemistry=world.lfp), "chemistry")
+    refused(Invalid, lambda: declared(world, " "), "source_key")
     assert declared(world, "a", chemistry=world.nmc).chemistry == world.nmc
     assert declared(world, "b").chemistry == world.nmc  # its model's
     assert declared(world, "c", model=None, chemistry=world.lfp).chemistry == world.lfp

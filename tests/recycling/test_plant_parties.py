@@ -137,8 +137,8 @@ def charge(w: World, actor: Actor, batch: Batch) -> Batch:
     )  # fmt: skip
 
 
-def record(w: World, actor: Actor, batch: Batch, by: Any) -> Any:
-    return by(
+def record(w: World, actor: Actor, batch: Batch) -> Any:
+    return outputs.record_output(
         actor=actor, batch=batch, number="N1", material=black_mass(), mass_value=Decimal(1), made_at=ago(days=3)
     )  # fmt: skip
 
@@ -194,8 +194,7 @@ VERBS = {
     "batch: remove a reagent": Verb(
         with_reagent, lambda w, a, r: outputs.remove_reagent(actor=a, batch=r, reagent=r.reagents.get().pk)
     ),
-    "batch: record": Verb(charged, lambda w, a, r: record(w, a, r, outputs.record)),
-    "batch: record an output": Verb(charged, lambda w, a, r: record(w, a, r, outputs.record_output)),
+    "batch: record an output": Verb(charged, record),
     "batch: remove an output": Verb(
         with_output,
         lambda w, a, r: outputs.remove_output(

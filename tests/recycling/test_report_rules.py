@@ -10,23 +10,15 @@ import pytest
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from accounts.errors import DomainError, Invalid, Refused
+from accounts.errors import Invalid, Refused
 from accounts.models import Role
 from recycling.models import EprReport, EprReportLine, EprReportProgress, ReportStatus
 from recycling.queries.report_proof import content_hash, verify
 from recycling.queries.reports import Change
 from recycling.services import report_job, reports
-from tests import refusals
 from tests.recycling.filing import YEAR, asked, drafted, filed, scheme
+from tests.refusals import refused
 from tests.world import World
-
-
-def refused(kind: type[DomainError], act: Any, field: str | None = None, /, **arguments: Any) -> DomainError:
-    """`act` raises `kind`, naming `field` if one is given, and changes nothing, of reports neither."""
-    before = refusals.state("recycling")
-    error = refusals.refused(kind, act, field, **arguments)
-    assert refusals.state("recycling") == before
-    return error
 
 
 def report_in(world: World, status: str, **fields: Any) -> EprReport:
@@ -133,6 +125,7 @@ def test_a_decision_says_why_and_who(world: World) -> None:
 
 def test_a_period_has_ten_years_at_most(world: World) -> None:
     longest = timedelta(days=10 * 366)
+    scheme("eu_reference")
     refused(Invalid, lambda: asked(world, period_end=YEAR[0] + longest + timedelta(days=1)), "period_end")
     assert asked(world, period_end=YEAR[0] + longest).period_end == YEAR[0] + longest
     assert asked(world, period_end=YEAR[0]).period_end == YEAR[0]
