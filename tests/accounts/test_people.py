@@ -124,3 +124,9 @@ def test_a_role_is_changed_to_one_that_there_is(world: World) -> None:
 
 def member_of(world: World, role: Role) -> Membership:
     return Membership.objects.get(organization=world.recycler, role=role)
+
+
+def test_who_is_no_manager_may_go_whoever_is_left(world: World) -> None:
+    User.objects.filter(pk=world.user(world.recycler, Role.MANAGER).pk).update(is_active=False)
+    memberships.remove(actor=world.actor(world.recycler), membership=member_of(world, Role.OPERATOR))
+    assert not Membership.objects.filter(organization=world.recycler, role=Role.OPERATOR).exists()

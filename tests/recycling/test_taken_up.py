@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, timedelta
 
+import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from recycling.models import UtilizationRun, UtilizationStatus
@@ -40,3 +43,24 @@ def test_a_run_is_claimed_with_the_time(db: None) -> None:
     assert waiting.claimed_at is None and utilization.run(waiting.pk)
     waiting.refresh_from_db()
     assert waiting.claimed_at is not None and waiting.claimed_at <= timezone.now()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_passes_by_what_another_is_taking() -> None:
+    """It neither takes it, too, nor waits for it."""
+    waiting, outcomes = run(UtilizationStatus.QUEUED, timedelta(0)), []
+
+    def carry_out() -> None:
+        try:
+            outcomes.append(utilization.run(waiting.pk))
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=carry_out)
+    with transaction.atomic():
+        assert UtilizationRun.objects.select_for_update().get(pk=waiting.pk)
+        worker.start()
+        worker.join(5)
+        passed_by = list(outcomes)
+    worker.join()
+    assert passed_by == [False]
