@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -72,7 +73,10 @@ def test_refuses_where_others_could_log_in(settings: Any) -> None:
     assert not world.is_there()
 
 
-def test_brings_the_database_up_to_date_before_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_brings_the_database_up_to_date_before_it_looks(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "django_structlog")  # the command hushes it; this is taken back at the end
     done: list[str] = []
 
     def look() -> bool:

@@ -132,7 +132,8 @@ class Pickup(models.Model):
                 condition=Q(convenient_until__gt=F("convenient_from")), name="pickup_convenience_is_a_period"
             ),
             models.CheckConstraint(
-                condition=Q(window_start__isnull=True, window_end__isnull=True) | Q(window_end__gt=F("window_start")),
+                condition=Q(window_start__isnull=True, window_end__isnull=True)
+                | Q(window_start__isnull=False, window_end__isnull=False, window_end__gt=F("window_start")),
                 name="pickup_window_is_a_period",
             ),
             models.CheckConstraint(

@@ -86,7 +86,7 @@ class Batch(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["line", "number"], name="batch_number_once_per_line"),
             models.CheckConstraint(
-                condition=Q(status="closed", closed_at__gte=F("started_at"))
+                condition=Q(status="closed", closed_at__isnull=False, closed_at__gte=F("started_at"))
                 | (~Q(status="closed") & Q(closed_at__isnull=True)),
                 name="batch_closed_has_time",
             ),

@@ -200,6 +200,7 @@ def test_an_explanation_is_signed_and_a_signature_explains(w: World) -> None:
 
 REFUSED = [
     "UPDATE recycling_batch SET status = 'closed', closed_at = started_at - interval '1 second'",
+    "UPDATE recycling_batch SET status = 'closed', closed_at = NULL",
     "UPDATE recycling_batch SET closed_at = started_at",
     "UPDATE recycling_charge SET battery_id = NULL, composition_id = NULL, content_kwh = NULL",
     "UPDATE recycling_charge SET lot_id = (SELECT lot_id FROM recycling_output)",

@@ -88,11 +88,8 @@ def test_nobody_places_on_the_market_but_a_producer(world: World) -> None:
     platform = world.actor(world.recycler)
     platform.user.is_superuser = True
     refused(
-        Invalid, "producer",
-        lambda: placements.declare(
-            actor=platform, producer=world.recycler, jurisdiction=world.nj, period_start=YEAR[0], period_end=YEAR[1],
-            units=1, source_key="k",
-        ),
+        Invalid, placements.declare, "producer", actor=platform, producer=world.recycler, jurisdiction=world.nj,
+        period_start=YEAR[0], period_end=YEAR[1], units=1, source_key="k",
     )  # fmt: skip
 
 
