@@ -404,7 +404,7 @@ class Migration(migrations.Migration):
                         'ordering': ('-started_at', '-pk'),
                         'constraints': [
                             models.UniqueConstraint(fields=('line', 'number'), name='batch_number_once_per_line'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('closed_at__gte', models.F('started_at')), ('status', 'closed')), models.Q(models.Q(('status', 'closed'), _negated=True), ('closed_at__isnull', True)), _connector='OR'), name='batch_closed_has_time'),
+                            models.CheckConstraint(condition=models.Q(models.Q(('closed_at__gte', models.F('started_at')), ('closed_at__isnull', False), ('status', 'closed')), models.Q(models.Q(('status', 'closed'), _negated=True), ('closed_at__isnull', True)), _connector='OR'), name='batch_closed_has_time'),
                             models.CheckConstraint(condition=models.Q(models.Q(('explained_by__isnull', True), ('explanation', '')), models.Q(models.Q(('explanation', ''), _negated=True), ('explained_by__isnull', False)), _connector='OR'), name='batch_explanation_is_signed'),
                         ],
                         'indexes': [

@@ -173,7 +173,6 @@ def test_collecting_takes_the_same_number_of_statements_for_any_number(world: Wo
         "UPDATE collection_pickup SET convenient_until = convenient_from",
         "UPDATE collection_pickup SET window_end = window_start",
         "UPDATE collection_pickup SET window_end = NULL",
-        "UPDATE collection_pickup SET window_start = NULL, window_end = convenient_until, status = 'requested'",
         "UPDATE collection_pickup SET carrier_id = NULL",
         "UPDATE collection_pickup SET status = 'failed', reason = ''",
         "UPDATE collection_pickup SET status = 'collected'",
