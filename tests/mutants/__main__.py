@@ -19,10 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
+from development import servers
 from tests.mutants import PROJECT, Mutant, mutants
 
 #: What is no part of the project as such. The environment is used where it is.
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".local", ".uv", "__pycache__", ".*_cache", ".hypothesis")
+
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0")
 
 #: What a mutant may take; a rule that was to end a loop may be gone.
 SECONDS = 600
@@ -42,10 +45,11 @@ class Migration(migrations.Migration):
 
 
 class Copy:
-    """A copy of the project to make edits in."""
+    """A copy of the project to make edits in, with servers of its own, whose test database is kept from run to run."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="relode-mutant-")) / "project"
+        self.servers = servers.join(self.folder.parent / "servers", throwaway=True)
         shutil.copytree(PROJECT, self.folder, ignore=NOT_COPIED)
         (self.folder / ".venv").symlink_to(PROJECT / ".venv")
 
@@ -59,9 +63,9 @@ class Copy:
         try:
             path.write_text(_migration(mutant.sql) if mutant.sql else mutant.applied_to(before or ""))
             process = subprocess.run(
-                [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", *tests],
+                [*PYTEST, *tests] if mutant.sql else [*PYTEST, "--reuse-db", *tests],
                 cwd=self.folder,
-                env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+                env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | ({} if mutant.sql else self.servers),
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,
