@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from typing import Any, get_type_hints
 
 from django.db import models, transaction
@@ -88,7 +88,7 @@ class Verb[**Arguments, Result]:
         parameters = inspect.signature(self._body).parameters
         return {name: parameter for name, parameter in parameters.items() if name not in ("actor", self.target)}
 
-    @property
+    @cached_property
     def paths(self) -> tuple[str, ...]:
         """From an argument to each organization that it is for; empty where a function finds them."""
         return (self.of,) if isinstance(self.of, str) else () if callable(self.of) else tuple(self.of or ())
@@ -128,8 +128,10 @@ class Verb[**Arguments, Result]:
                 actor.user.is_superuser
                 or any(actor.may(m.organization, role=self.role, function=self.function) for m in actor.memberships)
             )
+        if self.requirement is None:
+            return actor.may(*self._organizations({self.target: record}), role=self.role, function=self.function)
         try:
-            self.require(actor, record)
+            self.requirement(actor, record)
         except Forbidden:
             return False
         return True
@@ -138,7 +140,7 @@ class Verb[**Arguments, Result]:
         """Whether to show it to the actor: neither its role nor the record's status would be refused now."""
         return (record is None or self.fits(record)) and self.is_for(actor, record)
 
-    @property
+    @cached_property
     def hangs_on_arguments(self) -> bool:
         """Whether who may depends on another argument than the record."""
         return self.requirement is None and any(path.split("__")[0] != self.target for path in self.paths)

@@ -18,7 +18,6 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
 from accounts import rules
 from accounts.verbs import Verb
@@ -120,7 +119,7 @@ class VerbsField(serializers.Field[Any, Any, Any, Any]):
     def to_representation(self, record: Any) -> list[Mapping[str, str]]:
         view = self.context["view"]
         return [
-            {"name": name, "url": reverse(f"{view.basename}-{name}", args=[record.pk]), "method": "POST"}
+            {"name": name, "url": view.address_of(name, record), "method": "POST"}
             for name, verb in view.doors
             if verb.offers(view.actor, record)
         ]

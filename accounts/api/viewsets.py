@@ -1,16 +1,21 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from django.db import DataError, models
 from django.utils.functional import cached_property
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from accounts.actors import Actor
 from accounts.api.doors import doors_of
 from accounts.api.idempotency import once
 from accounts.verbs import Verb
+
+#: Stands for a record's key in an address.
+_ANY = "any-key"
 
 
 class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
@@ -33,17 +38,36 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         """The verbs that the API has for one of these records, by name."""
         return doors_of(type(self))
 
+    def address_of(self, door: str, record: models.Model) -> str:
+        """Where the door named `door` to `record` is."""
+        if door not in self._addresses:  # resolving takes longer than all the rest of an entry of a page
+            self._addresses[door] = reverse(f"{self.basename}-{door}", args=[_ANY])
+        return self._addresses[door].replace(_ANY, quote(str(record.pk)))
+
+    @cached_property
+    def _addresses(self) -> dict[str, str]:
+        return {}
+
     def get_queryset(self) -> models.QuerySet[Any]:
-        rows = self._with_organizations(super().get_queryset())
+        rows = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return rows
         return rows.visible_to(self.request.user)
 
-    def _with_organizations(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        """`rows` with the organizations that the verbs ask about, so that a page of records asks no more of them."""
+    def filter_queryset(self, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        return self._with_organizations(super().filter_queryset(queryset), is_page=not self.detail)
+
+    def _with_organizations(self, rows: models.QuerySet[Any], *, is_page: bool = False) -> models.QuerySet[Any]:
+        """`rows` with the organizations that the verbs ask about, so that a page of records asks no more of them.
+
+        For a page they are read afterwards, by their keys: a join would be made for all that is visible before the
+        page is cut.
+        """
         paths = [(*path.partition("__"), verb.target) for _name, verb in self.doors for path in verb.paths]
-        related = [rest for first, _gap, rest, target in paths if first == target]
-        return rows.select_related(*related) if related else rows
+        related = dict.fromkeys(rest for first, _gap, rest, target in paths if first == target)
+        if not related:
+            return rows
+        return rows.prefetch_related(*related) if is_page else rows.select_related(*related)
 
     def get_object(self) -> Any:
         try:

@@ -116,9 +116,9 @@ class BatteryFilter(django_filters.FilterSet):
 class BatteryViewSet(LifeMixin, VisibleViewSet):
     """Batteries: what they are, where they are, and what happened to them."""
 
-    queryset = Battery.objects.select_related(
-        "model", "producer", "facility__operator", "shipment__carrier", "registered_by"
-    ).prefetch_related(Prefetch("identifiers", Identifier.objects.order_by("pk")))
+    queryset = Battery.objects.select_related("model", "producer", "facility").prefetch_related(
+        Prefetch("identifiers", Identifier.objects.order_by("pk"))
+    )
     serializer_class = BatteryOut
     filterset_class = BatteryFilter
     ordering_fields = ("id", "placed_on", "registered_at")
