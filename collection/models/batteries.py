@@ -7,10 +7,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, PartQuerySet, Viewer
+from accounts.models import Organization, Viewer
 from collection.models.chemistries import Chemistry, Composition, ReferenceQuerySet
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
+from collection.models.sight import BATTERIES, SeenQuerySet, Sees
 from collection.models.sources import Confidence
 from collection.units import entered_field, kg_field, unit_field, unit_known
 
@@ -103,16 +104,8 @@ class BatteryModel(models.Model):
         return self.name
 
 
-class BatteryQuerySet(models.QuerySet["Battery"]):
-    def visible_to(self, user: Viewer) -> BatteryQuerySet:
-        """Its producer, who registered it, every organization that ever had it in custody or is about to, and the
-        regulators of where it was placed on the market or has been.
-        """
-        if user.is_superuser:
-            return self
-        from collection.models.visibility import batteries_seen_by  # late: it asks what points at batteries
-
-        return self.filter(pk__in=batteries_seen_by(user))
+class BatteryQuerySet(SeenQuerySet["Battery"]):
+    sight = BATTERIES
 
     def held_at(self, facility: Facility) -> BatteryQuerySet:
         return self.filter(status=BatteryStatus.AT_FACILITY, facility=facility)
@@ -169,6 +162,7 @@ class Battery(models.Model):
         null=True,
         blank=True,
         related_name="produced_batteries",
+        db_index=False,
         verbose_name=_("producer"),
         help_text=_("Empty: an orphan, whose producer is not known."),
     )
@@ -208,6 +202,7 @@ class Battery(models.Model):
         null=True,
         blank=True,
         related_name="batteries",
+        db_index=False,
         verbose_name=_("placed on the market in"),
     )
     placed_on = models.DateField(_("placed on the market on"), null=True, blank=True)
@@ -243,7 +238,11 @@ class Battery(models.Model):
         verbose_name=_("on shipment"),
     )
     registered_by = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, related_name="registered_batteries", verbose_name=_("registered by")
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="registered_batteries",
+        db_index=False,
+        verbose_name=_("registered by"),
     )
     registered_at = models.DateTimeField(_("registered at"), auto_now_add=True)
     is_simulated = models.BooleanField(_("simulated"), default=False)
@@ -257,6 +256,11 @@ class Battery(models.Model):
         indexes = (
             models.Index(fields=["facility", "status"], name="battery_at"),
             models.Index(fields=["producer", "placed_in"], name="battery_placed"),
+            # what `sight` begins at, and what lists are filtered by, each in the order of a list
+            models.Index(fields=["producer", "id"], name="battery_of_producer"),
+            models.Index(fields=["registered_by", "id"], name="battery_registered_by"),
+            models.Index(fields=["placed_in", "id"], name="battery_placed_in"),
+            models.Index(fields=["status", "id"], name="battery_in_status"),
         )
         constraints = (
             models.CheckConstraint(
@@ -292,8 +296,10 @@ class Battery(models.Model):
         return self.condition != Condition.INTACT
 
 
-class IdentifierQuerySet(PartQuerySet["Identifier"]):
-    whole = "battery"
+class IdentifierQuerySet(models.QuerySet["Identifier"]):
+    def visible_to(self, user: Viewer) -> IdentifierQuerySet:
+        """As the battery."""
+        return self if user.is_superuser else self.filter(Sees(BATTERIES, user, "battery_id"))
 
 
 class Identifier(models.Model):

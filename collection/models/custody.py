@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -14,6 +12,7 @@ from collection.models.batteries import Battery
 from collection.models.facilities import Facility
 from collection.models.lots import Lot
 from collection.models.shipments import Shipment
+from collection.models.sight import BATTERIES, LOTS, Sees
 
 
 class CustodyKind(models.TextChoices):
@@ -40,28 +39,12 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         """As the battery or the lot: whoever may see a thing may see its life."""
         if user.is_superuser:
             return self
-        of_batteries = CustodyEvent.objects.filter(battery__in=Battery.objects.visible_to(user).values("pk"))
-        of_lots = CustodyEvent.objects.filter(lot__in=Lot.objects.visible_to(user).values("pk"))
-        return self.filter(pk__in=of_batteries.values("pk").union(of_lots.values("pk"), all=True))
+        return self.filter(Q(Sees(BATTERIES, user, "battery_id")) | Q(Sees(LOTS, user, "lot_id")))
 
     def last_of_lots(self) -> CustodyEventQuerySet:
         """The last entry of each lot, with the facility that it left."""
         last = self.filter(lot__isnull=False).order_by("lot_id", "-sequence").distinct("lot_id")
         return last.select_related("from_facility__operator")
-
-    def things_touched(self, thing: str, organizations: Any, jurisdictions: Any) -> models.QuerySet[Any, Any]:
-        """Ids of the batteries or lots (`thing`) that one of the organizations ever gave or took, or that ever were at
-        a place in one of the jurisdictions.
-
-        A union, since each part has an index and an OR of them has none. Where an entry starts needs no look: it is
-        where the one before ended.
-        """
-        places = Facility.objects.filter(Q(operator__in=organizations) | Q(jurisdiction__in=jurisdictions)).values("pk")
-        ids = self.filter(**{f"{thing}__isnull": False}).values(thing)
-        touched: models.QuerySet[Any, Any] = ids.filter(to_facility__in=places).union(
-            ids.filter(to_organization__in=organizations), ids.filter(from_organization__in=organizations), all=True
-        )
-        return touched
 
 
 class CustodyEvent(models.Model):
@@ -72,10 +55,22 @@ class CustodyEvent(models.Model):
     """
 
     battery = models.ForeignKey(
-        Battery, on_delete=models.PROTECT, null=True, blank=True, related_name="events", verbose_name=_("battery")
+        Battery,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        db_index=False,
+        verbose_name=_("battery"),
     )
     lot = models.ForeignKey(
-        Lot, on_delete=models.PROTECT, null=True, blank=True, related_name="events", verbose_name=_("lot")
+        Lot,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        db_index=False,
+        verbose_name=_("lot"),
     )
     sequence = models.PositiveIntegerField(_("sequence"))
     kind = models.CharField(_("kind"), max_length=10, choices=CustodyKind.choices)
@@ -93,6 +88,7 @@ class CustodyEvent(models.Model):
         null=True,
         blank=True,
         related_name="arrivals",
+        db_index=False,
         verbose_name=_("to facility"),
     )
     to_shipment = models.ForeignKey(
@@ -102,10 +98,22 @@ class CustodyEvent(models.Model):
         _("status afterwards"), max_length=16, help_text=_("The status of the battery or lot after this entry.")
     )
     from_organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("from")
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("from"),
     )
     to_organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("to")
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("to"),
     )
     mass_kg = models.DecimalField(_("mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True)
     reference = models.CharField(
@@ -179,8 +187,17 @@ class CustodyEvent(models.Model):
             ),
         )
         indexes = (
+            # what `sight` begins at; most entries are of batteries, so those of lots have small indexes of their own
             models.Index(fields=["to_facility", "battery"], name="custody_event_to"),
-            models.Index(fields=["from_organization"], name="custody_event_from_org"),
+            models.Index(fields=["to_organization", "battery"], name="custody_event_to_org"),
+            models.Index(fields=["from_organization", "battery"], name="custody_event_from_org"),
+            models.Index(fields=["to_facility", "lot"], name="custody_event_lot_to", condition=Q(lot__isnull=False)),
+            models.Index(
+                fields=["to_organization", "lot"], name="custody_event_lot_to_org", condition=Q(lot__isnull=False)
+            ),
+            models.Index(
+                fields=["from_organization", "lot"], name="custody_event_lot_from_org", condition=Q(lot__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:

@@ -7,10 +7,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, PartQuerySet, Viewer
+from accounts.models import Organization, PartQuerySet
 from collection.models.chemistries import Element
 from collection.models.facilities import Facility
 from collection.models.materials import Material
+from collection.models.sight import LOTS, SeenQuerySet
 from collection.units import entered_field, kg_field, unit_field, unit_known
 
 
@@ -46,14 +47,8 @@ LOT_MOVES: list[tuple[str, str]] = [
 ]
 
 
-class LotQuerySet(models.QuerySet["Lot"]):
-    def visible_to(self, user: Viewer) -> LotQuerySet:
-        """Its owner, every organization that had it in custody or is about to, and regulators of where it has been."""
-        if user.is_superuser:
-            return self
-        from collection.models.visibility import lots_seen_by  # late: it asks what points at lots
-
-        return self.filter(pk__in=lots_seen_by(user))
+class LotQuerySet(SeenQuerySet["Lot"]):
+    sight = LOTS
 
     def held_at(self, facility: Facility) -> LotQuerySet:
         return self.filter(status=LotStatus.IN_STOCK, facility=facility)

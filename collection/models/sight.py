@@ -1,0 +1,290 @@
+"""Who may see a battery or a lot: said once, as the rows that tie it to an organization or a place, and asked twice.
+
+- Of one thing at a time: a function of the database, `collection_sees_battery(battery, organizations, places)`, that
+  looks up what ties this one. It serves a record, a reference to it, and the rows that hang on it.
+- Of a list: what is newest among that which is tied to whoever looks, looked up by them. Asking thing by thing would go
+  through everything for somebody who sees little.
+
+The functions are in migrations; a test sees that they are what stands here, and that both ways find the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection, models
+from django.db.models.lookups import Exact
+
+from accounts.models import Viewer, organizations_of
+from collection.models.jurisdictions import Jurisdiction
+
+type Sql = tuple[str, tuple[Any, ...]]
+
+#: So many times the rows of a page are looked at one by one, before the search begins at whoever looks: whoever sees a
+#: third of everything, from a thousand places, say, has the page by then.
+LOOKED_AT = 3
+
+
+#: What the keys of organizations, places and facilities are in the database.
+KEYS = {"organizations": "bigint[]", "places": "text[]", "facilities": "bigint[]", "operated": "bigint[]"}
+
+
+@dataclass(frozen=True)
+class Whose:
+    """What somebody looks from: its organizations, the places that it oversees, the facilities of both, and those that
+    its organizations operate.
+    """
+
+    organizations: list[int]
+    places: list[str]
+    facilities: list[int]
+    operated: list[int]
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> Whose:
+        """That of `viewer`, in one statement."""
+        organizations, mine = organizations_of(viewer).query.sql_with_params()
+        places, overseen = Jurisdiction.objects.overseen_by(viewer).order_by().values("pk").query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH mine (id) AS ({organizations}), overseen (id) AS ({places}), operated AS (SELECT id"  # noqa: S608 - composed of constants
+                " FROM collection_facility WHERE operator_id IN (SELECT id FROM mine))"
+                " SELECT ARRAY(SELECT id FROM mine), ARRAY(SELECT id FROM overseen), ARRAY(SELECT id FROM operated UNION"
+                " SELECT id FROM collection_facility WHERE jurisdiction_id IN (SELECT id FROM overseen)),"
+                " ARRAY(SELECT id FROM operated)",
+                [*mine, *overseen],
+            )
+            return cls(*cursor.fetchone())
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Rows that tie the thing in their column `thing` to whoever stands in the other columns: organizations, places (so
+    the regulators of them), facilities (so their operators and regulators), or facilities with their operators alone.
+
+    `in_order`: each of these columns has an index that goes on with the thing.
+    """
+
+    rows: str
+    thing: str
+    organizations: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    facilities: tuple[str, ...] = ()
+    operated: tuple[str, ...] = ()
+    in_order: bool = False
+
+    def of_thing(self) -> str:
+        """The rows that tie the thing `thing` to one of `organizations` or `places`."""
+        rows = self.rows
+        conditions = [f"{column} = ANY (organizations)" for column in self.organizations]
+        conditions += [f"{column} = ANY (places)" for column in self.places]
+        for number, column in enumerate((*self.facilities, *self.operated)):
+            rows += f"\n    LEFT JOIN collection_facility f{number} ON f{number}.id = {column}"
+            conditions.append(f"f{number}.operator_id = ANY (organizations)")
+            if column in self.facilities:
+                conditions.append(f"f{number}.jurisdiction_id = ANY (places)")
+        return f"    SELECT FROM {rows}\n    WHERE {self.thing} = thing AND (\n        {'\n        OR '.join(conditions)}\n    )"
+
+    def columns(self) -> Iterator[tuple[str, str]]:
+        """Each column, with the name of what it holds."""
+        for held in ("organizations", "places", "facilities", "operated"):
+            for column in getattr(self, held):
+                yield held, column
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a kind of thing is seen: the table that it is in, and what ties it."""
+
+    table: str
+    ties: tuple[Tie, ...]
+
+    @property
+    def function(self) -> str:
+        """The name of the function in the database."""
+        return self.table.replace("_", "_sees_", 1)
+
+    @property
+    def body(self) -> str:
+        """What the function in the database is."""
+        return "SELECT EXISTS (\n" + "\n    UNION ALL\n".join(tie.of_thing() for tie in self.ties) + "\n)"
+
+    def first_of(self, keys: Sql, whose: Whose, most: int, *, ascending: bool) -> list[Any]:
+        """The first `most` of `keys`, which are in order, that are tied to `whose`: looked at one by one."""
+        return _keys(
+            f"SELECT thing FROM ({keys[0]}) keys (thing), (SELECT %s::bigint[], %s::text[]) whose (organizations, places)"  # noqa: S608 - composed of constants
+            f" WHERE ({self.body}) ORDER BY 1 {_order(ascending)} LIMIT %s",
+            [*keys[1], whose.organizations, whose.places, most],
+        )
+
+    def search(
+        self, whose: Whose, most: int, *, among: Sql | None = None, ascending: bool = False, beyond: Any = None
+    ) -> list[Any]:
+        """The keys of the newest (`ascending`: oldest) `most` things that are tied to `whose`, on the far side of the key
+        `beyond` and among the keys that `among` selects: looked for at each of `whose`.
+
+        What has an index in the order of the keys gives its first ones at once. The rest is looked for no further than
+        those reach.
+        """
+        first = f"ORDER BY 1 {_order(ascending)} LIMIT {most:d}"
+        after, before = (">", "<") if ascending else ("<", ">")
+        found = self._tied(whose, True, first, among, [(after, beyond)])
+        until = found[-1] if len(found) == most else None
+        found += self._tied(whose, False, first, among, [(after, beyond), (before, until)])
+        return sorted(set(found), reverse=not ascending)[:most]
+
+    def _tied(
+        self, whose: Whose, in_order: bool, first: str, among: Sql | None, bounds: Sequence[tuple[str, Any]]
+    ) -> list[Any]:
+        bounds = [(comparison, bound) for comparison, bound in bounds if bound is not None]
+        parts: list[str] = []
+        values: list[Any] = []
+        for tie in self.ties:
+            if tie.in_order is not in_order:
+                continue
+            conditions = [f"{tie.thing} IS NOT NULL", *(f"{tie.thing} {comparison} %s" for comparison, _ in bounds)]
+            for held, column in tie.columns():
+                if not (keys := getattr(whose, held)):
+                    continue
+                rows = f"SELECT DISTINCT {tie.thing} FROM {tie.rows} WHERE {' AND '.join(conditions)} AND {column}"  # noqa: S608 - composed of constants
+                if in_order:
+                    also = f"AND {_is_among(tie.thing, among)}" if among else ""
+                    part = f"unnest(%s::{KEYS[held]}) who (id), LATERAL ({rows} = who.id {also} {first}) tied (id)"
+                else:
+                    also = f"WHERE {_is_among('tied.id', among)}" if among else ""
+                    part = f"({rows} = ANY (%s::{KEYS[held]}) OFFSET 0) tied (id) {also}"
+                parts.append(f"SELECT tied.id FROM {part}")  # noqa: S608 - composed of constants
+                bound = [value for _, value in bounds]
+                values += [keys, *bound] if in_order else [*bound, keys]
+                values += among[1] if among else ()
+        if not parts:
+            return []
+        return _keys(f"SELECT DISTINCT id FROM ({' UNION ALL '.join(parts)}) found (id) {first}", values)  # noqa: S608 - composed of constants
+
+
+def _is_among(thing: str, keys: Sql) -> str:
+    """That `thing` is one of `keys`: asked of each by itself, since `OFFSET 0` keeps the planner from reading them all."""
+    return f"EXISTS (SELECT FROM ({keys[0]}) keys (id) WHERE keys.id = {thing} OFFSET 0)"
+
+
+def _order(ascending: bool) -> str:
+    return "ASC" if ascending else "DESC"
+
+
+def _keys(sql: str, values: Sequence[Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [key for (key,) in cursor.fetchall()]
+
+
+class Sees(models.Func):
+    """Whether `viewer` may see the thing with the key in `field`."""
+
+    output_field = models.BooleanField()
+
+    def __init__(self, sight: Sight, viewer: Viewer, field: str = "pk") -> None:
+        places = Jurisdiction.objects.overseen_by(viewer).order_by().values("pk")
+        super().__init__(
+            models.F(field), ArraySubquery(organizations_of(viewer)), ArraySubquery(places), function=sight.function
+        )
+        self.sight, self.viewer = sight, viewer
+
+
+class SeenQuerySet[M: models.Model](models.QuerySet[M]):
+    """Things that are seen as `sight` says."""
+
+    sight: Sight
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Those that `user` may see."""
+        return self if user.is_superuser else self.filter(Sees(self.sight, user))
+
+    def head(self, most: int, *, ascending: bool = False, beyond: Any = None) -> Self:
+        """The newest (`ascending`: oldest) `most` of these, on the far side of the key `beyond`.
+
+        Finds their keys at once, so that a list costs what it shows and not what its reader may see.
+        """
+        others, sees = self._without_sight()
+        if sees is None:
+            return self
+        keys = others.order_by("pk" if ascending else "-pk").values("pk")
+        if beyond is not None:
+            keys = keys.filter(**{"pk__gt" if ascending else "pk__lt": beyond})
+        whose, looked_at = Whose.of(sees.viewer), most * LOOKED_AT
+        found = self.sight.first_of(keys[:looked_at].query.sql_with_params(), whose, most, ascending=ascending)
+        if len(found) < most and keys[looked_at : looked_at + 1].exists():
+            among = others.order_by().values("pk").query.sql_with_params() if others.query.where else None
+            found = self.sight.search(whose, most, among=among, ascending=ascending, beyond=beyond)
+        return others.filter(pk__in=found)
+
+    def _without_sight(self) -> tuple[Self, Sees | None]:
+        """These, whoever may see them, and what `visible_to` asked."""
+        others, sees = self.all(), None
+        for condition in list(others.query.where.children):
+            if isinstance(condition, Exact) and isinstance(condition.lhs, Sees):
+                others.query.where.children.remove(condition)
+                sees = condition.lhs
+        return others, sees
+
+
+_SHIPMENT = (
+    "collection_shipmentline t"
+    "\n    JOIN collection_shipment s ON s.id = t.shipment_id"
+    "\n    LEFT JOIN collection_pickup p ON p.shipment_id = s.id"
+)
+
+
+def _by_ledger_and_shipments(thing: str) -> tuple[Tie, Tie]:
+    """Every organization that ever had it in custody or is about to, and the regulators of where it has been.
+
+    Where an entry of the ledger starts needs no look: it is where the one before ended.
+    """
+    return (
+        Tie(
+            "collection_custodyevent t",
+            thing,
+            organizations=("t.to_organization_id", "t.from_organization_id"),
+            facilities=("t.to_facility_id",),
+            in_order=True,
+        ),
+        Tie(
+            _SHIPMENT,
+            thing,
+            organizations=("s.shipper_id", "s.carrier_id", "p.collector_id"),
+            facilities=("s.origin_id", "s.destination_id"),
+        ),
+    )
+
+
+#: Its producer, who registered it, where it was placed on the market, where it was and is about to be.
+BATTERIES = Sight(
+    "collection_battery",
+    (
+        Tie(
+            "collection_battery t",
+            "t.id",
+            organizations=("t.producer_id", "t.registered_by_id"),
+            places=("t.placed_in_id",),
+            in_order=True,
+        ),
+        *_by_ledger_and_shipments("t.battery_id"),
+        Tie(
+            "collection_pickupbattery t"
+            "\n    JOIN collection_pickup p ON p.id = t.pickup_id"
+            "\n    JOIN collection_collectionpoint c ON c.id = p.collection_point_id",
+            "t.battery_id",
+            organizations=("p.collector_id", "p.carrier_id"),
+            facilities=("c.facility_id",),
+            operated=("p.destination_id",),
+        ),
+    ),
+)
+
+#: Its owner, where it was and is about to be.
+LOTS = Sight(
+    "collection_lot",
+    (Tie("collection_lot t", "t.id", organizations=("t.owner_id",)), *_by_ledger_and_shipments("t.lot_id")),
+)
