@@ -121,7 +121,7 @@ class BatteryViewSet(LifeMixin, VisibleViewSet):
     )
     serializer_class = BatteryOut
     filterset_class = BatteryFilter
-    ordering_fields = ("id", "placed_on", "registered_at")
+    ordering_fields = ("id",)  # any other order would go through all that is visible before the first page
 
     create = opens(batteries.register, RegisterIn)
     give_up_scanned = opens(batteries.give_up_scanned, GiveUpScannedIn, name="give_up_scanned", status=200)

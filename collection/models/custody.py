@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -12,7 +14,7 @@ from collection.models.batteries import Battery
 from collection.models.facilities import Facility
 from collection.models.lots import Lot
 from collection.models.shipments import Shipment
-from collection.models.sight import BATTERIES, LOTS, Sees
+from collection.models.sight import BATTERIES, LOOKED_AT, LOTS, SeesEntry, Whose, without_sight
 
 
 class CustodyKind(models.TextChoices):
@@ -34,12 +36,33 @@ class CustodyKind(models.TextChoices):
     CORRECTED = "corrected", _("corrected")
 
 
+#: Up to so many things, the entries of all that somebody sees are looked up by the things.
+LOOKED_UP = 5_000
+
+
 class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
     def visible_to(self, user: Viewer) -> CustodyEventQuerySet:
         """As the battery or the lot: whoever may see a thing may see its life."""
-        if user.is_superuser:
+        return self if user.is_superuser else self.filter(SeesEntry(user))
+
+    def head(self, most: int, *, ascending: bool = False, beyond: Any = None) -> CustodyEventQuerySet:
+        """As `SeenQuerySet.head`. Of somebody who sees little, the entries are found by the things."""
+        others, sees = without_sight(self)
+        if sees is None:
             return self
-        return self.filter(Q(Sees(BATTERIES, user, "battery_id")) | Q(Sees(LOTS, user, "lot_id")))
+        order, side = ("pk", "pk__gt") if ascending else ("-pk", "pk__lt")
+        rows = others.order_by(order) if beyond is None else others.order_by(order).filter(**{side: beyond})
+        looked_at = most * LOOKED_AT
+        found = list(
+            others.filter(sees, pk__in=rows.values("pk")[:looked_at]).order_by(order).values_list("pk", flat=True)
+        )
+        if len(found) < most and rows[looked_at : looked_at + 1].exists():
+            whose = Whose.of(sees.viewer)
+            batteries, lots = BATTERIES.search(whose, LOOKED_UP), LOTS.search(whose, LOOKED_UP)
+            few = len(batteries) < LOOKED_UP and len(lots) < LOOKED_UP
+            rows = rows.filter(Q(battery__in=batteries) | Q(lot__in=lots)) if few else rows.filter(sees)
+            found = list(rows.values_list("pk", flat=True)[:most])
+        return others.filter(pk__in=found[:most])
 
     def last_of_lots(self) -> CustodyEventQuerySet:
         """The last entry of each lot, with the facility that it left."""

@@ -190,7 +190,29 @@ class Sees(models.Func):
         super().__init__(
             models.F(field), ArraySubquery(organizations_of(viewer)), ArraySubquery(places), function=sight.function
         )
-        self.sight, self.viewer = sight, viewer
+        self.viewer = viewer
+
+
+class SeesEntry(models.Func):
+    """Whether `viewer` may see an entry of the ledger: the battery or the lot that it is of."""
+
+    output_field = models.BooleanField()
+    template = "(%(expressions)s)"
+    arg_joiner = " OR "
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__(Sees(BATTERIES, viewer, "battery_id"), Sees(LOTS, viewer, "lot_id"))
+        self.viewer = viewer
+
+
+def without_sight[Rows: models.QuerySet[Any]](rows: Rows) -> tuple[Rows, Sees | SeesEntry | None]:
+    """`rows`, whoever may see them, and what `visible_to` asked."""
+    others, sees = rows.all(), None
+    for condition in list(others.query.where.children):
+        if isinstance(condition, Exact) and isinstance(condition.lhs, Sees | SeesEntry):
+            others.query.where.children.remove(condition)
+            sees = condition.lhs
+    return others, sees
 
 
 class SeenQuerySet[M: models.Model](models.QuerySet[M]):
@@ -207,7 +229,7 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
 
         Finds their keys at once, so that a list costs what it shows and not what its reader may see.
         """
-        others, sees = self._without_sight()
+        others, sees = without_sight(self)
         if sees is None:
             return self
         keys = others.order_by("pk" if ascending else "-pk").values("pk")
@@ -219,15 +241,6 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
             among = others.order_by().values("pk").query.sql_with_params() if others.query.where else None
             found = self.sight.search(whose, most, among=among, ascending=ascending, beyond=beyond)
         return others.filter(pk__in=found)
-
-    def _without_sight(self) -> tuple[Self, Sees | None]:
-        """These, whoever may see them, and what `visible_to` asked."""
-        others, sees = self.all(), None
-        for condition in list(others.query.where.children):
-            if isinstance(condition, Exact) and isinstance(condition.lhs, Sees):
-                others.query.where.children.remove(condition)
-                sees = condition.lhs
-        return others, sees
 
 
 _SHIPMENT = (
