@@ -117,7 +117,7 @@ class Chance:
             for kind, things in (("battery", self.batteries), ("lot", self.lots)) for shipment in self.shipments
             for thing in self.dice.sample(things, k=3)
         )  # fmt: skip
-        pickups = Pickup.objects.bulk_create(self.pickup(number) for number in range(6))
+        pickups = Pickup.objects.bulk_create(self.pickup(number) for number in range(14))
         PickupBattery.objects.bulk_create(
             PickupBattery(pickup=pickup, battery=battery, is_open=False)
             for pickup in pickups for battery in self.dice.sample(self.batteries, k=2)
@@ -140,7 +140,7 @@ class Chance:
     def pickup(self, number: int) -> Pickup:
         fields: dict[str, Any] = {
             "collection_point": self.any_of(self.points), "collector": self.any_of(self.organizations), "packs_expected": 1,
-            "carrier": self.any_of(self.organizations), "destination": self.maybe(self.facilities),
+            "carrier": self.any_of(self.organizations), "destination": self.any_of(self.facilities),
             "convenient_from": NOON, "convenient_until": NOON + timedelta(hours=1),
         }  # fmt: skip
         if number < 3:
