@@ -248,7 +248,8 @@ def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -
     """A disposition was wrong, or a lost lot was found: it is in stock again where it was last. Needs a manager."""
     reason = rules.reason(reason)
     place = _last_place(lot)
-    assert place is not None, "a lot leaves the trace from where it is in stock"
+    if place is None:
+        raise Refused(_("The lot was never in stock anywhere."), field="lot", code="wrong_status")
     kind = CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED
     entry = Entry(actor, kind, reinstated_at, note=reason, time_field="reinstated_at")
     custody.move([lot], entry, status=LotStatus.IN_STOCK, to=Place(facility=place))
