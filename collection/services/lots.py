@@ -111,8 +111,7 @@ def bring_in(
     is_simulated: bool = False,
 ) -> Lot:
     """Feedstock from outside of the trace arrives at `facility`: scrap or black mass, with its origin and assay."""
-    if not origin.strip():
-        raise Invalid(_("Say where it comes from."), field="origin", code="required")
+    origin = rules.text(origin, field="origin", longest=200)
     if material.kind != Material.Kind.INTERMEDIATE:
         raise Invalid(
             _("%(material)s is no intermediate, so it is not to be recycled.") % {"material": material},
@@ -124,9 +123,9 @@ def bring_in(
         actor=actor,
         facility=facility,
         made_at=brought_at,
-        new=NewLot(number, material, mass_value, mass_unit, moisture, assays, origin.strip()),
+        new=NewLot(number, material, mass_value, mass_unit, moisture, assays, origin),
         kind=CustodyKind.RECEIVED,
-        note=origin.strip(),
+        note=origin,
         time_field="brought_at",
         is_simulated=is_simulated,
     )
@@ -197,7 +196,7 @@ def divide(
     facility = lot.facility
     if facility is None:  # the database forbids it: a lot in stock is at a facility
         raise Refused(_("The lot is at no facility."), field="lot", code="wrong_status")
-    entry = Entry(actor, CustodyKind.SPLIT, split_at, note=", ".join(numbers)[:500], time_field=time_field)
+    entry = Entry(actor, CustodyKind.SPLIT, split_at, note=rules.listed(numbers), time_field=time_field)
     custody.move([lot], entry, status=LotStatus.SPLIT, to=NOWHERE)
     made = Lot.objects.bulk_create(
         Lot(
@@ -233,12 +232,13 @@ def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, 
     """
     if disposition not in DISPOSITIONS:
         raise Invalid(_("“%(value)s” is no disposition.") % {"value": disposition}, field="disposition")
-    if not note.strip() and disposition in (LotStatus.SOLD, LotStatus.LOST):
+    note = rules.text(note, field="note", longest=rules.LONGEST_REASON, shortest=0)
+    if not note and disposition in (LotStatus.SOLD, LotStatus.LOST):
         raise Invalid(_("Say to whom it was sold, or what happened to it."), field="note", code="required")
     require_in_stock([lot], field="lot")
     status = LotStatus(disposition)
     kind = CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED
-    entry = Entry(actor, kind, disposed_at, note=note.strip() or str(status.label), time_field="disposed_at")
+    entry = Entry(actor, kind, disposed_at, note=note or str(status.label), time_field="disposed_at")
     custody.move([lot], entry, status=status, to=NOWHERE)
     return lot
 

@@ -83,7 +83,7 @@ def request(
     if packs_expected < 1:
         raise Invalid(_("Say how many packs there are: at least one."), field="packs_expected")
     _check_period(convenient_from, convenient_until, field="convenient_until")
-    pickup = Pickup.objects.create(
+    pickup = Pickup(
         collection_point=collection_point,
         collector=collector,
         packs_expected=packs_expected,
@@ -93,6 +93,8 @@ def request(
         notes=notes,
         is_simulated=is_simulated,
     )
+    rules.check_lengths(pickup)
+    pickup.save()
     _announce(pickup, batteries)
     return pickup
 
@@ -109,22 +111,7 @@ def schedule(
     vehicle: str = "",
 ) -> Pickup:
     """The collector sends a carrier, a vehicle and a time window, and says where the batteries go."""
-    _check_schedule(pickup, carrier, destination, window_start, window_end)
-    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
-    pickup.window_start, pickup.window_end = window_start, window_end
-    pickup.status, pickup.reason = PickupStatus.SCHEDULED, ""
-    pickup.save(
-        update_fields=[
-            "carrier",
-            "destination",
-            "vehicle",
-            "window_start",
-            "window_end",
-            "status",
-            "reason",
-        ]
-    )
-    return pickup
+    return _arrange(pickup, carrier, destination, window_start, window_end, vehicle)
 
 
 @verb(lock, of="pickup__collector", function=Function.COLLECTOR, when=[PickupStatus.SCHEDULED])
@@ -139,19 +126,7 @@ def reschedule(
     vehicle: str = "",
 ) -> Pickup:
     """Change carrier, vehicle, destination or window of a scheduled pickup."""
-    _check_schedule(pickup, carrier, destination, window_start, window_end)
-    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
-    pickup.window_start, pickup.window_end = window_start, window_end
-    pickup.save(
-        update_fields=[
-            "carrier",
-            "destination",
-            "vehicle",
-            "window_start",
-            "window_end",
-        ]
-    )
-    return pickup
+    return _arrange(pickup, carrier, destination, window_start, window_end, vehicle)
 
 
 @verb(lock, of=("pickup__collector", "pickup__carrier"), to=PickupStatus.COLLECTED, moves=PICKUP_MOVES)
@@ -224,14 +199,25 @@ def _check_period(start: datetime, end: datetime, *, field: str) -> None:
         raise Invalid(_("The end must be after the start."), field=field, code="period")
 
 
-def _check_schedule(
-    pickup: Pickup, carrier: Organization, destination: Facility, window_start: datetime, window_end: datetime
-) -> None:
+def _arrange(
+    pickup: Pickup,
+    carrier: Organization,
+    destination: Facility,
+    window_start: datetime,
+    window_end: datetime,
+    vehicle: str,
+) -> Pickup:
     if not carrier.has_function(Function.CARRIER):
         raise Invalid(_("%(name)s is not a carrier.") % {"name": carrier.name}, field="carrier")
     if destination == pickup.collection_point.facility:
         raise Invalid(_("The batteries go to another facility."), field="destination")
     _check_period(window_start, window_end, field="window_end")
+    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
+    pickup.window_start, pickup.window_end = window_start, window_end
+    pickup.status, pickup.reason = PickupStatus.SCHEDULED, ""
+    rules.check_lengths(pickup)
+    pickup.save(update_fields=["carrier", "destination", "vehicle", "window_start", "window_end", "status", "reason"])
+    return pickup
 
 
 def _announce(pickup: Pickup, ids: Sequence[int]) -> None:

@@ -63,7 +63,7 @@ def draft(
     if origin == destination:
         raise Invalid(_("A shipment goes to another facility."), field="destination")
     _check_carrier(carrier)
-    shipment = Shipment.objects.create(
+    shipment = Shipment(
         shipper=origin.operator,
         origin=origin,
         destination=destination,
@@ -73,6 +73,8 @@ def draft(
         consent=consent,
         is_simulated=is_simulated,
     )
+    rules.check_lengths(shipment)
+    shipment.save()
     packing.add(shipment, lines, packages)
     return shipment
 
@@ -94,6 +96,7 @@ def change(
     shipment.vehicle = shipment.vehicle if vehicle is None else vehicle
     shipment.planned_at = planned_at or shipment.planned_at
     shipment.consent = consent or shipment.consent
+    rules.check_lengths(shipment)
     shipment.save(update_fields=["carrier", "vehicle", "planned_at", "consent"])
     return shipment
 

@@ -98,6 +98,7 @@ def record(
     """
     plant = Plant.objects.select_related("facility__operator").get(pk=plant.pk)
     ticket = rules.text(ticket, field="ticket", longest=60)
+    note = rules.text(note, field="note", longest=rules.LONGEST_REASON, shortest=0)
     gross_kg, tare_kg = _check_weighing(gross_value, tare_value, unit)
     custody.check_time(weighed_at, field="weighed_at")
     shipment = shipments.lock(shipment)
@@ -134,7 +135,7 @@ def record(
                 tare_value=tare_value,
                 unit=unit,
                 recorded_by=actor.user,
-                note=note.strip(),
+                note=note,
                 is_simulated=is_simulated,
             )
     except IntegrityError as error:  # somebody else used the ticket in this very moment
@@ -162,7 +163,10 @@ def correct_weighing(
     reason = rules.reason(reason)
     _check_weighing(gross_value, tare_value, unit)
     intake.gross_value, intake.tare_value, intake.unit = gross_value, tare_value, unit
-    intake.note = f"{intake.note} {reason}".strip()[:500]
+    note = f"{intake.note} {reason}".strip()
+    if len(note) > rules.LONGEST_REASON:  # the oldest goes, and it shows
+        note = f"…{note[1 - rules.LONGEST_REASON :]}"
+    intake.note = note
     intake.save(update_fields=["gross_value", "tare_value", "unit", "note"])
     return intake
 

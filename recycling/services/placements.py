@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization
@@ -101,6 +102,7 @@ def correct(
 
 
 def _check(row: MarketPlacement) -> None:
+    rules.check_lengths(row)
     if row.period_end < row.period_start:
         raise Invalid(_("The period ends before it begins."), field="period_end")
     if not 0 <= row.units <= MOST_UNITS:
