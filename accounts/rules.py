@@ -12,6 +12,9 @@ from accounts.errors import Invalid, Refused, Text
 #: The longest reason, in characters; records and the ledger keep no more.
 LONGEST_REASON = 500
 
+#: Why something is done, as `reason` wants it: doors read an argument of this type without being told how.
+type Reason = str
+
 
 def check_move(record: Model, to: str, moves: Sequence[tuple[str, str]]) -> None:
     """Raise `Refused` unless `moves` lead from the record's status to `to`."""

@@ -60,10 +60,8 @@ def request(
     sha256: str = "",
     skip_bad_rows: bool = False,
 ) -> ImportRun:
-    """Note that a file is to be imported in the name of `organization`, which has a function that imports this `kind`.
-
-    Without `content` the caller reads the file itself, and nobody else takes the import up.
-    """
+    """Note that a file is to be imported in the name of `organization`, which has a function that imports this `kind`."""
+    # Without `content` (from the command line) the caller reads the file itself, and nobody else takes the import up.
     actor.require(organization, role=Role.OPERATOR)
     allowed = IMPORTING_FUNCTIONS.get(kind)
     if allowed is None:

@@ -76,10 +76,13 @@ def lock(lot: Lot) -> Lot:
 
 
 def _holder(lot: Lot) -> list[Organization | None]:
-    """Who has it in custody; its owner, while it is nowhere."""
+    """Whoever has it in custody; its owner, while it is nowhere."""
     if lot.facility is not None:
         return [lot.facility.operator]
     return [lot.shipment.carrier if lot.shipment is not None else lot.owner]
+
+
+_READS = ("owner", "facility__operator", "shipment__carrier")
 
 
 def _last_place(lot: Lot) -> Facility | None:
@@ -90,7 +93,7 @@ def _last_place(lot: Lot) -> Facility | None:
 
 
 def _last_holder(lot: Lot) -> list[Organization | None]:
-    """Who had it in stock when it left the trace."""
+    """Whoever had it in stock when it left the trace."""
     place = _last_place(lot)
     return [place.operator if place is not None else lot.owner]
 
@@ -170,7 +173,7 @@ def create(
     return lot
 
 
-@verb(lock, of=_holder, when=[LotStatus.IN_STOCK])
+@verb(lock, of=_holder, reads=_READS, when=[LotStatus.IN_STOCK])
 def split(*, actor: Actor, lot: Lot, parts: Sequence[Part], split_at: datetime) -> Lot:
     """Split a lot into parts of the same material and assay, which weigh to the gram what it weighed.
 
@@ -223,7 +226,7 @@ def divide(
     return made
 
 
-@verb(lock, of=_holder, when=[LotStatus.IN_STOCK])
+@verb(lock, of=_holder, reads=_READS, when=[LotStatus.IN_STOCK])
 def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, note: str = "") -> Lot:
     """Say what became of a lot that left the trace. `reinstate` takes it back.
 
@@ -243,8 +246,8 @@ def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, 
     return lot
 
 
-@verb(lock, of=_last_holder, role=Role.MANAGER, when=DISPOSITIONS)
-def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -> Lot:
+@verb(lock, of=_last_holder, reads=("owner",), role=Role.MANAGER, when=DISPOSITIONS)
+def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: rules.Reason) -> Lot:
     """A disposition was wrong, or a lost lot was found: it is in stock again where it was last. Needs a manager."""
     reason = rules.reason(reason)
     place = _last_place(lot)
@@ -256,13 +259,13 @@ def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -
     return lot
 
 
-@verb(lock, of=_holder, role=Role.MANAGER, when=[LotStatus.IN_STOCK])
+@verb(lock, of=_holder, reads=_READS, role=Role.MANAGER, when=[LotStatus.IN_STOCK])
 def correct(
     *,
     actor: Actor,
     lot: Lot,
     corrected_at: datetime,
-    reason: str,
+    reason: rules.Reason,
     mass_value: Decimal | None = None,
     mass_unit: str | None = None,
     moisture: Decimal | None = None,

@@ -134,7 +134,7 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     """The batteries are scanned and loaded: they leave the collection point on a shipment to the destination.
 
     Batteries that are not known yet are registered as given up here. Damaged, defective and recalled ones go into a
-    package of their own. The number of statements does not grow with the batteries.
+    package of their own.
     """
     assert pickup.carrier is not None and pickup.destination is not None  # pickup_schedule_complete
     custody.check_time(collected_at, field="collected_at")
@@ -170,7 +170,7 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
 
 
 @verb(lock, of=("pickup__collector", "pickup__carrier"), to=PickupStatus.FAILED, moves=PICKUP_MOVES)
-def fail(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
+def fail(*, actor: Actor, pickup: Pickup, reason: rules.Reason) -> Pickup:
     """The truck came in vain; the pickup can be scheduled again."""
     return _end(pickup, PickupStatus.FAILED, reason)
 
@@ -181,14 +181,14 @@ def fail(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
     to=PickupStatus.CANCELLED,
     moves=PICKUP_MOVES,
 )
-def cancel(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
+def cancel(*, actor: Actor, pickup: Pickup, reason: rules.Reason) -> Pickup:
     """The pickup is given up; announced batteries are free for another."""
     _end(pickup, PickupStatus.CANCELLED, reason)
     PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
     return pickup
 
 
-def _end(pickup: Pickup, status: PickupStatus, reason: str) -> Pickup:
+def _end(pickup: Pickup, status: PickupStatus, reason: rules.Reason) -> Pickup:
     pickup.status, pickup.reason = status, rules.reason(reason)
     pickup.save(update_fields=["status", "reason"])
     return pickup

@@ -136,7 +136,7 @@ def reopen(*, actor: Actor, shipment: Shipment) -> Shipment:
 
 
 @verb(lock, of="shipment__shipper", to=ShipmentStatus.CANCELLED, moves=SHIPMENT_MOVES)
-def cancel(*, actor: Actor, shipment: Shipment, reason: str) -> Shipment:
+def cancel(*, actor: Actor, shipment: Shipment, reason: rules.Reason) -> Shipment:
     """A shipment that has not left is given up; its lines are free for another."""
     reason = rules.reason(reason)
     shipment.lines.filter(outcome=ShipmentLine.Outcome.OPEN).update(outcome=ShipmentLine.Outcome.REMOVED)
@@ -185,7 +185,12 @@ def arrive(*, actor: Actor, shipment: Shipment, arrived_at: datetime) -> Shipmen
     return _set(shipment, ShipmentStatus.ARRIVED, "arrived_at")
 
 
-@verb(lock, of="shipment__destination__operator", to=ShipmentStatus.RECEIVED, moves=SHIPMENT_MOVES)
+@verb(
+    lock,
+    of="shipment__destination__operator",
+    to=(ShipmentStatus.RECEIVED, ShipmentStatus.PARTLY_REJECTED, ShipmentStatus.REJECTED),
+    moves=SHIPMENT_MOVES,
+)
 def receive(
     *,
     actor: Actor,
@@ -197,7 +202,7 @@ def receive(
     """The destination accepts some lines and rejects the others, each with a reason, by the ids of the lines.
 
     `accepted` may be left out: then it is all that were not rejected. What was rejected turns back at once, on a return
-    shipment in transit to where it came from. The same number of statements for any number of lines.
+    shipment in transit to where it came from.
     """
     custody.check_time(received_at, field="received_at")
     if shipment.arrived_at is not None and received_at < shipment.arrived_at:
@@ -226,7 +231,7 @@ def correct(
     line: int,
     declared_value: Decimal,
     unit: str = Unit.KG,
-    reason: str,
+    reason: rules.Reason,
     corrected_at: datetime,
 ) -> Shipment:
     """The declared mass of a line was wrong: the line is changed, and the ledger says so in a further entry."""
@@ -243,7 +248,12 @@ def correct(
 
 
 def _note_correction(
-    actor: Actor, shipment: Shipment, line: ShipmentLine, kilograms: Decimal, reason: str, corrected_at: datetime
+    actor: Actor,
+    shipment: Shipment,
+    line: ShipmentLine,
+    kilograms: Decimal,
+    reason: rules.Reason,
+    corrected_at: datetime,
 ) -> None:
     entries = CustodyEvent.objects.filter(
         battery=line.battery_id,

@@ -60,7 +60,7 @@ def inspect(
 def inspect_many(
     *, actor: Actor, plant: Plant, inspected_at: datetime, inspections: Sequence[Triage], prefix: str = "inspections"
 ) -> list[Inspection]:
-    """Triage batteries at the plant, in a number of statements that does not grow with them.
+    """Triage batteries at the plant.
 
     The newest inspection of a battery holds; its condition and health become the battery's.
     """

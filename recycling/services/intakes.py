@@ -89,7 +89,7 @@ def record(
     note: str = "",
     is_simulated: bool = False,
 ) -> Intake:
-    """Weigh a load in and receive its shipment, in a number of statements that does not grow with the batteries.
+    """Weigh a load in and receive its shipment.
 
     Without `batteries`, all that was not rejected was found. With it, a battery of the shipment that stands in neither
     list is missing: it stays with the carrier on the return shipment, and a discrepancy is opened. So is one for
@@ -157,7 +157,7 @@ def record(
 
 @verb(lock, of="intake__plant__facility__operator", role=Role.MANAGER)
 def correct_weighing(
-    *, actor: Actor, intake: Intake, gross_value: Decimal, tare_value: Decimal, unit: str, reason: str
+    *, actor: Actor, intake: Intake, gross_value: Decimal, tare_value: Decimal, unit: str, reason: rules.Reason
 ) -> Intake:
     """Gross or tare was written down wrongly. What was entered before stays in the history. Needs a manager."""
     reason = rules.reason(reason)
@@ -177,7 +177,7 @@ def correct_weighing(
     to=DiscrepancyStatus.SETTLED,
     moves=DISCREPANCY_MOVES,
 )
-def settle_discrepancy(*, actor: Actor, discrepancy: Discrepancy, settlement: str) -> Discrepancy:
+def settle_discrepancy(*, actor: Actor, discrepancy: Discrepancy, settlement: rules.Reason) -> Discrepancy:
     """Say how a discrepancy was settled with the shipper; signed by the actor."""
     settlement = rules.text(settlement, field="settlement", longest=500)
     discrepancy.status, discrepancy.settlement = DiscrepancyStatus.SETTLED, settlement

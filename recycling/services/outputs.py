@@ -71,7 +71,7 @@ def record_output(
 
 
 @verb(of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN], locks_itself=True)
-def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime, reason: str) -> Batch:
+def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime, reason: rules.Reason) -> Batch:
     """An output of an open batch, named by the id of its lot, never was: the lot becomes void."""
     remove_output.require(actor, batch)
     reason = rules.reason(reason)
