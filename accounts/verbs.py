@@ -182,8 +182,8 @@ def verb[**Arguments, Result](
 ) -> Callable[[Callable[Arguments, Result]], Verb[Arguments, Result]]:
     """Declare what the function below needs.
 
-    `lock` reads the record anew and locks it; the record is the first argument after the actor. Without it the verb
-    makes a new record. A verb that must lock in another order says `locks_itself`, and calls its own `check` when it
+    `lock` reads the record anew and locks it, unless nothing about it can change (then it is called `_as_it_is`); the
+    record is the first argument after the actor. Without it the verb makes a new record. A verb that must lock in another order says `locks_itself`, and calls its own `check` when it
     has, or `require` before and `check_status` after. Nothing else asks then: that it did is seen by
     `tests/test_verbs.py`, which tries everybody in every status.
 

@@ -88,6 +88,7 @@ def register(
     """Register one battery in the name of `organization`: in use, or given up at `facility` if one is named, whose
     operator must then be the caller's, too.
     """
+    # Files are another door: `BatteryImporter` writes batteries in sets, by the same rules.
     (made,) = register_many(
         actor=actor,
         organization=organization,

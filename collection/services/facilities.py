@@ -47,6 +47,7 @@ def register(
     is_simulated: bool = False,
 ) -> Facility:
     """Register a place that `operator` runs. Needs a manager. Without a time zone it has its jurisdiction's one."""
+    # Files are another door: `CollectionPointImporter` writes facilities and their points in sets, by the same rules.
     facility = Facility(
         operator=operator,
         name=name.strip(),
@@ -138,6 +139,7 @@ def register_collection_point(
     *, actor: Actor, facility: Facility, kind: str, contact: str = "", notes: str = ""
 ) -> CollectionPoint:
     """From now on the facility gives up batteries. Needs a manager of its operator."""
+    # Files are another door: `CollectionPointImporter`.
     if kind not in CollectionPoint.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of collection point.") % {"kind": kind}, field="kind")
     if CollectionPoint.objects.filter(facility=facility).exists():

@@ -34,7 +34,7 @@ class Triage:
     note: str = ""
 
 
-def _with_operator(plant: Plant) -> Plant:
+def _as_it_is(plant: Plant) -> Plant:
     """The plant with its operator. Nothing of it changes here, so it is not locked."""
     return Plant.objects.select_related("facility__operator").get(pk=plant.pk)
 
@@ -56,7 +56,7 @@ def inspect(
     return made
 
 
-@verb(_with_operator, of="plant__facility__operator", function=Function.RECYCLER)
+@verb(_as_it_is, of="plant__facility__operator", function=Function.RECYCLER)
 def inspect_many(
     *, actor: Actor, plant: Plant, inspected_at: datetime, inspections: Sequence[Triage], prefix: str = "inspections"
 ) -> list[Inspection]:
@@ -105,7 +105,7 @@ def release(
     return released
 
 
-@verb(_with_operator, of="plant__facility__operator", function=Function.RECYCLER)
+@verb(_as_it_is, of="plant__facility__operator", function=Function.RECYCLER)
 def release_many(
     *,
     actor: Actor,

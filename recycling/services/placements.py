@@ -49,6 +49,7 @@ def declare(
     """Declare `units` placed on the market. The same row (by `source_key`) sent again changes nothing; another row with
     its key is refused: a mistake is corrected with `correct`.
     """
+    # Files are another door: `MarketPlacementImporter` writes placements in sets, by the same rules.
     if not producer.has_function(Function.PRODUCER):
         raise Invalid(_("%(name)s is no producer.") % {"name": producer}, field="producer")
     if not source_key.strip():

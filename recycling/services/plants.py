@@ -136,13 +136,14 @@ def change_line(
     chemistries: Iterable[Chemistry] | None = None,
     forms: Sequence[str] | None = None,
 ) -> ProcessLine:
-    """Change what a line accepts, or take it out of use and back. Needs a manager."""
+    """Change what a line accepts, or take it out of use and back; to say again what holds is no change. Needs a manager."""
     if forms is not None:
         _check_forms(forms)
         line.forms = list(forms)
-    if is_active is not None:
+        line.save(update_fields=["forms"])
+    if is_active is not None and is_active != line.is_active:
+        (activate_line if is_active else deactivate_line)(actor=actor, line=line)
         line.is_active = is_active
-    line.save(update_fields=["forms", "is_active"])
     if chemistries is not None:
         line.chemistries.set(chemistries)
     return line
