@@ -183,9 +183,9 @@ def verb[**Arguments, Result](
     """Declare what the function below needs.
 
     `lock` reads the record anew and locks it, unless nothing about it can change (then it is called `_as_it_is`); the
-    record is the first argument after the actor. Without it the verb makes a new record. A verb that must lock in another order says `locks_itself`, and calls its own `check` when it
-    has, or `require` before and `check_status` after. Nothing else asks then: that it did is seen by
-    `tests/test_verbs.py`, which tries everybody in every status.
+    record is the first argument after the actor. Without it the verb makes a new record. A verb that must lock in
+    another order says `locks_itself`, and calls its own `check` when it has, or `require` before and `check_status`
+    after. Nothing else asks then: `tests/test_verbs.py` sees that it did.
 
     `of` are the organizations in which the actor needs `role` (one that has `function`, if named): paths from an
     argument (`pickup__collection_point__facility__operator`), or a function of the record, which needs `reads` of it: a

@@ -5,7 +5,7 @@ What a batch made of them is told in `recycling`; the triggers of `recycling.mod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,24 +24,17 @@ from collection.models import (
     Assay,
     CustodyEvent,
     CustodyKind,
-    Element,
     Facility,
     Lot,
     LotStatus,
     Material,
-    MaterialElement,
     ShipmentLine,
 )
 from collection.services import custody
+from collection.services.assays import Fractions, check_fractions, check_moisture, stoichiometry
 from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass, entered_as
-
-#: Mass fractions of elements in the dry mass of a lot.
-type Fractions = Mapping[str, Decimal]
-
-#: Fractions are kept to a hundred-millionth.
-FRACTION_PLACES = 8
 
 #: The longest number of a lot, in characters.
 LONGEST_NUMBER = 60
@@ -341,34 +334,6 @@ def require_in_stock(lots: Iterable[Lot], *, field: str) -> None:
             field=field,
             code="on_shipment",
         )
-
-
-def stoichiometry(material: Material) -> Fractions:
-    """Mass fractions of the elements in a pure material; empty for one that needs an assay."""
-    return dict(MaterialElement.objects.filter(material=material).values_list("element", "fraction"))
-
-
-def check_moisture(moisture: Decimal) -> None:
-    """Refuse what is no mass fraction of water."""
-    if not moisture.is_finite() or not 0 <= moisture < 1:
-        raise Invalid(_("Moisture is a share from 0 to less than 1."), field="moisture")
-    if moisture != round(moisture, 4):
-        raise Invalid(_("Moisture has at most four decimals."), field="moisture")
-
-
-def check_fractions(fractions: Fractions) -> Fractions:
-    """Refuse an assay of unknown elements, or of more than everything."""
-    for element, fraction in fractions.items():
-        where = f"assays.{element}"
-        if element not in Element.values:
-            raise Invalid(_("“%(element)s” is no element that is followed.") % {"element": element}, field=where)
-        if not fraction.is_finite() or not 0 <= fraction <= 1:
-            raise Invalid(_("A mass fraction is from 0 to 1."), field=where)
-        if fraction != round(fraction, FRACTION_PLACES):
-            raise Invalid(_("A mass fraction has at most eight decimals."), field=where)
-    if sum(fractions.values()) > 1:
-        raise Invalid(_("The elements of an assay make up more than the lot."), field="assays")
-    return fractions
 
 
 def check_number(number: str, owner: Organization) -> str:

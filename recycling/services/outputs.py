@@ -13,8 +13,9 @@ from accounts.errors import Invalid
 from accounts.verbs import verb
 from collection.models import CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
+from collection.services.assays import Fractions
 from collection.services.custody import NOWHERE, Entry
-from collection.services.lots import Fractions, NewLot
+from collection.services.lots import NewLot
 from collection.units import Unit, check_mass
 from recycling.models import Batch, BatchStatus, Output, Reagent
 from recycling.services.batches import lock
