@@ -1,0 +1,50 @@
+"""Requests per second of a real server: two processes of gunicorn, four clients that ask one after the other."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.measures.doors import API, client, get, user
+from benchmarks.measures.server import Server, read, serving, token_of
+from benchmarks.results import Results, Row
+
+CLIENTS, SECONDS = 4, 3
+
+#: What each role gets of a second: one battery, a page of 50.
+AIMS = {"recycler": (120, 60), "collector of all": (120, 60), "superuser": (200, 60)}
+
+
+def measure(results: Results) -> None:
+    with serving(workers=2) as server:
+        for role, (detail, page) in AIMS.items():
+            who = user(role)
+            shown = get(client(who), f"{API}/batteries/?page_size=200").json()["results"]
+            addresses = {
+                "one battery": ([f"{API}/batteries/{battery['id']}/" for battery in shown], detail),
+                "a page of 50": ([f"{API}/batteries/"], page),
+            }
+            with token_of(who) as headers:
+                for name, (asked, aim) in addresses.items():
+                    rates = [_rate(server, headers, asked) for _run in range(results.repeat)]
+                    results.add(f"{role}: {name}", Row({"rate": statistics.median(rates)}, {"rate": aim}))
+
+
+def _rate(server: Server, headers: dict[str, str], addresses: Sequence[str]) -> float:
+    """Answers per second, counted until the last client has its last one."""
+    began = time.perf_counter()
+
+    def ask(number: int) -> int:
+        connection = server.connection()
+        for count, address in enumerate(itertools.cycle([*addresses[number:], *addresses[:number]]), start=1):
+            read(connection, address, headers)
+            if time.perf_counter() - began > SECONDS:
+                break
+        connection.close()
+        return count
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        return sum(clients.map(ask, range(CLIENTS))) / (time.perf_counter() - began)
