@@ -10,6 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+#: As in production, where statements are not written down; and nobody is asked to wait.
+SETTINGS = {"DEBUG": "false", "LOG_LEVEL": "WARNING", "API_RATE_USER": "100000/s"}
+
 
 def main() -> None:
     """Read the options, make the database, measure."""
@@ -36,7 +39,7 @@ def main() -> None:
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         os.environ["DATABASE_URL"] = urlunsplit(address._replace(path=f"/{name}"))
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
-        os.environ |= {"DEBUG": "false", "LOG_LEVEL": "WARNING", "API_RATE_USER": "100000/s"}  # or all is written down, and refused
+        os.environ |= SETTINGS
         try:
             _measure(options)
         finally:

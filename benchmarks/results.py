@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks import clock
 from benchmarks.clock import Took
 
 KEPT = Path(".local/bench")
@@ -20,7 +22,7 @@ KEPT = Path(".local/bench")
 #: What is measured, most telling first; a row shows the first that it has.
 FIGURES = ("wall", "rate", "bytes")
 
-TITLES = f"{'':<44} {'time':>9} {'CPU':>9} {'ratio':>8} {'growth':>8}  aim"
+TITLES = f"{'':<44} {'time':>9} {'CPU':>9} {'ratio':>8} {'growth':>8} {'of CPU':>8}  aim"
 
 
 @dataclass
@@ -50,14 +52,25 @@ class Results:
         print(f"scale {self.scale:g}: {self.world}")
         if self.build_seconds is not None:
             print(f"built in {self.build_seconds:.0f} s")
-        if self.before:
-            print(f"growth: since scale {self.before['scale']:g} of {self.before['taken_at'][:16]} ({self.before['commit']})")
-        print(f"medians of {self.repeat}; time by the wall; CPU of the process and the database; ratio to the row with 1.00 x\n")
-        print(TITLES)
+        if before := self.before:
+            print(
+                f"growth: since scale {before['scale']:g}, measured at {before['taken_at'][:16]} ({before['commit']})"
+            )
+        print(
+            f"medians of {self.repeat}; CPU: of this process and the database; ratio: to the row with 1.00 x\n{TITLES}"
+        )
 
     def enter(self, room: str, title: str) -> None:
         self.room = room
         print(f"\n{title}", flush=True)
+
+    def measure(
+        self, name: str, act: Callable[[], Any], *, yardstick: Took | None = None, note: str = "", **aims: float
+    ) -> Took:
+        """Do it as often as is asked for, and add the row."""
+        took = clock.several(act, self.repeat)
+        self.took(name, took, yardstick=yardstick, note=note, **aims)
+        return took
 
     def took(self, name: str, took: Took, *, yardstick: Took | None = None, note: str = "", **aims: float) -> None:
         """A row of times; `aims` are of `wall`, `cpu`, `ratio`, `cpu_ratio` or `growth`."""
@@ -76,6 +89,8 @@ class Results:
         old = self.before.get("rows", {}).get(f"{self.room}: {name}")
         if old is not None:
             row.figures["growth"] = row.main / Row(**old).main
+            if "cpu" in row.figures and "cpu" in old["figures"]:
+                row.figures["cpu_growth"] = row.figures["cpu"] / old["figures"]["cpu"]
         self.rows[f"{self.room}: {name}"] = row
         print(_line(name, row), flush=True)
         if not sys.stdout.isatty():
@@ -86,7 +101,8 @@ class Results:
         KEPT.mkdir(parents=True, exist_ok=True)
         file = KEPT / f"scale-{self.scale:g}.json"
         kept = json.loads(file.read_text()) if file.exists() else {"rows": {}, "build_seconds": None}
-        kept |= {"scale": self.scale, "world": self.world, "commit": _commit(), "taken_at": datetime.now(UTC).isoformat()}
+        kept |= {"scale": self.scale, "world": self.world, "commit": _commit(), "repeat": self.repeat}
+        kept["taken_at"] = datetime.now(UTC).isoformat()
         kept["build_seconds"] = self.build_seconds or kept["build_seconds"]
         kept["rows"] |= {name: asdict(row) for name, row in self.rows.items()}
         file.write_text(json.dumps(kept, indent=1))
@@ -98,13 +114,14 @@ class Results:
 
 def _line(name: str, row: Row) -> str:
     figures = row.figures
-    ratio = f"{figures['ratio']:.2f} x" if "ratio" in figures else ""
-    growth = f"{figures['growth']:.2f} x" if "growth" in figures else ""
     main = next(kind for kind in FIGURES if kind in figures)
-    cpu = _shown("cpu", figures["cpu"]) if "cpu" in figures else ""
+    columns = [
+        _shown(kind, figures[kind]) if kind in figures else ""
+        for kind in (main, "cpu", "ratio", "growth", "cpu_growth")
+    ]
     aims = ", ".join(_aim(kind, limit, figures) for kind, limit in row.aims.items())
     note = f"  ({row.note})" if row.note else ""
-    return f"  {name:<42} {_shown(main, row.main):>9} {cpu:>9} {ratio:>8} {growth:>8}  {aims}{note}".rstrip()
+    return "  {:<42} {:>9} {:>9} {:>8} {:>8} {:>8}  {}{}".format(name, *columns, aims, note).rstrip()
 
 
 def _aim(kind: str, limit: float, figures: dict[str, float]) -> str:

@@ -99,7 +99,7 @@ def build(size: Size) -> float:
     steps = [*who.STEPS, *road.STEPS, *plant.STEPS]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL maintenance_work_mem = '1GB'")
-        indexes = _without_indexes(cursor, {table for _name, sql in steps for table in re.findall(r"INSERT INTO (\w+)", sql)})
+        indexes = _without_indexes(cursor, re.findall(r"INSERT INTO (\w+)", " ".join(sql for _name, sql in steps)))
         for name, sql in steps:
             cursor.execute(Template(sql).substitute(values))
             _say(f"{name}: {max(cursor.rowcount, 0):,} rows, {time.perf_counter() - began:.0f} s")
@@ -118,7 +118,7 @@ def build(size: Size) -> float:
     return seconds
 
 
-def _without_indexes(cursor: Any, tables: set[str]) -> list[str]:
+def _without_indexes(cursor: Any, tables: list[str]) -> list[str]:
     """Drop the indexes that no constraint rests on; the statements that make them again."""
     cursor.execute(
         """
@@ -126,7 +126,7 @@ def _without_indexes(cursor: Any, tables: set[str]) -> list[str]:
         WHERE i.indrelid::regclass::text = ANY (%s)
             AND NOT i.indisunique AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)
         """,
-        [sorted(tables)],
+        [tables],
     )
     found = cursor.fetchall()
     for name, _definition in found:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
 from celery.app.task import Task
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -36,7 +37,7 @@ def client(who: User) -> APIClient:
     return made
 
 
-def get(caller: APIClient, address: str) -> Any:
+def get(caller: Client, address: str) -> Any:
     answer = caller.get(address)
     assert answer.status_code == 200, (address, answer.content[:500])
     return answer

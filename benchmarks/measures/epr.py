@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -35,15 +36,14 @@ FIRST, LAST = date(YEAR, 1, 1), date(YEAR, 12, 31)
 
 
 def measure(results: Results) -> None:
-    bare = clock.several(lambda: _run(BARE), results.repeat)
+    bare = clock.several(partial(_run, BARE), results.repeat)
     results.took("bare join and group, one sum", bare, yardstick=bare)
-    results.took("bare join and group, four sums", clock.several(lambda: _run(BARE_FOUR), results.repeat), yardstick=bare)
-    totals = clock.several(lambda: epr.totals_by_producer_and_jurisdiction(FIRST, LAST), results.repeat)
-    results.took("totals of producers and jurisdictions", totals, yardstick=bare, ratio=0.8, growth=10.5)
+    results.measure("bare join and group, four sums", partial(_run, BARE_FOUR), yardstick=bare)
+    totals = partial(epr.totals_by_producer_and_jurisdiction, FIRST, LAST)
+    results.measure("totals of producers and jurisdictions", totals, yardstick=bare, ratio=0.8, growth=10.5)
     for role in ("superuser", "US regulator", "producer"):
-        caller = client(user(role))
-        took = clock.several(lambda caller=caller: get(caller, f"{API}/epr-overview/?start={FIRST}&end={LAST}"), results.repeat)
-        results.took(f"epr-overview: {role}", took, wall=0.300)
+        overview = partial(get, client(user(role)), f"{API}/epr-overview/?start={FIRST}&end={LAST}")
+        results.measure(f"epr-overview: {role}", overview, wall=0.300)
 
 
 def _run(statement: str) -> list[Any]:

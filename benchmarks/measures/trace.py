@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db.models import Count
 
 from accounts.models import User
-from benchmarks import clock
 from benchmarks.measures.doors import API, client, get, user
 from benchmarks.results import Results
 from collection.models import Lot
@@ -20,12 +21,8 @@ def measure(results: Results) -> None:
     )
     askers = {"superuser": user("superuser"), "its recycler": User.objects.get(memberships__organization=lot.owner)}
     for name, asker in askers.items():
-        caller = client(asker)
-        took = clock.several(lambda caller=caller: get(caller, f"{API}/lot-traces/{lot.pk}/"), results.repeat)
-        results.took(f"back from a lot: {name}", took, note=f"{lot.batteries:,} batteries", cpu=0.100)
-    battery = Charge.objects.filter(battery__isnull=False, batch__outputs__lot__status="consumed").order_by("pk")[0].battery_id
-    caller = client(user("superuser"))
-    results.took(
-        "forward from a battery: superuser",
-        clock.several(lambda: get(caller, f"{API}/battery-traces/{battery}/"), results.repeat),
-    )
+        back = partial(get, client(asker), f"{API}/lot-traces/{lot.pk}/")
+        results.measure(f"back from a lot: {name}", back, note=f"{lot.batteries:,} batteries", cpu=0.100)
+    charge = Charge.objects.filter(battery__isnull=False, batch__outputs__lot__status="consumed").order_by("pk")[0]
+    forward = partial(get, client(user("superuser")), f"{API}/battery-traces/{charge.battery_id}/")
+    results.measure("forward from a battery: superuser", forward)
