@@ -76,3 +76,11 @@ def _cpu() -> float:
     server = backend.parent()
     helpers = server.cpu_times() if server is not None else None
     return time.process_time() + own + (sum(helpers[2:4]) if helpers is not None else 0)
+
+
+def of_processes(processes: Sequence[psutil.Process]) -> float:
+    """CPU seconds of other processes, and of all that the database ever did."""
+    connection.ensure_connection()
+    database = psutil.Process(connection.connection.info.backend_pid).parent()
+    everyone = [*processes, *([database, *database.children()] if database is not None else ())]
+    return float(sum(sum(one.cpu_times()[:4]) for one in everyone))

@@ -27,7 +27,8 @@ ROLES = {
 
 
 def user(role: str) -> User:
-    return User.objects.get(name=ROLES[role])
+    found: User = User.objects.get(name=ROLES[role])
+    return found
 
 
 def client(who: User) -> APIClient:

@@ -49,4 +49,5 @@ def measure(results: Results) -> None:
 def _run(statement: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [FIRST, LAST + timedelta(days=1)])
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+        return rows

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from benchmarks import clock
 from benchmarks.measures.doors import API, client, get, user
 from benchmarks.measures.server import Server, read, serving, token_of
 from benchmarks.results import Results, Row
@@ -28,13 +29,15 @@ def measure(results: Results) -> None:
             }
             with token_of(who) as headers:
                 for name, (asked, aim) in addresses.items():
-                    rates = [_rate(server, headers, asked) for _run in range(results.repeat)]
-                    results.add(f"{role}: {name}", Row({"rate": statistics.median(rates)}, {"rate": aim}))
+                    runs = [_run(server, headers, asked) for _nth in range(results.repeat)]
+                    rate, cpu = (statistics.median(figures) for figures in zip(*runs, strict=True))
+                    row = Row({"rate": rate, "cpu": cpu}, {"rate": aim}, "CPU of one request")
+                    results.add(f"{role}: {name}", row)
 
 
-def _rate(server: Server, headers: dict[str, str], addresses: Sequence[str]) -> float:
-    """Answers per second, counted until the last client has its last one."""
-    began = time.perf_counter()
+def _run(server: Server, headers: dict[str, str], addresses: Sequence[str]) -> tuple[float, float]:
+    """Answers per second, counted until the last client has its last one; and what CPU one takes of server and database."""
+    cpu, began = clock.of_processes(server.workers), time.perf_counter()
 
     def ask(number: int) -> int:
         connection = server.connection()
@@ -46,4 +49,5 @@ def _rate(server: Server, headers: dict[str, str], addresses: Sequence[str]) -> 
         return count
 
     with ThreadPoolExecutor(CLIENTS) as clients:
-        return sum(clients.map(ask, range(CLIENTS))) / (time.perf_counter() - began)
+        count = sum(clients.map(ask, range(CLIENTS)))
+    return count / (time.perf_counter() - began), (clock.of_processes(server.workers) - cpu) / count
