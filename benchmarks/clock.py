@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -82,5 +83,9 @@ def of_processes(processes: Sequence[psutil.Process]) -> float:
     """CPU seconds of other processes, and of all that the database ever did."""
     connection.ensure_connection()
     database = psutil.Process(connection.connection.info.backend_pid).parent()
-    everyone = [*processes, *([database, *database.children()] if database is not None else ())]
-    return float(sum(sum(one.cpu_times()[:4]) for one in everyone))
+    everyone = [*processes, *([*database.children(), database] if database is not None else ())]
+    total = 0.0
+    for one in everyone:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended, and its parent has its seconds
+            total += sum(one.cpu_times()[:4])
+    return total
