@@ -96,16 +96,11 @@ STEPS: list[tuple[str, str]] = [
     (
         "a function for check digits",
         """
-        CREATE FUNCTION pg_temp.vin(i bigint) RETURNS text LANGUAGE sql IMMUTABLE RETURN (
-            SELECT '1BN' || substr(d, 1, 5) || CASE remainder WHEN 10 THEN 'X' ELSE remainder::text END || 'SA' || substr(d, 6)
-            FROM (SELECT lpad(i::text, 11, '0') AS d) digits
-            CROSS JOIN LATERAL (
-                SELECT (78 + substr(d, 1, 1)::int * 5 + substr(d, 2, 1)::int * 4 + substr(d, 3, 1)::int * 3
-                    + substr(d, 4, 1)::int * 2 + substr(d, 5, 1)::int * 10 + substr(d, 6, 1)::int * 7
-                    + substr(d, 7, 1)::int * 6 + substr(d, 8, 1)::int * 5 + substr(d, 9, 1)::int * 4
-                    + substr(d, 10, 1)::int * 3 + substr(d, 11, 1)::int * 2) % 11 AS remainder
-            ) checked
-        )
+        CREATE FUNCTION pg_temp.vin(i bigint) RETURNS text LANGUAGE sql IMMUTABLE RETURN
+            '1BN' || substr(lpad(i::text, 11, '0'), 1, 5) || substr('0123456789X', 1 + (
+                78 + i / 10000000000 % 10 * 5 + i / 1000000000 % 10 * 4 + i / 100000000 % 10 * 3 + i / 10000000 % 10 * 2
+                + i / 1000000 % 10 * 10 + i / 100000 % 10 * 7 + i / 10000 % 10 * 6 + i / 1000 % 10 * 5 + i / 100 % 10 * 4
+                + i / 10 % 10 * 3 + i % 10 * 2)::int % 11, 1) || 'SA' || substr(lpad(i::text, 11, '0'), 6)
         """,
     ),
     (
