@@ -91,6 +91,8 @@ class Results:
             row.figures["growth"] = row.main / Row(**old).main
             if "cpu" in row.figures and "cpu" in old["figures"]:
                 row.figures["cpu_growth"] = row.figures["cpu"] / old["figures"]["cpu"]
+            if round(self.scale / self.before["scale"]) != 10:
+                row.aims.pop("growth", None)  # it is meant for ten times as much
         self.rows[f"{self.room}: {name}"] = row
         print(_line(name, row), flush=True)
         if not sys.stdout.isatty():
