@@ -1,0 +1,34 @@
+"""What is measured, a room for each domain. Everything goes through doors that users have: HTTP, the API, services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from benchmarks import clock
+from benchmarks.measures import admin, epr, factors, imports, lists, recognition, reports, trace, web, writes
+from benchmarks.results import Results
+
+#: In the order in which they are measured; what writes most comes last.
+ROOMS: dict[str, tuple[str, Callable[[Results], None]]] = {
+    "lists": ("Batteries in the API", lists.measure),
+    "admin": ("Admin", admin.measure),
+    "recognition": ("Recognizing packs", recognition.measure),
+    "epr": ("What became of all batteries", epr.measure),
+    "trace": ("Trace", trace.measure),
+    "web": ("Requests per second: two processes, four clients", web.measure),
+    "reports": ("An EPR report", reports.measure),
+    "factors": ("Recovery factors", factors.measure),
+    "imports": (f"Import of {imports.ROWS:,} batteries", imports.measure),
+    "writes": ("Commands", writes.measure),
+}
+
+
+def run(results: Results, rooms: Iterable[str]) -> None:
+    """Measure and print, room by room."""
+    clock.be_patient()
+    results.head()
+    for room in rooms:
+        title, measure = ROOMS[room]
+        results.enter(room, title)
+        measure(results)
+        results.keep()
