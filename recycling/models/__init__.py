@@ -21,7 +21,7 @@ from recycling.models.reports import (
     ReportStatus,
 )
 from recycling.models.schemes import EprScheme, EprTarget, LegalStatus, MarketPlacement, Metric
-from recycling.models.seals import TracedAssay, TracedLot
+from recycling.models.seals import TracedAssay, TracedBattery, TracedLot
 from recycling.models.utilization import (
     UTILIZATION_MOVES,
     BacklogSnapshot,
@@ -72,6 +72,7 @@ __all__ = [
     "ReportStatus",
     "Stage",
     "TracedAssay",
+    "TracedBattery",
     "TracedLot",
     "UtilizationRun",
     "UtilizationSnapshot",
