@@ -4,6 +4,7 @@ from typing import Any
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -181,6 +182,7 @@ class CustodyEvent(models.Model):
         indexes = (
             models.Index(fields=["to_facility", "battery"], name="custody_event_to"),
             models.Index(fields=["from_organization"], name="custody_event_from_org"),
+            BrinIndex(fields=["occurred_at"], autosummarize=True, name="custody_event_by_time"),
         )
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ from recycling.models.reports import (
 )
 from recycling.models.schemes import EprScheme, EprTarget, LegalStatus, MarketPlacement, Metric
 from recycling.models.seals import TracedAssay, TracedBattery, TracedLot
+from recycling.models.tallies import TallyDue, TallyElement, TallyUnits
 from recycling.models.utilization import (
     UTILIZATION_MOVES,
     BacklogSnapshot,
@@ -71,6 +72,9 @@ __all__ = [
     "Reagent",
     "ReportStatus",
     "Stage",
+    "TallyDue",
+    "TallyElement",
+    "TallyUnits",
     "TracedAssay",
     "TracedBattery",
     "TracedLot",

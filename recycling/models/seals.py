@@ -16,7 +16,9 @@ from collection.models import Assay, Battery, Lot
 
 explain(
     batch_sealed=_("A batch that is not open keeps its inputs and outputs; reopen it to correct them."),
-    charged_as_it_is=_("A battery that was charged keeps its producer and place of marketing; take it out of its batch."),
+    charged_as_it_is=_(
+        "A battery that was charged keeps its producer and place of marketing; take it out of its batch."
+    ),
 )
 
 
