@@ -143,8 +143,9 @@ STEPS: list[tuple[str, str]] = [
     (
         "charges of the first stage",
         """
-        INSERT INTO recycling_charge (batch_id, battery_id, mass_kg, composition_id, content_kwh, charged_at)
-        SELECT k.id, b.id, b.mass_kg, b.composition_id, b.content_kwh, k.started_at
+        INSERT INTO recycling_charge (batch_id, battery_id, mass_kg, composition_id, content_kwh, charged_at,
+                                      producer_id, placed_in_id)
+        SELECT k.id, b.id, b.mass_kg, b.composition_id, b.content_kwh, k.started_at, b.producer_id, b.placed_in_id
         FROM collection_battery b
         JOIN (SELECT id, started_at, substr(number, 2)::int - 1 AS n FROM recycling_batch WHERE number LIKE 'S%%') k
              ON k.n = b.id %% %(first)s

@@ -29,6 +29,18 @@ _WRITE_ELEMENTS = f"""
     SELECT %(start)s, added.* FROM ({TOTALS}) added
 """  # noqa: S608 - composed of constants
 
+_NOTE_ALL = """
+    INSERT INTO recycling_tallydue (month, noted_at)
+    SELECT DISTINCT date_trunc('month', (at AT TIME ZONE 'UTC') + aside)::date, statement_timestamp()
+    FROM (
+        SELECT occurred_at AS at FROM collection_custodyevent WHERE sequence = 1 AND battery_id IS NOT NULL
+        UNION ALL SELECT charged_at FROM recycling_charge WHERE battery_id IS NOT NULL
+        UNION ALL SELECT month FROM recycling_tallyunits
+        UNION ALL SELECT month FROM recycling_tallyelement
+    ) reached
+    CROSS JOIN (VALUES (interval '-1 day'), (interval '1 day')) days (aside)
+"""
+
 
 def refresh() -> int:
     """Tally the months that something changed in; how many they were.
@@ -38,6 +50,13 @@ def refresh() -> int:
     """
     due = TallyDue.objects.order_by("month").values_list("month", flat=True).distinct()
     return sum(_tally(month) for month in list(due))
+
+
+def refresh_all() -> int:
+    """Tally every month that anything happened in, such as after rows were written past the triggers."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE_ALL)
+    return refresh()
 
 
 @transaction.atomic

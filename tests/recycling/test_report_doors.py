@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from recycling.models import EprReport, EprReportLine, MarketPlacement
-from recycling.services import factors, report_job, reports
+from recycling.services import factors, report_job, reports, tallies
 from tests.recycling.chain import at
 from tests.recycling.filing import declared, drafted, filed, scheme, shared_batch
 from tests.world import World, batteries_at
