@@ -22,7 +22,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from benchmarks.continent import plant, road, who
-from recycling.services import factors
+from recycling.services import factors, tallies
 
 PACKS_AT_SCALE_1 = 130_000
 YEAR = 2025
@@ -109,8 +109,9 @@ def build(size: Size) -> float:
             cursor.execute(definition)
             _say(f"indexes: {number} of {len(indexes)}, {time.perf_counter() - began:.0f} s")
         _beyond_what_was_written(cursor)
-    _say("recovery factors")
+    _say("recovery factors and tallies")
     factors.refresh_all()
+    tallies.refresh_all()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
     seconds = time.perf_counter() - began

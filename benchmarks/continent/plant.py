@@ -173,8 +173,9 @@ STEPS: list[tuple[str, str]] = [
     (
         "packs charged",
         f"""
-        INSERT INTO recycling_charge (batch_id, battery_id, mass_kg, composition_id, content_kwh, charged_at)
-        SELECT run.id, b.id, b.mass_kg, b.composition_id, b.content_kwh, run.started_at
+        INSERT INTO recycling_charge (batch_id, battery_id, mass_kg, composition_id, content_kwh, producer_id, placed_in_id,
+            charged_at)
+        SELECT run.id, b.id, b.mass_kg, b.composition_id, b.content_kwh, b.producer_id, b.placed_in_id, run.started_at
         FROM {LOADED} JOIN run ON run.id = t.batch_id
         """,
     ),

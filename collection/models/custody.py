@@ -4,6 +4,7 @@ from typing import Any
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -222,6 +223,7 @@ class CustodyEvent(models.Model):
             models.Index(
                 fields=["from_organization", "lot"], name="custody_event_lot_from_org", condition=Q(lot__isnull=False)
             ),
+            BrinIndex(fields=["occurred_at"], autosummarize=True, name="custody_event_by_time"),
         )
 
     def __str__(self) -> str:

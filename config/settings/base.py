@@ -182,6 +182,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * CELERY_TASK_TIME_LI
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # What a lost message or a dead worker left behind. A sweep that nobody took in time is not worth having.
     "sweep": {"task": "recycling.sweep", "schedule": 30.0, "options": {"expires": 25}},
+    # The overview of producers says as of when it stands: minutes, while the months of the day are added up anew.
+    "tallies": {"task": "recycling.tally", "schedule": 300.0, "options": {"expires": 240}},
     # When the day has ended in the westernmost time zone of the three countries.
     "utilization": {"task": "recycling.utilization_daily", "schedule": crontab(hour=10, minute=10)},
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
@@ -13,7 +15,7 @@ from rest_framework.response import Response
 
 from accounts.models import Function, Organization, organizations_of
 from collection.models import Jurisdiction
-from recycling.queries import epr
+from recycling.queries.overview import overview
 
 EXACT: dict[str, Any] = {"max_digits": 60, "decimal_places": 30}
 
@@ -30,7 +32,16 @@ class PeriodIn(serializers.Serializer[Any]):
         return data
 
 
-class StandingOut(serializers.Serializer[Any]):
+class RowOut(serializers.Serializer[Any]):
+    """A row as its fields declare it. There are tens of thousands: a call for each of their fields would take longest."""
+
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        values = {name: getattr(row, name) for name in self.fields}
+        places = EXACT["decimal_places"]
+        return {k: f"{value:.{places}f}" if isinstance(value, Decimal) else value for k, value in values.items()}
+
+
+class StandingOut(RowOut):
     producer = serializers.IntegerField()
     producer_name = serializers.CharField()
     jurisdiction = serializers.CharField()
@@ -40,7 +51,7 @@ class StandingOut(serializers.Serializer[Any]):
     kg_recycled = serializers.DecimalField(**EXACT)
 
 
-class TotalOut(serializers.Serializer[Any]):
+class TotalOut(RowOut):
     """Kilograms, unrounded. `producer` is empty for batteries whose producer is not known."""
 
     producer = serializers.IntegerField(allow_null=True)
@@ -54,6 +65,9 @@ class TotalOut(serializers.Serializer[Any]):
 
 
 class OverviewOut(serializers.Serializer[Any]):
+    as_of = serializers.DateTimeField(
+        help_text="All that happened until then is counted. Whole months are added up every few minutes, other days at once."
+    )
     standings = StandingOut(many=True)
     elements = TotalOut(many=True)
 
@@ -71,15 +85,12 @@ class OverviewViewSet(viewsets.GenericViewSet[Any]):
         question = PeriodIn(data=request.query_params)
         question.is_valid(raise_exception=True)
         period = question.validated_data["start"], question.validated_data["end"]
-        standings: dict[tuple[Any, ...], epr.Standing] = {}
-        elements: dict[tuple[Any, ...], epr.Total] = {}
-        for scope in _scopes(request):
-            standings |= {(row.producer, row.jurisdiction): row for row in epr.standings(*period, **scope)}
-            elements |= {
-                (row.producer, row.jurisdiction, row.element): row
-                for row in epr.totals_by_producer_and_jurisdiction(*period, **scope)
-            }
-        return Response(OverviewOut({"standings": standings.values(), "elements": elements.values()}).data)
+        found = [overview(*period, **scope) for scope in _scopes(request)]
+        standings = {(row.producer, row.jurisdiction): row for seen in found for row in seen.standings}
+        elements = {(row.producer, row.jurisdiction, row.element): row for seen in found for row in seen.elements}
+        as_of = min((seen.as_of for seen in found), default=timezone.now())
+        answer = {"as_of": as_of, "standings": standings.values(), "elements": elements.values()}
+        return Response(OverviewOut(answer).data)
 
 
 def _scopes(request: Request) -> list[dict[str, Any]]:

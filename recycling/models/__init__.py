@@ -21,7 +21,8 @@ from recycling.models.reports import (
     ReportStatus,
 )
 from recycling.models.schemes import EprScheme, EprTarget, LegalStatus, MarketPlacement, Metric
-from recycling.models.seals import TracedAssay, TracedLot
+from recycling.models.seals import TracedAssay, TracedBattery, TracedLot
+from recycling.models.tallies import TallyDue, TallyElement, TallyUnits
 from recycling.models.utilization import (
     UTILIZATION_MOVES,
     BacklogSnapshot,
@@ -71,7 +72,11 @@ __all__ = [
     "Reagent",
     "ReportStatus",
     "Stage",
+    "TallyDue",
+    "TallyElement",
+    "TallyUnits",
     "TracedAssay",
+    "TracedBattery",
     "TracedLot",
     "UtilizationRun",
     "UtilizationSnapshot",

@@ -3,11 +3,13 @@ from __future__ import annotations
 import pghistory
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from collection.models import Battery, Composition, Element, Lot
+from accounts.models import Organization
+from collection.models import Battery, Composition, Element, Jurisdiction, Lot
 from collection.units import entered_field, kg_field, unit_field, unit_known
 from recycling.models.intakes import PlantRecordQuerySet
 from recycling.models.plants import ProcessLine
@@ -157,8 +159,21 @@ def sealed_with_batch() -> pgtrigger.Trigger:
     )
 
 
+#: A battery is recycled for the producer and the place of marketing that it is known by. Locks the battery's row, so that
+#: neither changes before the charge is there to keep it.
+AS_ITS_BATTERY = """
+    SELECT b.producer_id, b.placed_in_id INTO NEW.producer_id, NEW.placed_in_id
+    FROM collection_battery b WHERE b.id = NEW.battery_id FOR SHARE;
+    RETURN NEW;
+"""
+
+
 class Charge(models.Model):
-    """One battery or one lot that went into a batch, whole, with what its content was computed from."""
+    """One battery or one lot that went into a batch, whole, with what its content was computed from.
+
+    `producer` and `placed_in` are those of the battery: the database writes them, and keeps both the same
+    (docs/adr/0011), so that whatever is summed over charges needs no look at the batteries.
+    """
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="charges", verbose_name=_("batch"))
     battery = models.OneToOneField(
@@ -180,6 +195,26 @@ class Charge(models.Model):
         _("energy that contents are computed from (kWh)"), max_digits=12, decimal_places=6, null=True, blank=True
     )
     charged_at = models.DateTimeField(_("charged at"))
+    producer = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("producer"),
+    )
+    placed_in = models.ForeignKey(
+        Jurisdiction,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("placed on the market in"),
+    )
 
     objects = BatchPartQuerySet["Charge"].as_manager()
 
@@ -187,6 +222,7 @@ class Charge(models.Model):
         ordering = ("batch", "pk")
         verbose_name = _("charge")
         verbose_name_plural = _("charges")
+        indexes = (BrinIndex(fields=["charged_at"], autosummarize=True, name="charge_by_time"),)
         constraints = (
             models.CheckConstraint(
                 condition=Q(battery__isnull=False, lot__isnull=True)
@@ -199,7 +235,16 @@ class Charge(models.Model):
                 name="charge_content_has_composition",
             ),
         )
-        triggers = (sealed_with_batch(), *stale_with_parts())
+        triggers = (
+            sealed_with_batch(),
+            *stale_with_parts(),
+            pgtrigger.Trigger(
+                name="as_its_battery",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func=AS_ITS_BATTERY,
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.batch_id}/{self.pk}"

@@ -12,9 +12,14 @@ import pgtrigger
 from django.utils.translation import gettext_lazy as _
 
 from accounts.constraints import explain
-from collection.models import Assay, Lot
+from collection.models import Assay, Battery, Lot
 
-explain(batch_sealed=_("A batch that is not open keeps its inputs and outputs; reopen it to correct them."))
+explain(
+    batch_sealed=_("A batch that is not open keeps its inputs and outputs; reopen it to correct them."),
+    charged_as_it_is=_(
+        "A battery that was charged keeps its producer and place of marketing; take it out of its batch."
+    ),
+)
 
 
 def marks_stale(name: str, operation: pgtrigger.Operation, batches: str) -> pgtrigger.Trigger:
@@ -114,6 +119,31 @@ NEW_ASSAYS = """
         WHERE part.id = e.lot_id
     )
 """
+
+
+class TracedBattery(Battery):
+    """A battery as the trace sees it: its charge says whose it is, so that does not change while there is one."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name = _("traced battery")
+        verbose_name_plural = _("traced batteries")
+        triggers = (
+            pgtrigger.Trigger(
+                name="charged_as_it_is",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("producer_id", "placed_in_id"),
+                condition=pgtrigger.AnyChange("producer", "placed_in"),
+                func="""
+                    IF EXISTS (SELECT 1 FROM recycling_charge c WHERE c.battery_id = OLD.id) THEN
+                        RAISE EXCEPTION 'a battery that was charged keeps its producer and place of marketing'
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'charged_as_it_is';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        )
 
 
 class TracedLot(Lot):

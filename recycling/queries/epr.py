@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from collection.models import Element
+
 
 class Total(NamedTuple):
     """Kilograms of one element in the recycled batteries of one producer that were placed in one jurisdiction, and what
@@ -28,40 +30,85 @@ class Total(NamedTuple):
         return self.content - self.recovered - self.pending - self.residue
 
 
-#: Batteries charged into closed batches within the period. A day begins and ends by the plant's time zone, so each
-#: batch has its own two instants; the fixed ones, which no time zone escapes, leave most of other years out early.
-_CHARGED = """
-    SELECT b.producer_id, b.placed_in_id, c.batch_id, c.composition_id, c.content_kwh, c.mass_kg
-    FROM recycling_charge c
-    JOIN (
-        SELECT k.id,
-            %(start)s::date::timestamp AT TIME ZONE f.time_zone AS begins,
-            (%(end)s::date + 1)::timestamp AT TIME ZONE f.time_zone AS ends
-        FROM recycling_batch k
-        JOIN recycling_processline l ON l.id = k.line_id
-        JOIN recycling_plant p ON p.id = l.plant_id
-        JOIN collection_facility f ON f.id = p.facility_id
-        WHERE k.status = 'closed'
-    ) k ON k.id = c.batch_id AND c.charged_at >= k.begins AND c.charged_at < k.ends
-    JOIN collection_battery b ON b.id = c.battery_id
-    WHERE c.charged_at >= %(start)s::date - 2 AND c.charged_at < %(end)s::date + 3
-        AND (%(jurisdictions)s::text[] IS NULL OR b.placed_in_id = ANY (%(jurisdictions)s))
-        AND (%(producers)s::bigint[] IS NULL OR b.producer_id = ANY (%(producers)s))
+#: Closed batches. A day begins and ends by the plant's time zone, so each batch has its own two instants of the period.
+_BATCHES = """
+    SELECT k.id,
+        %(start)s::date::timestamp AT TIME ZONE f.time_zone AS begins,
+        (%(end)s::date + 1)::timestamp AT TIME ZONE f.time_zone AS ends
+    FROM recycling_batch k
+    JOIN recycling_processline l ON l.id = k.line_id
+    JOIN recycling_plant p ON p.id = l.plant_id
+    JOIN collection_facility f ON f.id = p.facility_id
+    WHERE k.status = 'closed'
 """
 
-#: `OFFSET 0` keeps the planner from multiplying the content of a row anew for each of the four sums.
-_TOTALS = f"""
-    SELECT producer_id, placed_in_id, element,
-        sum(content), sum(content * recovered), sum(content * pending), sum(content * residue)
+#: Of `c`, the charges of batteries within the period of their batch `k`. Two days off its ends no time zone matters any
+#: more: the instants of the batch are asked only in between, and the planner knows how many rows to expect.
+_WITHIN = """
+    c.battery_id IS NOT NULL
+    AND c.charged_at >= %(start)s::date - 2 AND c.charged_at < %(end)s::date + 3
+    AND (
+        (c.charged_at >= %(start)s::date + 2 AND c.charged_at < %(end)s::date - 1)
+        OR (c.charged_at >= k.begins AND c.charged_at < k.ends)
+    )
+    AND (%(jurisdictions)s::text[] IS NULL OR c.placed_in_id = ANY (%(jurisdictions)s))
+    AND (%(producers)s::bigint[] IS NULL OR c.producer_id = ANY (%(producers)s))
+"""
+
+_FATES = ("recovered", "pending", "residue")
+
+
+def _column(element: Element, fate: str) -> str:
+    return f"{element.name.lower()}_{fate}"
+
+
+def _columns(expression: str) -> str:
+    """A column for each element and fate, such as `li_recovered`, made of `{element}`, `{fate}` and `{column}`."""
+    return ",\n".join(
+        f"{expression.format(element=element, fate=fate, column=_column(element, fate))} AS {_column(element, fate)}"
+        for element in Element
+        for fate in _FATES
+    )
+
+
+#: Which elements of a batch have a factor, as a set of bits.
+_BITS = {element: 1 << position for position, element in enumerate(Element)}
+_KNOWN = f"sum(CASE element {' '.join(f"WHEN '{element}' THEN {bit}" for element, bit in _BITS.items())} END)"
+
+#: The columns of an element as a row again.
+_ROWS = ",\n".join(
+    f"('{element}', {bit}, {', '.join(f'g.{_column(element, fate)}' for fate in _FATES)})"
+    for element, bit in _BITS.items()
+)
+
+#: A battery meets the factors of its batch as one row with a column for each element and share, and is joined to nothing
+#: else; a share of nothing is empty, and costs no multiplication. What a kilowatt-hour contains comes last, once for all
+#: batteries of one composition: content x share is energy x share x intensity, to the last digit. Only elements that
+#: a batch has a factor of count, so batches with different ones are kept apart. `OFFSET 0`: rows first, then intensities.
+TOTALS = f"""
+    WITH batches AS ({_BATCHES}), shares AS (
+        SELECT batch_id, {_KNOWN} AS known,
+            {_columns("any_value(nullif({fate}, 0)) FILTER (WHERE element = '{element}')")}
+        FROM recycling_factor GROUP BY batch_id
+    ), energies AS (
+        SELECT c.producer_id, c.placed_in_id, c.composition_id, s.known, sum(c.content_kwh) AS kwh,
+            {_columns("sum(c.content_kwh * s.{column})")}
+        FROM recycling_charge c
+        JOIN batches k ON k.id = c.batch_id
+        JOIN shares s ON s.batch_id = c.batch_id
+        WHERE {_WITHIN} AND c.content_kwh IS NOT NULL
+        GROUP BY 1, 2, 3, 4
+    )
+    SELECT e.producer_id, e.placed_in_id, e.element, sum(e.kwh * i.kg_per_kwh),
+        {", ".join(f"coalesce(sum(e.{fate} * i.kg_per_kwh), 0)" for fate in _FATES)}
     FROM (
-        SELECT c.producer_id, c.placed_in_id, i.element, c.content_kwh * i.kg_per_kwh AS content,
-            f.recovered, f.pending, f.residue
-        FROM ({_CHARGED}) c
-        JOIN collection_compositionelement i ON i.composition_id = c.composition_id AND i.kg_per_kwh > 0
-        JOIN recycling_factor f ON f.batch_id = c.batch_id AND f.element = i.element
-        WHERE c.content_kwh IS NOT NULL
+        SELECT g.producer_id, g.placed_in_id, g.composition_id, g.kwh, of.*
+        FROM energies g CROSS JOIN LATERAL (VALUES {_ROWS}) of (element, bit, {", ".join(_FATES)})
+        WHERE g.known & of.bit > 0
         OFFSET 0
-    ) rows
+    ) e
+    JOIN collection_compositionelement i
+        ON i.composition_id = e.composition_id AND i.element = e.element AND i.kg_per_kwh > 0
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """  # noqa: S608 - composed of constants
 
@@ -77,7 +124,7 @@ def totals_by_producer_and_jurisdiction(
 
     One statement whatever the number of batteries. `jurisdictions` and `producers` restrict it; `None` is all.
     """
-    return [Total(*row) for row in _run(_TOTALS, start, end, jurisdictions, producers)]
+    return [Total(*row) for row in _run(TOTALS, start, end, jurisdictions, producers)]
 
 
 class Unattributed(NamedTuple):
@@ -107,29 +154,19 @@ def unattributed(start: date, end: date) -> list[Unattributed]:
     return [Unattributed(*row) for row in _run(_UNATTRIBUTED, start, end, None, None)]
 
 
-class Standing(NamedTuple):
-    """How one producer stands in one jurisdiction: units placed, collected and recycled in a period."""
+class Units(NamedTuple):
+    """Batteries of one producer and place of marketing: how many were collected and recycled in a period."""
 
     producer: int
-    producer_name: str
     jurisdiction: str
-    units_placed: int
     units_collected: int
     units_recycled: int
     kg_recycled: Decimal
 
 
-_STANDINGS = f"""
-    WITH figures AS (
-        SELECT m.producer_id, m.jurisdiction_id AS place, sum(m.units) AS placed, 0 AS collected, 0 AS recycled,
-            0::numeric AS kg
-        FROM recycling_marketplacement m
-        WHERE m.period_start >= %(start)s AND m.period_end <= %(end)s
-            AND (%(jurisdictions)s::text[] IS NULL OR m.jurisdiction_id = ANY (%(jurisdictions)s))
-            AND (%(producers)s::bigint[] IS NULL OR m.producer_id = ANY (%(producers)s))
-        GROUP BY 1, 2
-        UNION ALL
-        SELECT b.producer_id, b.placed_in_id, 0, count(*), 0, 0
+UNITS = f"""
+    WITH batches AS ({_BATCHES}), units AS (
+        SELECT b.producer_id, b.placed_in_id, count(*) AS collected, 0 AS recycled, 0::numeric AS kg
         FROM collection_custodyevent e
         JOIN collection_battery b ON b.id = e.battery_id
         LEFT JOIN collection_facility f ON f.id = e.to_facility_id
@@ -140,26 +177,26 @@ _STANDINGS = f"""
             AND (%(producers)s::bigint[] IS NULL OR b.producer_id = ANY (%(producers)s))
         GROUP BY 1, 2
         UNION ALL
-        SELECT c.producer_id, c.placed_in_id, 0, 0, count(*), sum(c.mass_kg)
-        FROM ({_CHARGED}) c WHERE c.producer_id IS NOT NULL GROUP BY 1, 2
+        SELECT c.producer_id, c.placed_in_id, 0, count(*), sum(c.mass_kg)
+        FROM recycling_charge c JOIN batches k ON k.id = c.batch_id
+        WHERE {_WITHIN} AND c.producer_id IS NOT NULL
+        GROUP BY 1, 2
     )
-    SELECT g.producer_id, o.name, g.place, sum(g.placed)::bigint, sum(g.collected)::bigint, sum(g.recycled)::bigint,
-        sum(g.kg)
-    FROM figures g JOIN accounts_organization o ON o.id = g.producer_id
-    WHERE g.place IS NOT NULL
-    GROUP BY 1, 2, 3 ORDER BY 2, 3
+    SELECT producer_id, placed_in_id, sum(collected)::bigint, sum(recycled)::bigint, sum(kg)
+    FROM units WHERE placed_in_id IS NOT NULL
+    GROUP BY 1, 2 ORDER BY 1, 2
 """  # noqa: S608 - composed of constants
 
 
-def standings(
+def units_by_producer_and_jurisdiction(
     start: date,
     end: date,
     *,
     jurisdictions: Sequence[str] | None = None,
     producers: Sequence[int] | None = None,
-) -> list[Standing]:
-    """Every producer's units and recycled mass per jurisdiction of placement: the regulator's overview."""
-    return [Standing(*row) for row in _run(_STANDINGS, start, end, jurisdictions, producers)]
+) -> list[Units]:
+    """Batteries of known producer and place that were collected, and recycled, in the period. One statement."""
+    return [Units(*row) for row in _run(UNITS, start, end, jurisdictions, producers)]
 
 
 def _run(

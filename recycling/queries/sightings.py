@@ -79,9 +79,9 @@ def battery_as_seen(battery: Battery, user: User) -> SeenBattery:
 def sources_as_seen(lot: Lot, user: User, *, after: int = 0, size: int = 100) -> SeenSources:
     """A page of the backward trace of a lot that `user` may see."""
     trace = backward(lot)
-    batteries, lots = Battery.objects.visible_to(user), Lot.objects.visible_to(user)
-    page = trace.sources(after=after, limit=size + 1, batteries=batteries, lots=lots)
-    seen = trace.attributed_to(batteries=batteries, lots=lots)
+    sources = trace.sources(batteries=Battery.objects.visible_to(user), lots=Lot.objects.visible_to(user))
+    page = sources.page(after=after, limit=size + 1)
+    seen = sources.together()
     return SeenSources(
         lot=trace.lot,
         content=trace.content,

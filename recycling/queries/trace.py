@@ -6,15 +6,17 @@ in reports is content x stored factor, which is the same to the 18th decimal of 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from graphlib import TopologicalSorter
+from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import ExpressionWrapper, F, Q, QuerySet, Sum, Value
+from django.db.models import ExpressionWrapper, F, QuerySet, Sum, Value
 
 from collection.models import Assay, Battery, CompositionElement, Lot
 from recycling.models import Batch, BatchStatus, Charge, Output
@@ -87,59 +89,85 @@ class LotTrace:
         """Kilograms of the lot that came from batteries and outside lots; none of a lot from outside."""
         return minus(self.content, self.unattributed) if self.made_by is not None else {}
 
-    def sources(
-        self,
-        *,
-        after: int = 0,
-        limit: int = 100,
-        batteries: QuerySet[Battery] | None = None,
-        lots: QuerySet[Lot] | None = None,
-    ) -> list[Source]:
-        """Batteries and outside lots behind the lot, by charge, from the one after `after`; three queries.
+    def sources(self, *, batteries: QuerySet[Battery] | None = None, lots: QuerySet[Lot] | None = None) -> Sources:
+        """The batteries and outside lots behind the lot: one query.
 
-        `batteries` and `lots` narrow them, such as to what a user may see.
+        `batteries` and `lots` narrow them, such as to what a user may see: two more, which ask it of those alone that
+        are behind the lot.
         """
-        charges = self._charges(batteries, lots).filter(pk__gt=after)
-        page = list(charges.order_by("pk")[:limit])
-        intensities = _intensities({row.composition_id for row in page if row.composition_id is not None})
-        assays = _assays({row.lot_id for row in page if row.lot_id is not None})
+        behind = Charge.objects.filter(batch__in=self.weights, lot__output__isnull=True).order_by("pk")
+        charges = [Charged(*row) for row in behind.values_list(*Charged._fields)]
+        if batteries is not None or lots is not None:
+            seen = _among(batteries, {row.battery_id for row in charges})
+            outside = _among(lots, {row.lot_id for row in charges})
+            charges = [row for row in charges if row.battery_id in seen or row.lot_id in outside]
+        return Sources(charges, self.weights)
+
+
+class Charged(NamedTuple):
+    """A charge, as far as its content goes."""
+
+    pk: int
+    batch_id: int
+    battery_id: int | None
+    lot_id: int | None
+    composition_id: int | None
+    content_kwh: Decimal | None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Batteries and outside lots that a lot came from, by charge."""
+
+    charges: Sequence[Charged]
+    weights: Mapping[int, Masses] = field(repr=False)
+
+    def page(self, *, after: int = 0, limit: int = 100) -> list[Source]:
+        """Each with its share of the lot, from the charge after `after` on; two queries."""
+        first = bisect_right(self.charges, after, key=lambda row: row.pk)
+        rows = self.charges[first : first + limit]
+        intensities = _intensities({row.composition_id for row in rows})
+        assays = _assays({row.lot_id for row in rows if row.lot_id is not None})
         found = []
-        for row in page:
+        for row in rows:
             if row.lot_id is not None:
                 content = assays.get(row.lot_id, {})
             else:
-                kwh = Fraction(row.content_kwh or 0)
-                content = {e: kwh * kg for e, kg in intensities.get(row.composition_id or 0, {}).items()}
-            weights = self.weights[row.batch_id]
-            kg = {e: kg * weights[e] for e, kg in content.items() if weights.get(e)}
+                content = _times(intensities.get(row.composition_id or 0, {}), Fraction(row.content_kwh or 0))
+            kg = self._of_the_lot(row.batch_id, content)
             found.append(Source(row.pk, row.batch_id, row.battery_id, row.lot_id, _decimals(kg)))
         return found
 
-    def attributed_to(
-        self, *, batteries: QuerySet[Battery] | None = None, lots: QuerySet[Lot] | None = None
-    ) -> ByElement:
-        """Kilograms of the lot that come from some batteries and outside lots altogether; two queries."""
-        charges = self._charges(batteries, lots)
-        of_batteries = charges.values_list("batch_id", "composition__elements__element").annotate(
-            kg=Sum(F("content_kwh") * F("composition__elements__kg_per_kwh"), output_field=EXACT_FIELD)
-        )
-        of_lots = charges.values_list("batch_id", "lot__assays__element").annotate(
-            kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD)
-        )
-        total: Masses = defaultdict(Fraction)
-        for rows in (of_batteries, of_lots):
-            for batch, element, kg in rows.order_by():
-                if kg and element in self.weights[batch]:
-                    total[element] += Fraction(kg) * self.weights[batch][element]
+    def together(self) -> ByElement:
+        """Kilograms of the lot that come from all of them; two queries.
+
+        Energies of one batch and composition are added up before they become contents: these have the same weights.
+        """
+        energies: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
+        with localcontext(EXACT):
+            for row in self.charges:
+                if row.composition_id is not None and row.content_kwh is not None:
+                    energies[row.batch_id, row.composition_id] += row.content_kwh
+        intensities = _intensities({composition for _batch, composition in energies})
+        assays = _assays({row.lot_id for row in self.charges if row.lot_id is not None})
+        total: Masses = {}
+        for (batch, composition), kwh in energies.items():
+            _add(total, self._of_the_lot(batch, _times(intensities.get(composition, {}), Fraction(kwh))))
+        for row in self.charges:
+            if row.lot_id is not None:
+                _add(total, self._of_the_lot(row.batch_id, assays.get(row.lot_id, {})))
         return _decimals(total)
 
-    def _charges(self, batteries: QuerySet[Battery] | None, lots: QuerySet[Lot] | None) -> QuerySet[Charge]:
-        charges = Charge.objects.filter(batch__in=self.weights, lot__output__isnull=True)
-        if batteries is not None or lots is not None:
-            shown = Battery.objects.none() if batteries is None else batteries
-            outside = Lot.objects.none() if lots is None else lots
-            charges = charges.filter(Q(battery__in=shown.values("pk")) | Q(lot__in=outside.values("pk")))
-        return charges
+    def _of_the_lot(self, batch: int, content: Masses) -> Masses:
+        """Of what was charged into a batch, kilograms that are in the lot."""
+        weights = self.weights[batch]
+        return {element: kg * weights[element] for element, kg in content.items() if weights.get(element)}
+
+
+def _among(rows: QuerySet[Any] | None, ids: Collection[int | None]) -> set[int]:
+    """Those of `ids` that are among `rows`."""
+    known = [pk for pk in ids if pk is not None]
+    return set(rows.filter(pk__in=known).values_list("pk", flat=True)) if rows is not None and known else set()
 
 
 def forward(battery: Battery) -> BatteryTrace:
@@ -147,8 +175,7 @@ def forward(battery: Battery) -> BatteryTrace:
     charge = Charge.objects.filter(battery=battery).first()
     source = charge or battery
     intensities = _intensities({source.composition_id}).get(source.composition_id or 0, {})
-    content = {e: Fraction(source.content_kwh or 0) * kg for e, kg in intensities.items()}
-    content = {e: kg for e, kg in content.items() if kg}
+    content = {e: kg for e, kg in _times(intensities, Fraction(source.content_kwh or 0)).items() if kg}
     if charge is None:
         fates = {OutputFate.PENDING: content}
         return BatteryTrace(battery.pk, None, _element_fates(content, fates), [])
@@ -286,6 +313,10 @@ def _assays(lots: Iterable[int]) -> dict[int, Masses]:
     for lot, element, kg in rows.values_list("lot_id", "element", "kg").order_by():
         found[lot][element] = Fraction(kg)
     return found
+
+
+def _times(intensity: Masses, kwh: Fraction) -> Masses:
+    return {element: kwh * kg for element, kg in intensity.items()}
 
 
 def _add(total: Masses, more: Mapping[str, Fraction]) -> None:

@@ -1,5 +1,5 @@
 """Celery finds the tasks of an app in this package; each aggregate's are in its own module."""
 
-from recycling.tasks import reports, sweep, utilization
+from recycling.tasks import reports, sweep, tallies, utilization
 
-__all__ = ["reports", "sweep", "utilization"]
+__all__ = ["reports", "sweep", "tallies", "utilization"]

@@ -44,7 +44,7 @@ def test_forward_and_backward_agree_with_the_oracle(world: World, plans: list[Ba
             held.update({(battery.pk, share.lot): share.kg for share in trace.lots})
         for lot in built.lots:
             came_from = backward(lot)
-            sources = came_from.sources(limit=1000)
+            sources = came_from.sources().page(limit=1000)
             total = sum_of([*(source.kg for source in sources), came_from.unattributed])
             for element, kg in came_from.content.items():
                 assert abs(total.get(element, Decimal(0)) - kg) <= Decimal("1e-9")
@@ -53,6 +53,10 @@ def test_forward_and_backward_agree_with_the_oracle(world: World, plans: list[Ba
                     there = held.get((source.battery, lot.pk), {})
                     for element in {*there, *source.kg}:
                         assert abs(there.get(element, 0) - source.kg.get(element, 0)) <= Decimal("1e-9")
+            together = came_from.sources().together()
+            each = sum_of([source.kg for source in sources])
+            assert together.keys() == each.keys()
+            assert all(abs(together[element] - kg) <= Decimal("1e-9") for element, kg in each.items())
 
 
 def two_stages(world: World) -> tuple[list[Battery], Lot, Lot]:
@@ -86,12 +90,18 @@ def test_by_hand(world: World) -> None:
     assert "Ni" not in {row.element for row in forward(lfp).elements}
 
     back = backward(nickel)
-    sources = back.sources()
+    sources = back.sources().page()
     assert {source.battery: source.kg for source in sources} == {
         one.pk: {"Ni": Decimal("22.5")}, two.pk: {"Ni": Decimal("22.5")}, lfp.pk: {}, None: {"Ni": Decimal(15)},
     }  # fmt: skip
     assert back.unattributed == {}
-    assert back.attributed_to(batteries=Battery.objects.filter(pk__in=[one.pk, lfp.pk])) == {"Ni": Decimal("22.5")}
+    some = back.sources(batteries=Battery.objects.filter(pk__in=[one.pk, lfp.pk]))
+    assert [source.battery for source in some.page()] == [one.pk, lfp.pk]
+    assert some.together() == {"Ni": Decimal("22.5")}
+    scrap = back.sources(lots=Lot.objects.filter(number="EXT"))
+    assert [source.battery for source in scrap.page()] == [None]
+    assert scrap.together() == {"Ni": Decimal(15)}
+    assert back.sources(batteries=Battery.objects.none()).page() == []
     factors.refresh()
     assert trace.batch
     assert abs(33 * one.charge.batch.factors.get(element="Ni").recovered - Decimal("22.5")) < Decimal("1e-15")
@@ -104,7 +114,7 @@ def test_a_lot_from_outside_and_a_battery_that_was_not_charged(world: World) -> 
         assays={"Ni": Decimal("0.2")}, moisture=Decimal("0.1"),
     )  # fmt: skip
     trace = backward(outside)
-    assert (trace.made_by, trace.content, trace.sources()) == (None, {"Ni": Decimal(18)}, [])
+    assert (trace.made_by, trace.content, trace.sources().page()) == (None, {"Ni": Decimal(18)}, [])
     (battery,) = batteries_at(world, world.yard)
     fate = {row.element: row for row in forward(battery).elements}["Ni"]
     assert (fate.pending_kg, fate.recovered_kg, fate.lost_kg) == (33, 0, 0)
@@ -112,21 +122,33 @@ def test_a_lot_from_outside_and_a_battery_that_was_not_charged(world: World) -> 
 
 def test_pages_of_sources_are_complete_and_bounded(world: World) -> None:
     batch, lot = closed(world, 7)
-    trace = backward(lot)
+    sources = backward(lot).sources()
     seen, after = [], 0
-    while page := trace.sources(after=after, limit=3):
+    while page := sources.page(after=after, limit=3):
         seen += page
         after = page[-1].charge
     assert [source.battery for source in seen] == list(batch.charges.order_by("pk").values_list("battery", flat=True))
     counts = defaultdict(set)
     for limit in (2, 7):
         with CaptureQueriesContext(connection) as statements:
-            backward(lot).sources(limit=limit)
+            sources = backward(lot).sources(batteries=Battery.objects.all())
+            sources.page(limit=limit)
+            sources.together()
         counts["backward"].add(len(statements))
         with CaptureQueriesContext(connection) as statements:
             forward(batch.charges.first().battery)
         counts["forward"].add(len(statements))
     assert {len(numbers) for numbers in counts.values()} == {1}
+
+
+def test_only_what_is_behind_a_lot_is_asked_for(world: World) -> None:
+    """What a user may see can be costly to find out: it is asked of the candidates, by their ids."""
+    batch, lot = closed(world, 2)
+    behind = set(batch.charges.values_list("battery", flat=True))
+    with CaptureQueriesContext(connection) as statements:
+        backward(lot).sources(batteries=Battery.objects.filter(status="consumed"))
+    (asked,) = [row["sql"] for row in statements if '"collection_battery"."status"' in row["sql"]]
+    assert all(str(pk) in asked for pk in behind) and "recycling_charge" not in asked
 
 
 def test_what_was_charged_into_an_open_batch_is_pending(world: World) -> None:

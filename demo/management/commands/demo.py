@@ -19,7 +19,7 @@ from demo.packs import Shelf
 from demo.recycling import Works
 from demo.today import Today
 from development import supervisor
-from recycling.services import factors
+from recycling.services import factors, tallies
 
 #: Where anybody could log in with a password that is printed here, the example has no place.
 ALLOWED_SETTINGS = ("config.settings.development", "config.settings.test")
@@ -94,6 +94,7 @@ class Command(BaseCommand):
             Today(there, history, works).run()
             filings.declare(there, shelf)
         factors.refresh()
+        tallies.refresh()
         self._say(f"made in {monotonic() - started:.0f} s")
 
     def _report(self, there: world.World) -> None:
