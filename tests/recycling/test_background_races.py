@@ -58,7 +58,7 @@ def _somebody_waits_for_us() -> bool:
 
 def test_one_report_is_claimed_by_one_worker() -> None:
     report = asked(build())
-    assert meanwhile(lambda: report_job._claim(report.pk), lambda: report_job._claim(report.pk)) is None
+    assert meanwhile(lambda: report_job.WORK.claim(report.pk), lambda: report_job.WORK.claim(report.pk)) is None
 
 
 def test_a_report_tells_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:

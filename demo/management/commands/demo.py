@@ -106,9 +106,10 @@ class Command(BaseCommand):
         with log.open("wb") as output:
             with supervisor.running(worker=True, environment=self._environment(), output=output):
                 filings.wait(run, asked, self._say)
-                corrections = filings.file(there)
+                filings.wait(None, filings.submit(there), self._say)
+                corrections = filings.decide(there)
                 filings.wait(None, corrections, self._say)
-            filings.file_corrections(there, corrections)
+                filings.wait(None, filings.submit_corrections(there, corrections), self._say)
         self._say(f"computed and filed in {monotonic() - started:.0f} s")
 
     def _introduce(self, port: int) -> None:
