@@ -185,7 +185,11 @@ class EprReport(models.Model):
     )
     requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
     claimed_at = models.DateTimeField(
-        _("taken up at"), null=True, blank=True, editable=False, help_text=_("When a worker began to compute or to seal it.")
+        _("taken up at"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When a worker began to compute or to seal it."),
     )
     computed_at = models.DateTimeField(_("computed at"), null=True, blank=True, editable=False)
     content_hash = models.CharField(_("content hash (SHA-256)"), max_length=64, blank=True, editable=False)

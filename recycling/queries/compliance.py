@@ -161,11 +161,7 @@ def duties(user: User, year: int) -> list[Duty]:
 
 def rates(user: User) -> list[Rate]:
     """Recycling efficiency and material recovery in the newest reports that the user may see, at most 40 of them."""
-    reports = (
-        EprReport.objects.visible_to(user)
-        .filter(status__in=_HOLDING)
-        .values("pk")
-    )
+    reports = EprReport.objects.visible_to(user).filter(status__in=_HOLDING).values("pk")
     lines = (
         EprReportLine.objects.filter(report__in=reports, metric__in=RATES)
         .filter(Q(target_percent__isnull=False) | Q(value__isnull=False))

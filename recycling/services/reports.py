@@ -199,9 +199,11 @@ def _check_period(start: date, end: date) -> None:
 
 def _others_in_force(report: EprReport) -> models.QuerySet[EprReport]:
     """Filed reports of the same, but for the one that this one corrects."""
-    same = {name: getattr(report, name) for name in ("scheme", "producer", "jurisdiction", "period_start", "period_end")}
+    same = {
+        name: getattr(report, name) for name in ("scheme", "producer", "jurisdiction", "period_start", "period_end")
+    }
     in_force = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED)
-    return EprReport.objects.filter(**same, status__in=in_force).exclude(pk=report.supersedes_id)
+    return EprReport.objects.filter(**same, status__in=in_force).exclude(corrections=report)
 
 
 def _queue(actor: Actor, corrects: EprReport | None, **asked: object) -> EprReport:

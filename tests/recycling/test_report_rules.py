@@ -226,11 +226,15 @@ def test_one_report_is_in_force(world: World) -> None:
     second = slipped_in(world, filed(world))
     manager = world.actor(world.producer, Role.MANAGER)
     assert refused(Refused, reports.submit, actor=manager, report=second).code == "already_filed"
+    rows = EprReport.objects.filter(pk=second.pk)
+    rows.update(status="submitting", submitted_at=YESTERDAY, submitted_by=manager.user)
+    rows.update(status="sealing")
     with pytest.raises(Error, match="epr_report_one_in_force"), transaction.atomic():
-        for status in ("submitting", "sealing", "submitted"):
-            EprReport.objects.filter(pk=second.pk).update(
-                status=status, content_hash="x", submitted_at=YESTERDAY, submitted_by=manager.user
-            )
+        rows.update(status="submitted", content_hash="x")
+    rows.update(status="submitting")
+    assert not report_seal.seal(second.pk)
+    second.refresh_from_db()
+    assert (second.status, second.message) == ("draft", "It could not be sealed (IntegrityError).")
 
 
 def test_an_open_report_that_corrects_another_is_not_the_correction(world: World) -> None:

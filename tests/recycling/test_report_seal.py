@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -44,7 +43,7 @@ def test_a_submission_is_noted_and_then_sealed(world: World) -> None:
     assert found(report) == report
 
 
-def test_a_submission_costs_the_same_however_much_it_is_of(world: World, django_assert_num_queries: Any) -> None:
+def test_a_submission_costs_the_same_however_much_it_is_of(world: World) -> None:
     """What grows with the evidence is the worker's."""
 
     def submit(report: EprReport) -> list[str]:
@@ -102,7 +101,9 @@ def test_a_report_that_is_claimed_was_heard_of(world: World) -> None:
     assert report_seal.WORK.claim(report.pk) is None and not report_seal.seal(report.pk)
 
 
-def test_a_worker_killed_while_it_seals_leaves_nothing_half_filed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_killed_while_it_seals_leaves_nothing_half_filed(
+    world: World, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
     """After its last word; the sweep has another seal the report, and what it corrects stands until then."""
     original, manager = filed(world), world.actor(world.producer, Role.MANAGER)
     correction = reports.correct(actor=manager, report=original)
@@ -120,21 +121,16 @@ def test_a_worker_killed_while_it_seals_leaves_nothing_half_filed(world: World, 
     assert (left.status, left.content_hash, found(original).status) == ("sealing", "", "submitted")
     sent: list[int] = []
     monkeypatch.setattr(tasks.seal_report, "delay", sent.append)
-    sweep_and_commit(world, tasks._sweep_reports)
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks._sweep_reports()
     assert sent == []
     silence()
-    sweep_and_commit(world, tasks._sweep_reports)
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks._sweep_reports()
     assert sent == [correction.pk] and found(correction).status == "submitting"
     report = sealed(correction)
     assert (report.status, report.submitted_at) == ("submitted", signed.submitted_at)
     assert found(original).status == "superseded" and report_proof.verify(report).agrees
-
-
-def sweep_and_commit(world: World, sweep: Callable[[], None]) -> None:
-    from django.test import TestCase
-
-    with TestCase.captureOnCommitCallbacks(execute=True):
-        sweep()
 
 
 @pytest.mark.parametrize("ends", [None, RuntimeError, OperationalError, Refused])
@@ -160,6 +156,23 @@ def test_a_worker_that_lost_the_report_writes_nothing(
     left = found(report)
     assert (left.status, left.claimed_at, left.message) == ("sealing", other.claimed_at, "")
     assert (left.content_hash, left.submitted_at) == ("", report.submitted_at)
+
+
+def test_a_worker_that_lost_a_correction_supersedes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, manager = filed(world), world.actor(world.producer, Role.MANAGER)
+    correction = reports.correct(actor=manager, report=original)
+    assert report_job.compute(correction.pk)
+    reports.submit(actor=manager, report=correction)
+    verify = report_seal.verify
+
+    def taken_away(*args: Any) -> Any:
+        silence()
+        assert report_seal.WORK.take_up_silent() == [correction.pk]
+        return verify(*args)
+
+    monkeypatch.setattr(report_seal, "verify", taken_away)
+    assert not report_seal.seal(correction.pk)
+    assert (found(correction).status, found(original).status) == ("submitting", "submitted")
 
 
 @pytest.mark.parametrize(
@@ -212,15 +225,18 @@ def test_how_far_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert told == sorted(told) and told[-1] == 100 and len(told) > 5
 
 
-def test_what_waits_for_which_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_for_which_worker(
+    world: World, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
     sent: list[tuple[str, int]] = []
     for name in ("compute_report", "seal_report"):
         monkeypatch.setattr(getattr(tasks, name), "delay", lambda pk, name=name: sent.append((name, pk)))
     draft = drafted(world)
     queued = reports.recompute(actor=world.actor(world.producer), report=draft)
-    sweep_and_commit(world, lambda: tasks.enqueue(queued))
     wished = submitting(world, jurisdiction=world.nj)
-    sweep_and_commit(world, lambda: tasks.enqueue(wished))
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.enqueue(queued)
+        tasks.enqueue(wished)
     assert sent == [("compute_report", queued.pk), ("seal_report", wished.pk)]
-    sealed(wished)
-    tasks.seal_report(wished.pk)  # nothing to do
+    tasks.seal_report(wished.pk)
+    assert found(wished).status == "submitted"
