@@ -100,14 +100,23 @@ def ask(world: World) -> tuple[UtilizationRun, list[EprReport]]:
     return run, asked
 
 
-def file(world: World) -> list[EprReport]:
-    """Submit, accept and return what the plan says; the corrections that follow are asked for and returned."""
+def submit(world: World) -> list[EprReport]:
+    """Submit the drafts that the plan says; workers seal them."""
+    drafts = [(filing, _reported(world, filing, ReportStatus.DRAFT)) for filing in FILINGS]
+    return [
+        _submitted(world, filing.producer, report)
+        for filing, report in drafts
+        if report is not None and filing.goal != ReportStatus.DRAFT
+    ]
+
+
+def decide(world: World) -> list[EprReport]:
+    """Accept and return what the plan says; the corrections that follow are asked for and returned."""
     corrections = []
     for filing in FILINGS:
-        report = _drafted(world, filing)
-        if report is None or filing.goal == ReportStatus.DRAFT:
+        report = _reported(world, filing, ReportStatus.SUBMITTED)
+        if report is None:
             continue
-        report = reports.submit(actor=world.actors[filing.producer], report=report)
         regulator = _regulator(world, report)
         if filing.goal == ReportStatus.ACCEPTED:
             reports.accept(actor=regulator, report=report, note="complete (simulated)")
@@ -120,11 +129,14 @@ def file(world: World) -> list[EprReport]:
     return corrections
 
 
-def file_corrections(world: World, corrections: Iterable[EprReport]) -> None:
+def submit_corrections(world: World, corrections: Iterable[EprReport]) -> list[EprReport]:
     """Submit corrections; they supersede what was returned, and wait for the regulator."""
     keys = {organization.pk: key for key, organization in world.organizations.items()}
-    for report in corrections:
-        reports.submit(actor=world.actors[keys[report.producer_id]], report=report)
+    return [_submitted(world, keys[report.producer_id], report) for report in corrections]
+
+
+def _submitted(world: World, producer: str, report: EprReport) -> EprReport:
+    return report_tasks.enqueue(reports.submit(actor=world.actors[producer], report=report))
 
 
 def wait(run: UtilizationRun | None, asked: Iterable[EprReport], tell: Callable[[str], None]) -> None:
@@ -169,11 +181,11 @@ def _progress(run: UtilizationRun | None, ids: list[int]) -> Iterator[tuple[int,
         yield percent, is_finished, f"utilization {share:>3} %, reports {done} of {len(rows)}"
 
 
-def _drafted(world: World, filing: Filing) -> EprReport | None:
-    """The draft that a filing of the plan is about, unless it was filed before."""
+def _reported(world: World, filing: Filing, status: ReportStatus) -> EprReport | None:
+    """The report that a filing of the plan is about, if it has come as far as `status` and no further."""
     rows = EprReport.objects.filter(
         scheme__code=filing.scheme, producer=world.organizations[filing.producer], supersedes__isnull=True,
-        period_start=date(world.now.year - 1, 1, 1), status=ReportStatus.DRAFT,
+        period_start=date(world.now.year - 1, 1, 1), status=status,
     )  # fmt: skip
     if filing.place:
         rows = rows.filter(jurisdiction=filing.place)

@@ -9,6 +9,7 @@ from accounts.models import Role
 from collection.models import Confidence
 from recycling.models import EprReport, EprScheme, LegalStatus
 from recycling.services import factors, placements, report_job, reports
+from tests.recycling.filing import sealed
 from tests.world import World
 
 
@@ -31,4 +32,4 @@ def submitted_report(world: World, units: int = 120) -> EprReport:
     factors.refresh()
     assert report_job.compute(report.pk)
     report.refresh_from_db()
-    return reports.submit(actor=world.actor(world.producer, Role.MANAGER), report=report)
+    return sealed(reports.submit(actor=world.actor(world.producer, Role.MANAGER), report=report))

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -18,22 +18,21 @@ from collection.models import Jurisdiction
 from recycling.admin.bars import bar
 from recycling.admin.placements import own_producers
 from recycling.models import (
+    PENDING_REPORTS,
     EprEvidence,
     EprPlacement,
     EprReport,
     EprReportLine,
     EprScheme,
     Metric,
-    ReportStatus,
 )
 from recycling.queries import report_evidence
 from recycling.queries.reports import difference, preamble
 from recycling.services import reports
 from recycling.tasks import reports as tasks
 
-#: Seconds after which the page of a report that is being computed is loaded again.
+#: Seconds after which the page of a report that a worker has to do with is loaded again.
 AGAIN = 2
-_NOT_OVER = (ReportStatus.QUEUED, ReportStatus.COMPUTING)
 
 
 class RequestForm(VerbForm):
@@ -72,7 +71,7 @@ class ReportAdmin(ScopedAdmin):
     change_form_outer_before_template = "relode/report.html"
     create = Button(gettext_lazy("Ask for a report"), reports.request, RequestForm, after=tasks.enqueue)
     buttons = (
-        Button(gettext_lazy("submit"), reports.submit),
+        Button(gettext_lazy("submit"), reports.submit, after=tasks.enqueue),
         Button(gettext_lazy("compute again"), reports.recompute, after=tasks.enqueue),
         Button(gettext_lazy("accept"), reports.accept, AcceptForm),
         Button(gettext_lazy("return"), reports.return_, ReturnForm, is_final=True),
@@ -86,12 +85,12 @@ class ReportAdmin(ScopedAdmin):
 
     @display(description=gettext_lazy("progress"))
     def how_far(self, report: EprReport) -> Any:
-        return bar(report.progress.percent) if report.status in _NOT_OVER else ""
+        return bar(report.progress.percent) if report.status in PENDING_REPORTS else ""
 
     def about(self, request: HttpRequest, record: EprReport) -> dict[str, Any]:
         lines = list(record.lines.select_related("facility", "report").order_by("position"))
         return {
-            "is_over": record.status not in _NOT_OVER,
+            "is_over": record.status not in PENDING_REPORTS,
             "share": bar(record.progress.percent),
             "step": record.progress.step,
             "header": preamble(record),
@@ -110,14 +109,9 @@ class ReportAdmin(ScopedAdmin):
     ) -> HttpResponse:
         response = super().change_view(request, object_id, form_url, extra_context)
         record = self.get_object(request, object_id)
-        if record is not None and record.status in _NOT_OVER:
+        if record is not None and record.status in PENDING_REPORTS:
             response["Refresh"] = str(AGAIN)
         return response
-
-    def tell(self, request: HttpRequest, button: Button, done: Any) -> None:
-        super().tell(request, button, done)
-        if button.verb is reports.submit:
-            messages.info(request, _("Its content hash is %(hash)s.") % {"hash": done.content_hash})
 
 
 def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:

@@ -16,6 +16,10 @@ from recycling.queries.report_proof import canonical, parts
 from recycling.queries.reports import preamble
 
 
+class ComputedAgain(Exception):
+    """A draft was computed again while it was being downloaded."""
+
+
 def as_csv(report: EprReport) -> StreamingHttpResponse:
     """The figures as a table; above it, a name and a value in each line, what they are."""
 
@@ -31,7 +35,7 @@ def as_csv(report: EprReport) -> StreamingHttpResponse:
         yield from others
         yield from rows()
 
-    return csv_out.stream(f"{_name(report)}.csv", first, everything())
+    return csv_out.stream(f"{_name(report)}.csv", first, _of_one_computation(report, everything()))
 
 
 def as_json(report: EprReport) -> StreamingHttpResponse:
@@ -39,21 +43,34 @@ def as_json(report: EprReport) -> StreamingHttpResponse:
 
     def chunks() -> Iterator[str]:
         yield f'{{"header":{_json(preamble(report))}'
-        for name, fields, rows in parts(report):
+        for name, fields, several in parts(report):
             yield f',"{name}":['
             separator = ""
-            for row in rows.values(*fields).iterator(chunk_size=10_000):
-                yield f"{separator}{_json(row)}"
+            for rows in several:
+                yield separator + ",\n".join(_json(dict(zip(fields, row, strict=True))) for row in rows)
                 separator = ",\n"
             yield "]"
         yield "}\n"
 
-    return _download(chunks(), f"{_name(report)}.json", "application/json")
+    return _download(_of_one_computation(report, chunks()), f"{_name(report)}.json", "application/json")
 
 
 def as_canonical(report: EprReport) -> StreamingHttpResponse:
     """The form that the content hash is of: `sha256sum` of this file is the hash that was filed."""
-    return _download(canonical(report), f"{_name(report)}.ndjson", "application/x-ndjson")
+    return _download(_of_one_computation(report, canonical(report)), f"{_name(report)}.ndjson", "application/x-ndjson")
+
+
+def _of_one_computation[Chunk](report: EprReport, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The chunks of a file. A draft may be computed again while it is read: then the end is withheld, and the download
+    breaks off rather than be of two computations. What was filed never changes.
+    """
+    held = next(chunks)
+    for chunk in chunks:
+        yield held
+        held = chunk
+    if not EprReport.objects.filter(pk=report.pk, computed_at=report.computed_at).exists():
+        raise ComputedAgain(report.pk)
+    yield held
 
 
 def _cell(line: Any, name: str) -> Any:
@@ -64,8 +81,7 @@ def _cell(line: Any, name: str) -> Any:
     return getattr(line, name)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)
+_json = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
 
 def _name(report: EprReport) -> str:

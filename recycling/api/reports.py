@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 import django_filters
 from django.db.models import Prefetch, QuerySet
-from django.http import Http404, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -31,7 +34,7 @@ KILOGRAMS: dict[str, Any] = {"max_digits": 40, "decimal_places": 9, "allow_null"
 
 
 class ReportOut(serializers.ModelSerializer[EprReport]):
-    """A report. `progress` and `step` say how far its computation is."""
+    """A report. `progress` and `step` say how far the worker is that computes or seals it."""
 
     scheme_code = serializers.CharField(source="scheme.code", read_only=True)
     shape = serializers.ChoiceField(source="scheme.shape", choices=EprScheme.Shape.choices, read_only=True)
@@ -155,6 +158,25 @@ _LINE = OpenApiParameter(
 )
 
 
+_GZIP = GZipMiddleware(lambda request: HttpResponse())
+
+
+def _streamed[**Arguments](act: Callable[Arguments, StreamingHttpResponse]) -> Callable[Arguments, HttpResponseBase]:
+    """A download, packed on its way for who accepts that, as browsers do: rows of a table shrink to a fraction. Nothing
+    is read for who asks only what it would be like, though the server would throw the rows away.
+    """
+
+    @wraps(act)
+    def answer(*args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponseBase:
+        response, request = act(*args, **kwargs), args[1]
+        assert isinstance(request, Request)
+        if request.method == "HEAD":
+            response.streaming_content = iter(())
+        return _GZIP.process_response(request, response)
+
+    return answer
+
+
 #: Who may decide on reports, with the organizations.
 _MANDATES = Mandate.objects.select_related("organization")
 
@@ -173,7 +195,7 @@ class ReportViewSet(VisibleViewSet):
 
     create = opens(reports.request, RequestReportIn, after=tasks.enqueue)
     recompute = door(reports.recompute, after=tasks.enqueue)
-    submit = door(reports.submit)
+    submit = door(reports.submit, after=tasks.enqueue)
     accept = door(reports.accept, AcceptIn)
     return_ = door(reports.return_, ReturnIn)
     correct = door(reports.correct, status=201, after=tasks.enqueue)
@@ -216,18 +238,21 @@ class ReportViewSet(VisibleViewSet):
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR}, filters=False)
     @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/csv")
+    @_streamed
     def download_csv(self, request: Request, pk: str) -> StreamingHttpResponse:
         """Download the figures as a table."""
         return report_files.as_csv(self.get_object())
 
     @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT}, filters=False)
     @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/json")
+    @_streamed
     def download_json(self, request: Request, pk: str) -> StreamingHttpResponse:
         """Download all that is kept with the report."""
         return report_files.as_json(self.get_object())
 
     @extend_schema(responses={(200, "application/x-ndjson"): OpenApiTypes.STR}, filters=False)
     @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/canonical")
+    @_streamed
     def download_canonical(self, request: Request, pk: str) -> StreamingHttpResponse:
         """Download the form that the content hash is the SHA-256 of."""
         return report_files.as_canonical(self.get_object())

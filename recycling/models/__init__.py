@@ -13,6 +13,7 @@ from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensit
 from recycling.models.reports import (
     FILED_REPORTS,
     OPEN_REPORTS,
+    PENDING_REPORTS,
     REPORT_MOVES,
     Breakdown,
     EprReport,
@@ -36,6 +37,7 @@ __all__ = [
     "DISCREPANCY_MOVES",
     "FILED_REPORTS",
     "OPEN_REPORTS",
+    "PENDING_REPORTS",
     "REPORT_MOVES",
     "UTILIZATION_MOVES",
     "BacklogSnapshot",

@@ -17,7 +17,7 @@ class EprEvidence(models.Model):
     """One battery behind the figures of a report, with all that they were computed from, as known then.
 
     Written by the hundred thousand, so only what is searched by has an index, and the database checks only the
-    references to the report and the battery: the others are copied from what the battery's own records refer to.
+    reference to the report: the others are copied from the ledger and the charges, which keep what they refer to.
     """
 
     class Fate(models.TextChoices):
@@ -28,7 +28,9 @@ class EprEvidence(models.Model):
     report = models.ForeignKey(
         EprReport, on_delete=models.CASCADE, related_name="evidence", db_index=False, verbose_name=_("report")
     )
-    battery = models.ForeignKey(Battery, on_delete=models.PROTECT, related_name="+", verbose_name=_("battery"))
+    battery = models.ForeignKey(
+        Battery, on_delete=models.PROTECT, related_name="+", db_constraint=False, verbose_name=_("battery")
+    )
     fate = models.CharField(_("fate"), max_length=11, choices=Fate.choices)
     occurred_on = models.DateField(_("on"), help_text=_("Day in the time zone of the facility."))
     facility = models.ForeignKey(

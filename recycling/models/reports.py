@@ -19,6 +19,8 @@ class ReportStatus(models.TextChoices):
     COMPUTING = "computing", _("computing")
     FAILED = "failed", _("failed")
     DRAFT = "draft", _("draft")
+    SUBMITTING = "submitting", _("being submitted")
+    SEALING = "sealing", _("being sealed")
     SUBMITTED = "submitted", _("submitted")
     ACCEPTED = "accepted", _("accepted")
     RETURNED = "returned", _("returned")
@@ -34,8 +36,12 @@ REPORT_MOVES: list[tuple[str, str]] = [
     (ReportStatus.COMPUTING, ReportStatus.FAILED),
     (ReportStatus.FAILED, ReportStatus.QUEUED),
     (ReportStatus.DRAFT, ReportStatus.QUEUED),
-    (ReportStatus.DRAFT, ReportStatus.SUBMITTED),
+    (ReportStatus.DRAFT, ReportStatus.SUBMITTING),
     (ReportStatus.DRAFT, ReportStatus.WITHDRAWN),
+    (ReportStatus.SUBMITTING, ReportStatus.SEALING),
+    (ReportStatus.SEALING, ReportStatus.SUBMITTING),
+    (ReportStatus.SEALING, ReportStatus.SUBMITTED),
+    (ReportStatus.SEALING, ReportStatus.DRAFT),
     (ReportStatus.FAILED, ReportStatus.WITHDRAWN),
     (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED),
     (ReportStatus.SUBMITTED, ReportStatus.RETURNED),
@@ -45,7 +51,17 @@ REPORT_MOVES: list[tuple[str, str]] = [
 ]
 
 #: A report that is being worked on; one per scheme, producer and period at most.
-OPEN_REPORTS = (ReportStatus.QUEUED, ReportStatus.COMPUTING, ReportStatus.FAILED, ReportStatus.DRAFT)
+OPEN_REPORTS = (
+    ReportStatus.QUEUED,
+    ReportStatus.COMPUTING,
+    ReportStatus.FAILED,
+    ReportStatus.DRAFT,
+    ReportStatus.SUBMITTING,
+    ReportStatus.SEALING,
+)
+
+#: A report that a worker has to do something with.
+PENDING_REPORTS = (ReportStatus.QUEUED, ReportStatus.COMPUTING, ReportStatus.SUBMITTING, ReportStatus.SEALING)
 
 #: A report whose figures no longer change.
 FILED_REPORTS = (
@@ -67,25 +83,33 @@ class EprReportQuerySet(models.QuerySet["EprReport"]):
         )
 
 
-#: What may change on a report that was filed: its status and what the regulator said, nothing else.
+#: What may change on a report that was filed: its status and what the regulator said, nothing else. On one that is being
+#: submitted: what the job notes; who signed it, only by giving it back.
 FILED_REPORT_FROZEN = """
-    IF OLD.status IN ('submitted', 'accepted', 'returned', 'superseded') AND (
-        to_jsonb(NEW) - '{status,decided_at,decided_by_id,decision_note}'::text[]
-        IS DISTINCT FROM to_jsonb(OLD) - '{status,decided_at,decided_by_id,decision_note}'::text[]
-    ) THEN
+    changing := CASE
+        WHEN OLD.status IN ('submitted', 'accepted', 'returned', 'superseded')
+            THEN '{status,decided_at,decided_by_id,decision_note}'
+        WHEN OLD.status IN ('submitting', 'sealing') AND NEW.status = 'draft'
+            THEN '{status,message,submitted_at,submitted_by_id}'
+        WHEN OLD.status IN ('submitting', 'sealing')
+            THEN '{status,message,claimed_at,content_hash}'
+    END;
+    IF changing IS NOT NULL AND to_jsonb(NEW) - changing IS DISTINCT FROM to_jsonb(OLD) - changing THEN
         RAISE EXCEPTION 'a filed report never changes'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'epr_report_frozen';
     END IF;
     RETURN NEW;
 """
 
+#: In which the parts of a report do not change: what a manager has signed is what is filed.
+_FROZEN = "('submitting', 'sealing', 'submitted', 'accepted', 'returned', 'superseded')"
 
 _OF_ENTRIES = "SELECT report_id FROM entries"
 _OF_BEFORE = "SELECT report_id FROM before"
 
 
 def frozen_with_report() -> tuple[pgtrigger.Trigger, ...]:
-    """Triggers that refuse to add, change or remove a part of a filed report.
+    """Triggers that refuse to add, change or remove a part of a report that was filed or is being submitted.
 
     Once per statement: parts are written by the hundred thousand, and a trigger per row costs more than the rows.
     """
@@ -99,7 +123,7 @@ def frozen_with_report() -> tuple[pgtrigger.Trigger, ...]:
             func=f"""
                 IF EXISTS (
                     SELECT 1 FROM recycling_eprreport r
-                    WHERE r.status IN ('submitted', 'accepted', 'returned', 'superseded')
+                    WHERE r.status IN {_FROZEN}
                         AND r.id IN ({reports})
                 ) THEN
                     RAISE EXCEPTION 'a filed report never changes'
@@ -122,8 +146,8 @@ def frozen_with_report() -> tuple[pgtrigger.Trigger, ...]:
 class EprReport(models.Model):
     """What a producer did with its batteries in a jurisdiction and a period, by the rules of a scheme.
 
-    The row is the pending work of the Celery job too: a lost message is taken up again from `queued`, a dead worker is
-    seen from the heartbeat in `EprReportProgress`.
+    The row is the pending work of two Celery jobs too, of the one that computes it (from `queued`) and the one that seals
+    it (from `submitting`): a dead worker is seen from the heartbeat in `EprReportProgress`.
     """
 
     scheme = models.ForeignKey(EprScheme, on_delete=models.PROTECT, related_name="reports", verbose_name=_("scheme"))
@@ -161,7 +185,11 @@ class EprReport(models.Model):
     )
     requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
     claimed_at = models.DateTimeField(
-        _("taken up at"), null=True, blank=True, editable=False, help_text=_("When a worker began to compute it.")
+        _("taken up at"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When a worker began to compute or to seal it."),
     )
     computed_at = models.DateTimeField(_("computed at"), null=True, blank=True, editable=False)
     content_hash = models.CharField(_("content hash (SHA-256)"), max_length=64, blank=True, editable=False)
@@ -199,7 +227,7 @@ class EprReport(models.Model):
             models.CheckConstraint(condition=Q(period_end__gte=F("period_start")), name="epr_report_is_a_period"),
             models.UniqueConstraint(
                 fields=["scheme", "producer", "jurisdiction", "period_start", "period_end"],
-                condition=Q(status__in=["queued", "computing", "failed", "draft"]),
+                condition=Q(status__in=["queued", "computing", "failed", "draft", "submitting", "sealing"]),
                 name="epr_report_one_open",
             ),
             models.UniqueConstraint(
@@ -213,6 +241,11 @@ class EprReport(models.Model):
                 name="epr_report_filed_is_signed",
             ),
             models.CheckConstraint(
+                condition=~Q(status__in=["submitting", "sealing"])
+                | Q(submitted_at__isnull=False, submitted_by__isnull=False),
+                name="epr_report_submission_is_signed",
+            ),
+            models.CheckConstraint(
                 condition=~Q(status__in=["accepted", "returned"])
                 | Q(decided_at__isnull=False, decided_by__isnull=False),
                 name="epr_report_decision_is_signed",
@@ -221,13 +254,19 @@ class EprReport(models.Model):
         triggers = (
             pgtrigger.FSM(name="status_moves", field="status", transitions=REPORT_MOVES),
             pgtrigger.Trigger(
-                name="frozen_when_filed", when=pgtrigger.Before, operation=pgtrigger.Update, func=FILED_REPORT_FROZEN
+                name="frozen_when_filed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                declare=[("changing", "text[]")],
+                func=FILED_REPORT_FROZEN,
             ),
             pgtrigger.Trigger(
                 name="filed_is_kept",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Delete,
-                condition=pgtrigger.Q(old__status__in=["submitted", "accepted", "returned", "superseded"]),
+                condition=pgtrigger.Q(
+                    old__status__in=["submitting", "sealing", "submitted", "accepted", "returned", "superseded"]
+                ),
                 func="RAISE EXCEPTION 'a filed report is kept' USING ERRCODE = 'check_violation', "
                 "CONSTRAINT = 'epr_report_kept';",
             ),
@@ -242,7 +281,7 @@ class ReportPartQuerySet[M: models.Model](PartQuerySet[M]):
 
 
 class EprReportProgress(models.Model):
-    """How far the computation of a report is, and when its worker last gave a sign of life.
+    """How far the computation or sealing of a report is, and when its worker last gave a sign of life.
 
     It is a row of its own since a report is computed in one snapshot of the database, which would end as soon as
     anybody, its own worker too, changed the report beside it.

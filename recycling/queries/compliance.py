@@ -32,6 +32,16 @@ from recycling.models import (
 #: Figures that targets are set for.
 RATES = (Metric.RECYCLING_EFFICIENCY, Metric.MATERIAL_RECOVERY)
 
+#: A report whose figures hold: neither to be computed yet, nor given up or replaced.
+_HOLDING = (
+    ReportStatus.DRAFT,
+    ReportStatus.SUBMITTING,
+    ReportStatus.SEALING,
+    ReportStatus.SUBMITTED,
+    ReportStatus.ACCEPTED,
+    ReportStatus.RETURNED,
+)
+
 
 @dataclass(frozen=True)
 class Duty:
@@ -151,11 +161,7 @@ def duties(user: User, year: int) -> list[Duty]:
 
 def rates(user: User) -> list[Rate]:
     """Recycling efficiency and material recovery in the newest reports that the user may see, at most 40 of them."""
-    reports = (
-        EprReport.objects.visible_to(user)
-        .filter(status__in=[ReportStatus.DRAFT, ReportStatus.SUBMITTED, ReportStatus.ACCEPTED, ReportStatus.RETURNED])
-        .values("pk")
-    )
+    reports = EprReport.objects.visible_to(user).filter(status__in=_HOLDING).values("pk")
     lines = (
         EprReportLine.objects.filter(report__in=reports, metric__in=RATES)
         .filter(Q(target_percent__isnull=False) | Q(value__isnull=False))

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 
 from recycling.models import EprReport
 from recycling.queries.report_figures import Figure, figures
 from recycling.queries.report_lines import LINE_FIELDS, STORED_AS, figure_of
 from recycling.queries.report_methods import METHODS
+from recycling.queries.snapshots import one_snapshot
+
+type Rows = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,25 @@ class Verification:
         return self.figures_agree and self.hash_agrees is not False
 
 
-def verify(report: EprReport) -> Verification:
-    """Compute the figures again from what is kept with the report, and compare them and the content hash."""
-    found = figures(report)
-    stored = [figure_of(line) for line in report.lines.order_by("position")]
-    differing = [figure for figure in found if figure not in stored]
-    computed = content_hash(report)
+def verify(report: EprReport, tell: Callable[[int], None] = lambda percent: None) -> Verification:
+    """Compute the figures again from what is kept with the report, and compare them and the content hash.
+
+    `tell` hears how much of the hash is done, in percent.
+    """
+    with one_snapshot():
+        found = figures(report)
+        stored = [figure_of(line) for line in report.lines.order_by("position")]
+        computed = content_hash(report, tell)
     return Verification(
         figures_agree=found == stored,
         hash_agrees=computed == report.content_hash if report.content_hash else None,
         content_hash=computed,
-        differing=differing,
+        differing=[figure for figure in found if figure not in stored],
     )
 
+
+#: How many rows are in memory at once.
+CHUNK = 2_000
 
 #: What is kept with a report, in which order, and the fields that make it up.
 _KEPT: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -108,33 +118,47 @@ def header(report: EprReport) -> Mapping[str, Any]:
     }
 
 
+_encode = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
 def canonical(report: EprReport) -> Iterator[bytes]:
     """Header, lines, evidence, placements, factors, intensities and sites of a report, in one fixed form.
 
     Each row is one line of JSON: an array whose first member names the part, with numbers as the database writes them,
-    in a fixed order. Rows are streamed, never all in memory.
+    in a fixed order. Many lines come at once, and never all.
     """
-
-    def row(part: str, *values: Any) -> bytes:
-        text = json.dumps([part, *values], default=str, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return text.encode() + b"\n"
-
-    yield row("header", header(report))
-    for name, fields, rows in parts(report):
-        for values in rows.values_list(*fields).iterator(chunk_size=10_000):
-            yield row(name, *values)
+    yield f"{_encode(['header', header(report)])}\n".encode()
+    for name, _fields, chunks in parts(report):
+        for rows in chunks:
+            yield "".join(f"{_encode((name, *row))}\n" for row in rows).encode()
 
 
-def parts(report: EprReport) -> Iterator[tuple[str, tuple[str, ...], models.QuerySet[Any]]]:
-    """What is kept with a report: the name of each part, its fields, and its rows in a fixed order."""
+def parts(report: EprReport) -> Iterator[tuple[str, tuple[str, ...], Iterator[Rows]]]:
+    """What is kept with a report: the name of each part, its fields, and its rows in a fixed order, some at a time."""
     for name, order, fields in _KEPT:
-        rows: models.QuerySet[Any] = getattr(report, name).order_by(*order)
-        yield name, fields, rows
+        yield name, fields, _chunks(getattr(report, name).values_list(*fields), order, fields)
 
 
-def content_hash(report: EprReport) -> str:
+def _chunks(rows: models.QuerySet[Any, Any], order: tuple[str, ...], fields: tuple[str, ...]) -> Iterator[Rows]:
+    """Each chunk is a statement of its own that begins after the last row of the one before: no cursor, and so no
+    transaction, is held open for a reader who may be slow.
+    """
+    places = [fields.index(name) for name in order]
+    rows = rows.order_by(*order)
+    chunk = list(rows[:CHUNK])
+    while chunk:
+        yield chunk
+        last = tuple(chunk[-1][place] for place in places)
+        following = rows.filter(TupleGreaterThan(Tuple(*order), last))
+        chunk = list(following[:CHUNK]) if len(chunk) == CHUNK else []
+
+
+def content_hash(report: EprReport, tell: Callable[[int], None] = lambda percent: None) -> str:
     """SHA-256 over the canonical form of a report."""
     digest = hashlib.sha256()
-    for line in canonical(report):
-        digest.update(line)
+    total, done = sum(getattr(report, name).count() for name, _order, _fields in _KEPT), 0
+    for lines in canonical(report):
+        digest.update(lines)
+        done += lines.count(b"\n")
+        tell(100 * done // (1 + total))  # and the header
     return digest.hexdigest()

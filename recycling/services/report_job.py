@@ -7,25 +7,22 @@ up again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import pending
-from recycling.models import EprReport, EprReportLine, EprReportProgress, EprTarget, ReportStatus
+from recycling.models import EprReport, EprReportLine, EprTarget, ReportStatus
 from recycling.queries.report_figures import figures
 from recycling.queries.report_lines import lines
 from recycling.queries.report_methods import CURRENT_METHOD
+from recycling.queries.snapshots import one_snapshot
 from recycling.services import factors
 from recycling.services.report_evidence import FactorsOutOfDate, gather
+from recycling.services.report_work import Work
 
-#: After what silence a report is taken from its worker.
-SILENCE = timedelta(seconds=60)
+WORK = Work(waiting=ReportStatus.QUEUED, working=ReportStatus.COMPUTING)
 
 #: How often recovery factors are brought up to date before the report waits for a quieter moment.
 ATTEMPTS = 5
@@ -38,12 +35,11 @@ def compute(report_id: int) -> bool:
 
     Whatever goes wrong is noted on the report; a worker that lost the report to another writes nothing.
     """
-    report = _claim(report_id)
+    report = WORK.claim(report_id)
     if report is None:
         return False
     ours = pending.ours(report)
-    progress = EprReportProgress.objects.filter(report=report, report__claimed_at=report.claimed_at)
-    with pending.Pulse(progress) as pulse:
+    with pending.Pulse(WORK.progress_of(report)) as pulse:
         try:
             _compute(report, pulse)
         except FactorsOutOfDate:
@@ -59,42 +55,6 @@ def compute(report_id: int) -> bool:
             ours.update(status=ReportStatus.FAILED, message=message)
             return False
     return True
-
-
-@transaction.atomic
-def take_up_silent(*, silence: timedelta = SILENCE) -> list[int]:
-    """Queue again the reports that nobody has worked on for `silence`. Returns their ids, to be sent."""
-    silent = pending.take_up(
-        EprReport.objects.all(),
-        waiting=ReportStatus.QUEUED,
-        working=ReportStatus.COMPUTING,
-        silence=silence,
-        heartbeat="progress__heartbeat_at",
-    )
-    EprReportProgress.objects.filter(pk__in=silent).update(heartbeat_at=timezone.now())
-    return silent
-
-
-@contextmanager
-def one_snapshot() -> Iterator[None]:
-    """A transaction all of whose statements see the database as it was at its first one."""
-    inside = connection.in_atomic_block  # then the level is no longer ours to choose
-    with transaction.atomic():
-        if not inside:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        yield
-
-
-@transaction.atomic
-def _claim(report_id: int) -> EprReport | None:
-    queued = EprReport.objects.select_related("scheme", "producer").filter(pk=report_id, status=ReportStatus.QUEUED)
-    report = pending.claim(queued, status=ReportStatus.COMPUTING, message="")
-    if report is not None:
-        EprReportProgress.objects.update_or_create(
-            report=report, defaults={"percent": 0, "step": "", "heartbeat_at": report.claimed_at}
-        )
-    return report
 
 
 def _compute(report: EprReport, pulse: pending.Pulse) -> None:

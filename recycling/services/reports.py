@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,7 +23,6 @@ from recycling.models import (
     EprScheme,
     ReportStatus,
 )
-from recycling.queries.report_proof import content_hash, verify
 
 #: A report that was filed and not yet replaced: who finds it wrong corrects it.
 _STANDING = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED, ReportStatus.RETURNED)
@@ -94,32 +93,24 @@ def recompute(*, actor: Actor, report: EprReport) -> EprReport:
     return report
 
 
-@verb(lock, of="report__producer", role=Role.MANAGER, to=ReportStatus.SUBMITTED, moves=REPORT_MOVES)
+@verb(lock, of="report__producer", role=Role.MANAGER, when=[ReportStatus.DRAFT])
 def submit(*, actor: Actor, report: EprReport) -> EprReport:
-    """File a draft. From now on it never changes; a report that it corrects is superseded in the same moment."""
+    """File a draft. Nothing of it changes from now on, and it cannot be taken back: it is signed.
+
+    A worker proves its figures and seals it (`report_seal`). Then it is submitted, and a report that it corrects is
+    superseded in the same moment. If it cannot be filed it is a draft again, and `message` says why.
+    """
     today = timezone.now().astimezone(ZoneInfo(report.jurisdiction.time_zone)).date()
     if report.period_end >= today:
         raise Refused(_("The period is not over yet."), field="period_end", code="period_not_over")
-    if not verify(report).figures_agree:
-        raise Refused(_("The figures do not follow from the evidence; compute them again."), code="unproven")
-    if report.supersedes is not None:
-        superseded = lock(report.supersedes)
-        rules.check_move(superseded, ReportStatus.SUPERSEDED, REPORT_MOVES)
-        superseded.status = ReportStatus.SUPERSEDED
-        superseded.save(update_fields=["status"])
-    report.content_hash = content_hash(report)
-    report.status = ReportStatus.SUBMITTED
-    report.submitted_at = timezone.now()
-    report.submitted_by = actor.user
-    try:
-        with transaction.atomic():
-            report.save(update_fields=["status", "content_hash", "submitted_at", "submitted_by"])
-    except IntegrityError as error:
-        if "epr_report_one_in_force" in str(error):
-            raise Refused(
-                _("Another report of this period was filed in the meantime: correct that one."), code="already_filed"
-            ) from error
-        raise
+    if _others_in_force(report).exists():
+        raise Refused(
+            _("Another report of this period was filed in the meantime: correct that one."), code="already_filed"
+        )
+    report.status, report.message = ReportStatus.SUBMITTING, ""
+    report.submitted_at, report.submitted_by = timezone.now(), actor.user
+    report.save(update_fields=["status", "message", "submitted_at", "submitted_by"])
+    _reset_progress(report)
     return report
 
 
@@ -204,6 +195,15 @@ def _check_period(start: date, end: date) -> None:
         raise Invalid(_("The period ends before it begins."), field="period_end")
     if (end - start).days > _LONGEST_DAYS:
         raise Invalid(_("A period has at most ten years."), field="period_end")
+
+
+def _others_in_force(report: EprReport) -> models.QuerySet[EprReport]:
+    """Filed reports of the same, but for the one that this one corrects."""
+    same = {
+        name: getattr(report, name) for name in ("scheme", "producer", "jurisdiction", "period_start", "period_end")
+    }
+    in_force = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED)
+    return EprReport.objects.filter(**same, status__in=in_force).exclude(corrections=report)
 
 
 def _queue(actor: Actor, corrects: EprReport | None, **asked: object) -> EprReport:

@@ -9,7 +9,7 @@ from typing import Any
 from accounts.models import Role
 from collection.models import Battery
 from recycling.models import EprReport, EprReportLine, EprScheme
-from recycling.services import placements, report_job, reports
+from recycling.services import placements, report_job, report_seal, reports
 from tests.recycling.chain import at, carry, process
 from tests.world import World, batteries_at
 
@@ -39,9 +39,19 @@ def drafted(world: World, of: EprScheme | None = None, **fields: Any) -> EprRepo
     return EprReport.objects.get(pk=report.pk)
 
 
-def filed(world: World, of: EprScheme | None = None, **fields: Any) -> EprReport:
+def submitting(world: World, of: EprScheme | None = None, **fields: Any) -> EprReport:
     report = drafted(world, of, **fields)
     return reports.submit(actor=world.actor(report.producer, Role.MANAGER), report=report)
+
+
+def sealed(report: EprReport) -> EprReport:
+    """A report that is being submitted, when the worker is done with it."""
+    assert report_seal.seal(report.pk)
+    return EprReport.objects.get(pk=report.pk)
+
+
+def filed(world: World, of: EprScheme | None = None, **fields: Any) -> EprReport:
+    return sealed(submitting(world, of, **fields))
 
 
 def value(report: EprReport, metric: str, **dimensions: Any) -> Decimal | None:

@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from accounts.errors import Refused
+from accounts.models import Role
 from recycling.models import BacklogSnapshot, EprReport, Nameplate, UtilizationSnapshot
-from recycling.services import report_job, utilization
+from recycling.queries import report_proof
+from recycling.queries.report_figures import Figure, figures
+from recycling.services import report_job, report_seal, reports, utilization
 from recycling.services.report_evidence import gather
 from tests.recycling.chain import at
-from tests.recycling.filing import YEAR, asked, drafted, value
+from tests.recycling.filing import YEAR, asked, drafted, submitting, value
 from tests.world import batteries_at, build
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +62,7 @@ def _somebody_waits_for_us() -> bool:
 
 def test_one_report_is_claimed_by_one_worker() -> None:
     report = asked(build())
-    assert meanwhile(lambda: report_job._claim(report.pk), lambda: report_job._claim(report.pk)) is None
+    assert meanwhile(lambda: report_job.WORK.claim(report.pk), lambda: report_job.WORK.claim(report.pk)) is None
 
 
 def test_a_report_tells_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +83,61 @@ def test_a_report_tells_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert w.yard.batteries.count() == 1 and value(report, "units_collected") == 0
     monkeypatch.undo()
     assert value(drafted(w, jurisdiction=w.us), "units_collected") == 1
+
+
+def test_a_proof_is_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft that is computed again while it is verified agrees with what it was."""
+    w = build()
+    report = drafted(w)
+
+    def again() -> None:
+        batteries_at(w, w.yard, 1, at=at(2025, 3, 1))
+        reports.recompute(actor=w.actor(w.producer), report=report)
+        assert report_job.compute(report.pk)
+
+    def computed_again(report: EprReport) -> list[Figure]:
+        found = figures(report)
+        elsewhere(again).join()
+        return found
+
+    monkeypatch.setattr(report_proof, "figures", computed_again)
+    assert report_proof.verify(report).figures_agree
+    assert value(report, "units_collected") == 1
+
+
+def test_one_report_is_sealed_by_one_worker() -> None:
+    report = submitting(build())
+    claim = report_seal.WORK.claim
+    assert meanwhile(lambda: claim(report.pk), lambda: claim(report.pk)) is None
+
+
+def test_submitted_twice_at_the_same_time_is_submitted_once() -> None:
+    w = build()
+    report, manager = drafted(w), w.actor(w.producer, Role.MANAGER)
+
+    def submit() -> str:
+        try:
+            return reports.submit(actor=manager, report=report).status
+        except Refused as refused:
+            return refused.code
+
+    assert meanwhile(submit, submit) == "wrong_status"
+    assert report_seal.seal(report.pk) and not report_seal.seal(report.pk)
+
+
+def test_a_draft_is_submitted_or_computed_again() -> None:
+    """Whichever comes first."""
+    w = build()
+    report, manager = drafted(w), w.actor(w.producer, Role.MANAGER)
+
+    def recompute() -> str:
+        try:
+            return reports.recompute(actor=manager, report=report).status
+        except Refused as refused:
+            return refused.code
+
+    assert meanwhile(lambda: reports.submit(actor=manager, report=report), recompute) == "wrong_status"
+    assert EprReport.objects.get(pk=report.pk).status == "submitting"
 
 
 def test_runs_of_utilization_take_turns() -> None:

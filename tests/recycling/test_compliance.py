@@ -11,7 +11,7 @@ from recycling.models import EprReport, EprScheme, ReportStatus
 from recycling.queries import compliance
 from recycling.queries.compliance import Duty
 from recycling.services import report_job, reports
-from tests.recycling.filing import asked, declared, drafted, filed, scheme
+from tests.recycling.filing import asked, declared, drafted, filed, scheme, sealed
 from tests.world import World
 
 SPRING = {"period_start": date(2025, 1, 1), "period_end": date(2025, 3, 31)}
@@ -63,7 +63,7 @@ def test_only_a_scheme_that_binds_at_the_end_of_the_year_obliges(world: World) -
 def corrected(world: World, report: EprReport) -> EprReport:
     correction = reports.correct(actor=world.actor(world.producer), report=report)
     assert report_job.compute(correction.pk)
-    return reports.submit(actor=world.actor(world.producer, Role.MANAGER), report=correction)
+    return sealed(reports.submit(actor=world.actor(world.producer, Role.MANAGER), report=correction))
 
 
 def test_the_newest_report_of_a_year_is_listed(world: World) -> None:

@@ -16,9 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from recycling.models import EprReport, EprReportLine, MarketPlacement
-from recycling.services import factors, report_job, reports, tallies
+from recycling.services import factors, report_job, report_seal, reports, tallies
 from tests.recycling.chain import at
-from tests.recycling.filing import declared, drafted, filed, scheme, shared_batch
+from tests.recycling.filing import declared, drafted, filed, scheme, sealed, shared_batch
 from tests.world import World, batteries_at
 
 API = "/api/v1/epr-reports/"
@@ -53,8 +53,17 @@ def test_from_request_to_acceptance(world: World, django_capture_on_commit_callb
     assert (draft["status"], draft["progress"]) == ("draft", 100)
     assert regulator.get(address).status_code == 404
     assert producer.post(f"{address}accept/").status_code == 403
-    submitted = producer.post(f"{address}submit/")
-    assert submitted.status_code == 200 and len(submitted.json()["content_hash"]) == 64
+    with django_capture_on_commit_callbacks(execute=False) as sent:
+        submitted = producer.post(f"{address}submit/")
+    assert submitted.status_code == 200 and len(sent) == 1
+    wished = submitted.json()
+    assert (wished["status"], wished["progress"], wished["content_hash"]) == ("submitting", 0, "")
+    assert wished["verbs"] == [] and producer.post(f"{address}submit/").status_code == 409
+    assert regulator.get(address).status_code == 404
+    assert report_seal.seal(wished["id"])
+    filed = producer.get(address).json()
+    assert (filed["status"], filed["progress"], len(filed["content_hash"])) == ("submitted", 100, 64)
+    assert filed["submitted_at"] == wished["submitted_at"]
     assert regulator.get(address).status_code == 200
     assert regulator.post(f"{address}submit/").status_code == 403
     assert regulator.post(f"{address}return/", {}).json()["errors"][0]["field"] == "note"
@@ -273,7 +282,7 @@ def test_lines_of_a_filed_report_are_there_for_the_regulator(world: World) -> No
     report = drafted(world)
     regulator = api(world, world.regulator, "viewer")
     assert regulator.get(f"{API}{report.pk}/lines/").status_code == 404
-    reports.submit(actor=world.actor(world.producer, "manager"), report=report)
+    sealed(reports.submit(actor=world.actor(world.producer, "manager"), report=report))
     assert len(regulator.get(f"{API}{report.pk}/lines/").json()) == EprReportLine.objects.filter(report=report).count()
 
 
@@ -321,6 +330,11 @@ def test_the_page_of_a_report(world: World, client: Client, django_capture_on_co
     assert client.get(f"{address}change/").status_code in (302, 404)
     client.force_login(world.user(world.producer, "manager"))
     assert client.post(f"{address}verb/submit/").status_code == 302
+    waits = client.get(f"{address}change/")
+    assert waits["Refresh"] == "2" and "/verb/" not in waits.content.decode()
+    assert "Being submitted" in waits.content.decode() and "follows it by itself" in waits.content.decode()
+    assert report_seal.seal(report.pk)
+    assert "Refresh" not in client.get(f"{address}change/")
     shown = page(world, client, world.regulator, f"{address}change/")
     assert "/verb/accept/" in shown and "/verb/submit/" not in shown
     assert client.post(f"{address}verb/return/", {"note": ""}).status_code == 200

@@ -17,13 +17,14 @@ from recycling.models import (
 )
 from recycling.services import report_job
 from recycling.services.report_evidence import FactorsOutOfDate
+from recycling.services.report_work import SILENCE
 from tests.recycling.filing import asked, drafted
 from tests.world import World
 
 
 def silence() -> None:
     """Nobody has heard of any report for too long."""
-    EprReportProgress.objects.update(heartbeat_at=timezone.now() - report_job.SILENCE - timedelta(seconds=1))
+    EprReportProgress.objects.update(heartbeat_at=timezone.now() - SILENCE - timedelta(seconds=1))
 
 
 def test_a_report_that_is_claimed_was_heard_of(world: World) -> None:
@@ -31,21 +32,21 @@ def test_a_report_that_is_claimed_was_heard_of(world: World) -> None:
     report = asked(world)
     EprReportProgress.objects.update(percent=40, step="x")
     silence()
-    claimed = report_job._claim(report.pk)
+    claimed = report_job.WORK.claim(report.pk)
     assert claimed is not None and claimed.status == "computing" and claimed.claimed_at is not None
-    assert report_job.take_up_silent() == []
+    assert report_job.WORK.take_up_silent() == []
     progress = EprReportProgress.objects.get(pk=report.pk)
     assert (progress.percent, progress.step) == (0, "")
-    assert report_job._claim(report.pk) is None and not report_job.compute(report.pk)
+    assert report_job.WORK.claim(report.pk) is None and not report_job.compute(report.pk)
 
 
 def test_only_pending_reports_are_taken_up_and_once_in_a_silence(world: World) -> None:
     waiting, dead, done = asked(world), asked(world, jurisdiction=world.nj), drafted(world, jurisdiction=world.us)
-    assert report_job._claim(dead.pk) is not None
-    assert report_job.take_up_silent() == []
+    assert report_job.WORK.claim(dead.pk) is not None
+    assert report_job.WORK.take_up_silent() == []
     silence()
-    assert report_job.take_up_silent() == sorted([waiting.pk, dead.pk])
-    assert report_job.take_up_silent() == []
+    assert report_job.WORK.take_up_silent() == sorted([waiting.pk, dead.pk])
+    assert report_job.WORK.take_up_silent() == []
     statuses = dict(EprReport.objects.values_list("pk", "status"))
     assert statuses == {waiting.pk: "queued", dead.pk: "queued", done.pk: "draft"}
 
@@ -59,8 +60,8 @@ def test_a_worker_that_lost_the_report_writes_nothing(
 
     def taken_away() -> None:
         silence()
-        assert report_job.take_up_silent() == [report.pk]
-        taken.append(report_job._claim(report.pk))  # by another worker
+        assert report_job.WORK.take_up_silent() == [report.pk]
+        taken.append(report_job.WORK.claim(report.pk))  # by another worker
         silence()
         if ends is not None:
             raise ends
@@ -72,7 +73,7 @@ def test_a_worker_that_lost_the_report_writes_nothing(
     found = EprReport.objects.get(pk=report.pk)
     assert (found.status, found.claimed_at, found.message) == (ReportStatus.COMPUTING, other.claimed_at, "")
     assert not EprReportLine.objects.exists()
-    assert report_job.take_up_silent() == [report.pk], "the sign of life of a worker that lost the report counts"
+    assert report_job.WORK.take_up_silent() == [report.pk], "the sign of life of a worker that lost the report counts"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from accounts.models import Role
 from recycling.models import EprReport, EprReportLine, EprReportProgress, ReportStatus
 from recycling.queries.report_proof import content_hash, verify
 from recycling.queries.reports import Change
-from recycling.services import report_job, reports
-from tests.recycling.filing import YEAR, asked, drafted, filed, scheme
+from recycling.services import report_job, report_seal, reports
+from recycling.services.report_work import SILENCE
+from tests.recycling.filing import YEAR, asked, drafted, filed, scheme, sealed
 from tests.refusals import refused
 from tests.world import World
 
@@ -32,6 +33,9 @@ def report_in(world: World, status: str, **fields: Any) -> EprReport:
             "decided_by": user, **fields,
         }
     )  # fmt: skip
+
+
+YESTERDAY = timezone.now() - timedelta(days=1)
 
 
 def progress_of(report: EprReport) -> tuple[int, str]:
@@ -84,15 +88,15 @@ def test_what_may_be_done_in_which_status(world: World) -> None:
                 except Refused as error:
                     code = error.code
                 transaction.set_rollback(True)
-            expected = {"done", "unproven"} if status in allowed else {"wrong_status"}
-            assert code in expected, (verb, status)
+            assert code == ("done" if status in allowed else "wrong_status"), (verb, status)
 
 
 def test_only_what_a_service_does_moves_a_report(world: World) -> None:
     """A status that is written by hand follows no other than these, says the database."""
     moves = {
         "queued": {"computing"}, "computing": {"queued", "draft", "failed"}, "failed": {"queued", "withdrawn"},
-        "draft": {"queued", "submitted", "withdrawn"}, "submitted": {"accepted", "returned", "superseded"},
+        "draft": {"queued", "submitting", "withdrawn"}, "submitting": {"sealing"},
+        "sealing": {"submitting", "submitted", "draft"}, "submitted": {"accepted", "returned", "superseded"},
         "accepted": {"superseded"}, "returned": {"superseded"}, "superseded": set(), "withdrawn": set(),
     }  # fmt: skip
     eu = scheme("eu_reference")
@@ -148,12 +152,12 @@ def test_only_a_producer_reports(world: World) -> None:
 def test_computed_again_begins_at_nothing(world: World) -> None:
     report = drafted(world)
     EprReportProgress.objects.filter(pk=report.pk).update(
-        percent=40, step="x", heartbeat_at=timezone.now() - 2 * report_job.SILENCE
+        percent=40, step="x", heartbeat_at=timezone.now() - 2 * SILENCE
     )
     EprReport.objects.filter(pk=report.pk).update(message="x")
     again = reports.recompute(actor=world.actor(world.producer), report=report)
     assert (again.status, again.message, progress_of(report)) == ("queued", "", (0, ""))
-    assert report_job.take_up_silent() == []  # it was heard of just now
+    assert report_job.WORK.take_up_silent() == []  # it was heard of just now
 
 
 # What is proven
@@ -174,8 +178,10 @@ def test_lines_are_those_that_follow_and_no_others(world: World, change: str) ->
     found = verify(report)
     assert not found.figures_agree and not found.agrees
     assert len(found.differing) == (change == "one too few")
-    error = refused(Refused, reports.submit, actor=world.actor(world.producer, Role.MANAGER), report=report)
-    assert error.code == "unproven"
+    reports.submit(actor=world.actor(world.producer, Role.MANAGER), report=report)
+    assert not report_seal.seal(report.pk)
+    report.refresh_from_db()
+    assert report.status == "draft" and "compute them again" in report.message
 
 
 def test_a_filed_report_is_as_it_was_filed(world: World) -> None:
@@ -220,12 +226,15 @@ def test_one_report_is_in_force(world: World) -> None:
     second = slipped_in(world, filed(world))
     manager = world.actor(world.producer, Role.MANAGER)
     assert refused(Refused, reports.submit, actor=manager, report=second).code == "already_filed"
-    with pytest.raises(Error, match="epr_report_one_in_force"), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE recycling_eprreport SET status = 'submitted', content_hash = 'x', submitted_at = now(),"
-            " submitted_by_id = requested_by_id WHERE id = %s",
-            [second.pk],
-        )
+    rows = EprReport.objects.filter(pk=second.pk)
+    rows.update(status="submitting", submitted_at=YESTERDAY, submitted_by=manager.user)
+    rows.update(status="sealing")
+    with pytest.raises(Error, match="epr_report_one_in_force"), transaction.atomic():
+        rows.update(status="submitted", content_hash="x")
+    rows.update(status="submitting")
+    assert not report_seal.seal(second.pk)
+    second.refresh_from_db()
+    assert (second.status, second.message) == ("draft", "It could not be sealed (IntegrityError).")
 
 
 def test_an_open_report_that_corrects_another_is_not_the_correction(world: World) -> None:
@@ -244,12 +253,59 @@ def test_a_correction_supersedes_in_the_moment_of_its_filing(world: World) -> No
     assert report_job.compute(correction.pk)
     correction.refresh_from_db()
     EprReportLine.objects.filter(report=correction, position=1).update(value=99)
-    refused(Refused, reports.submit, actor=actor, report=correction)
+    reports.submit(actor=actor, report=correction)
+    assert not report_seal.seal(correction.pk)
     assert EprReport.objects.get(pk=report.pk).status == "submitted"
     reports.recompute(actor=actor, report=correction)
     assert report_job.compute(correction.pk)
     reports.submit(actor=actor, report=correction)
+    assert EprReport.objects.get(pk=report.pk).status == "submitted"
+    sealed(correction)
     assert EprReport.objects.get(pk=report.pk).status == "superseded"
+
+
+@pytest.mark.parametrize("status", ["submitting", "sealing"])
+def test_what_is_being_submitted_is_what_was_signed(world: World, status: str) -> None:
+    """By a raw write of what is hashed, or of who signed it: he only is let go with the report."""
+    report = report_in(world, status)
+    rows = EprReport.objects.filter(pk=report.pk)
+    changes: tuple[dict[str, Any], ...] = (
+        {"period_end": YEAR[0]}, {"computed_at": YESTERDAY}, {"is_simulated": True}, {"submitted_at": YESTERDAY},
+        {"submitted_by": world.user(world.producer, Role.MANAGER)},
+    )  # fmt: skip
+    for change in changes:
+        with pytest.raises(Error, match="a filed report never changes"), transaction.atomic():
+            rows.update(**change)
+    with pytest.raises(Error, match="a filed report never changes"), transaction.atomic():
+        EprReportLine.objects.create(report=report, position=1, metric="units_placed", unit="units")
+    with pytest.raises(Error, match="a filed report is kept"), transaction.atomic():
+        rows.delete()
+    rows.update(content_hash="y", message="y", claimed_at=YESTERDAY)
+    if status == "sealing":
+        with pytest.raises(Error, match="a filed report never changes"), transaction.atomic():
+            rows.update(status="draft", period_end=YEAR[0])
+        rows.update(status="draft", submitted_at=None, submitted_by=None)
+
+
+@pytest.mark.parametrize("status", ["submitting", "sealing"])
+@pytest.mark.parametrize("unsigned", ["submitted_at", "submitted_by"])
+def test_what_is_being_submitted_is_signed(world: World, status: str, unsigned: str) -> None:
+    with pytest.raises(Error, match="epr_report_submission_is_signed"), transaction.atomic():
+        report_in(world, status, **{unsigned: None})
+
+
+def test_what_is_being_submitted_is_the_open_report_of_its_period(world: World) -> None:
+    """Who asks for it, or for the correction that it is, finds it."""
+    original, actor = filed(world), world.actor(world.producer, Role.MANAGER)
+    correction = reports.correct(actor=actor, report=original)
+    assert report_job.compute(correction.pk)
+    reports.submit(actor=actor, report=correction)
+    for working in (False, True):
+        if working:
+            assert report_seal.WORK.claim(correction.pk) is not None
+        assert reports.correct(actor=actor, report=original) == correction
+        with pytest.raises(Error, match="epr_report_one_open"), transaction.atomic():
+            report_in(world, "queued", scheme=original.scheme)
 
 
 @pytest.mark.parametrize("status", ["submitted", "accepted", "returned", "superseded"])

@@ -17,9 +17,9 @@ from collection.models import Battery
 from recycling.models import EprEvidence, EprFactor, EprReport, EprReportLine, Factor
 from recycling.queries import epr, report_proof
 from recycling.queries.reports import difference
-from recycling.services import factors, placements, report_job, reports
+from recycling.services import factors, placements, report_job, report_seal, reports
 from tests.recycling.chain import at, process
-from tests.recycling.filing import YEAR, asked, declared, drafted, filed, scheme, shared_batch, value
+from tests.recycling.filing import YEAR, asked, declared, drafted, filed, scheme, sealed, shared_batch, value
 from tests.refusals import refused
 from tests.world import World, batteries_at
 
@@ -88,8 +88,12 @@ def test_who_may_file_and_decide(world: World) -> None:
     refused(Forbidden, reports.submit, actor=world.actor(world.other_producer, "manager"), report=report)
     regulator = world.actor(world.regulator, "manager")
     refused(Refused, reports.accept, "report", actor=regulator, report=report)
-    report = reports.submit(actor=world.actor(world.producer, "manager"), report=report)
+    manager = world.actor(world.producer, "manager")
+    wished = reports.submit(actor=manager, report=report)
+    refused(Refused, reports.accept, "report", actor=regulator, report=report)
+    report = sealed(report)
     assert len(report.content_hash) == 64
+    assert (report.submitted_by, report.submitted_at) == (manager.user, wished.submitted_at)
     refused(Forbidden, reports.accept, actor=world.actor(world.regulator), report=report)
     refused(Forbidden, reports.accept, actor=world.actor(world.producer, "manager"), report=report)
     refused(Invalid, reports.return_, "note", actor=regulator, report=report, note=" ")
@@ -108,7 +112,9 @@ def test_regulators_see_what_was_filed_only(world: World) -> None:
     reports.recompute(actor=world.actor(world.producer), report=report)
     report_job.compute(report.pk)
     assert not any(model.objects.visible_to(regulator).exists() for model in models)
-    reports.submit(actor=world.actor(world.producer, "manager"), report=report)
+    submitted = reports.submit(actor=world.actor(world.producer, "manager"), report=report)
+    assert not any(model.objects.visible_to(regulator).exists() for model in models)
+    sealed(submitted)
     assert all(model.objects.visible_to(regulator).exists() for model in models)
     for other in (stranger, world.user(world.other_producer), world.user(world.recycler)):
         assert not any(model.objects.visible_to(other).exists() for model in models)
@@ -192,8 +198,11 @@ def test_a_forged_draft_cannot_be_filed(world: World) -> None:
     report = drafted(world)
     EprReportLine.objects.filter(report=report, metric="units_recycled", breakdown="").update(value=99)
     assert not report_proof.verify(report).figures_agree
-    error = refused(Refused, reports.submit, actor=world.actor(world.producer, "manager"), report=report)
-    assert error.code == "unproven"
+    reports.submit(actor=world.actor(world.producer, "manager"), report=report)
+    assert not report_seal.seal(report.pk)
+    report.refresh_from_db()
+    assert report.status == "draft" and "do not follow from the evidence" in report.message
+    assert (report.submitted_at, report.submitted_by, report.content_hash) == (None, None, "")
 
 
 def test_a_hash_changes_with_every_part(world: World) -> None:
@@ -239,6 +248,9 @@ def test_a_correction_is_against_the_report_as_filed(world: World, decision: str
     assert original.status == {"none": "submitted"}.get(decision, decision)  # it stands until then
     reports.submit(actor=world.actor(world.producer, "manager"), report=correction)
     original.refresh_from_db()
+    assert original.status == {"none": "submitted"}.get(decision, decision)
+    sealed(correction)
+    original.refresh_from_db()
     assert original.status == "superseded"
     assert value(original, "units_collected") == 2
     assert report_proof.verify(original).agrees
@@ -249,7 +261,7 @@ def test_a_returned_correction_is_corrected_in_turn(world: World) -> None:
     late_battery(world)
     first = reports.correct(actor=world.actor(world.producer), report=original)
     report_job.compute(first.pk)
-    reports.submit(actor=world.actor(world.producer, "manager"), report=first)
+    sealed(reports.submit(actor=world.actor(world.producer, "manager"), report=first))
     reports.return_(actor=world.actor(world.regulator, "manager"), report=first, note="Still one missing.")
     late_battery(world)
     error = refused(Refused, reports.correct, "report", actor=world.actor(world.producer), report=original)
@@ -293,7 +305,7 @@ def test_statements_do_not_grow_with_batteries(world: World) -> None:
         with CaptureQueriesContext(connection) as queries:
             report_job.compute(report.pk)
             report = EprReport.objects.get(pk=report.pk)
-            reports.submit(actor=world.actor(world.producer, "manager"), report=report)
+            sealed(reports.submit(actor=world.actor(world.producer, "manager"), report=report))
             epr.totals_by_producer_and_jurisdiction(*YEAR)
         return len(queries)
 

@@ -13,11 +13,12 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.models import Role
 from development import supervisor
 from recycling.models import EprReport, EprReportProgress, Factor, ReportStatus
 from recycling.queries import report_proof
 from recycling.services import report_job, reports
-from recycling.tasks.reports import compute_report
+from recycling.tasks.reports import compute_report, seal_report
 from recycling.tasks.sweep import sweep
 from tests.recycling.filing import asked, shared_batch
 from tests.world import build
@@ -72,9 +73,25 @@ def test_killed_in_the_middle_and_started_again(process_environment: dict[str, s
 
         # Its message is gone with the worker, as if lost by the broker. Time passes; the sweep takes the report up.
         EprReportProgress.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=2))
-        with supervisor.running(**running):  # type: ignore[arg-type]
+        with supervisor.running(**running) as children:  # type: ignore[arg-type]
             sweep.delay()
             wait_for(lambda: status(report) == ReportStatus.DRAFT)
+            # The same again, while it seals what was submitted.
+            signed = reports.submit(actor=world.actor(world.producer, Role.MANAGER), report=report)
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("LOCK TABLE recycling_eprsite IN ACCESS EXCLUSIVE MODE")
+                seal_report.delay(report.pk)
+                wait_for(lambda: status(report) == ReportStatus.SEALING)
+                os.killpg(children["worker"].pid, signal.SIGKILL)
+                children["worker"].wait()
+        left = EprReport.objects.get(pk=report.pk)
+        assert (left.status, left.content_hash) == (ReportStatus.SEALING, "")
+        EprReportProgress.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=2))
+        with supervisor.running(**running):  # type: ignore[arg-type]
+            sweep.delay()
+            wait_for(lambda: status(report) == ReportStatus.SUBMITTED)
+    assert EprReport.objects.get(pk=report.pk).submitted_at == signed.submitted_at
     assert figures(report) == undisturbed
     assert report_proof.verify(EprReport.objects.get(pk=report.pk)).agrees
     assert EprReportProgress.objects.get(pk=report.pk).percent == 100

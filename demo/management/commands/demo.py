@@ -104,12 +104,12 @@ class Command(BaseCommand):
         log = settings.BASE_DIR / ".local" / "demo-worker.log"
         log.parent.mkdir(exist_ok=True)
         self._say(f"starting a worker, which logs to {log.relative_to(settings.BASE_DIR)}")
-        with log.open("wb") as output:
-            with supervisor.running(worker=True, environment=self._environment(), output=output):
-                filings.wait(run, asked, self._say)
-                corrections = filings.file(there)
-                filings.wait(None, corrections, self._say)
-            filings.file_corrections(there, corrections)
+        with log.open("wb") as output, supervisor.running(worker=True, environment=self._environment(), output=output):
+            filings.wait(run, asked, self._say)
+            filings.wait(None, filings.submit(there), self._say)
+            corrections = filings.decide(there)
+            filings.wait(None, corrections, self._say)
+            filings.wait(None, filings.submit_corrections(there, corrections), self._say)
         self._say(f"computed and filed in {monotonic() - started:.0f} s")
 
     def _introduce(self, port: int) -> None:
