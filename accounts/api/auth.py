@@ -154,7 +154,7 @@ class TokenViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
             return AuthToken.objects.none()
-        return AuthToken.objects.filter(user=self.request.user).order_by("-created")
+        return tokens.good().filter(user=self.request.user).order_by("-created")
 
     @extend_schema(request=TokenIn, responses={201: NewTokenOut})
     def create(self, request: Request) -> Response:

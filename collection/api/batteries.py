@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.custody import LifeMixin
@@ -18,15 +19,15 @@ from collection.services import batteries
 from collection.units import Unit
 
 
-class IdentifierOut(serializers.ModelSerializer[Identifier]):
+class IdentifierOut(RecordSerializer[Identifier]):
     class Meta:
         model = Identifier
         fields = ("scheme", "issuer", "value")
         read_only_fields = fields
 
 
-class BatteryOut(serializers.ModelSerializer[Battery]):
-    identifiers = IdentifierOut(many=True, read_only=True)
+class BatteryOut(RecordSerializer[Battery]):
+    identifiers = IdentifierOut(source="known_by", many=True, read_only=True)
     model_name = serializers.CharField(source="model.name", default="", read_only=True)
     producer_name = serializers.CharField(source="producer.name", default="", read_only=True)
     facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
@@ -117,7 +118,7 @@ class BatteryViewSet(LifeMixin, VisibleViewSet):
     """Batteries: what they are, where they are, and what happened to them."""
 
     queryset = Battery.objects.select_related("model", "producer", "facility").prefetch_related(
-        Prefetch("identifiers", Identifier.objects.order_by("pk"))
+        Prefetch("identifiers", Identifier.objects.order_by("pk"), to_attr="known_by")
     )
     serializer_class = BatteryOut
     filterset_class = BatteryFilter
