@@ -13,15 +13,15 @@ from knox.models import AuthToken
 from rest_framework import exceptions, mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from accounts.actors import Actor
+from accounts.api.throttling import CountingThrottle
 from accounts.models import Function, Role, User
 from accounts.services import tokens
 
 
-class LoginAddressThrottle(SimpleRateThrottle):
+class LoginAddressThrottle(CountingThrottle):
     """So many log-ins from one address."""
 
     scope = "login"
@@ -30,7 +30,7 @@ class LoginAddressThrottle(SimpleRateThrottle):
         return str(self.cache_format % {"scope": "login_address", "ident": self.get_ident(request)})
 
 
-class LoginEmailThrottle(SimpleRateThrottle):
+class LoginEmailThrottle(CountingThrottle):
     """So many log-ins for one email, from wherever they come."""
 
     scope = "login"

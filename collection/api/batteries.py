@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
@@ -28,9 +29,9 @@ class IdentifierOut(RecordSerializer[Identifier]):
 
 class BatteryOut(RecordSerializer[Battery]):
     identifiers = IdentifierOut(source="known_by", many=True, read_only=True)
-    model_name = serializers.CharField(source="model.name", default="", read_only=True)
-    producer_name = serializers.CharField(source="producer.name", default="", read_only=True)
-    facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
+    model_name = serializers.CharField(default="", read_only=True)
+    producer_name = serializers.CharField(default="", read_only=True)
+    facility_name = serializers.CharField(default="", read_only=True)
     mass_kg = KilogramsField(allow_null=True)
     verbs = VerbsField()
 
@@ -117,9 +118,9 @@ class BatteryFilter(django_filters.FilterSet):
 class BatteryViewSet(LifeMixin, VisibleViewSet):
     """Batteries: what they are, where they are, and what happened to them."""
 
-    queryset = Battery.objects.select_related("model", "producer", "facility").prefetch_related(
-        Prefetch("identifiers", Identifier.objects.order_by("pk"), to_attr="known_by")
-    )
+    queryset = Battery.objects.annotate(  # names alone: the records they stand in take half as long again
+        **{f"{named}_name": Coalesce(f"{named}__name", Value("")) for named in ("model", "producer", "facility")}
+    ).prefetch_related(Prefetch("identifiers", Identifier.objects.order_by("pk"), to_attr="known_by"), "shipment__carrier")
     serializer_class = BatteryOut
     filterset_class = BatteryFilter
     ordering_fields = ("id", "placed_on", "registered_at")
