@@ -86,7 +86,7 @@ class PackForm(VerbForm):
 
     def _lines(self, origin: Facility, rows: list[dict[str, str]]) -> list[NewLine]:
         names = [row["thing"] for row in rows]
-        known = Identifier.objects.filter(value__in=names, battery__facility=origin)
+        known = Identifier.objects.reading(*names).filter(battery__facility=origin)
         by_name: dict[str, list[int]] = {}
         for value, battery in known.values_list("value", "battery"):
             by_name.setdefault(value, []).append(battery)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Prefetch, Value
+from django.db.models import Prefetch, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -101,7 +101,7 @@ class CorrectIn(serializers.Serializer[Any]):
 
 
 class BatteryFilter(django_filters.FilterSet):
-    identifier = django_filters.CharFilter("identifiers__value", "iexact", distinct=True)
+    identifier = django_filters.CharFilter(method="going_by")
     chemistry = django_filters.CharFilter("chemistry")
     placed_in = django_filters.CharFilter("placed_in__code", "startswith")
     at_jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
@@ -113,6 +113,12 @@ class BatteryFilter(django_filters.FilterSet):
     class Meta:
         model = Battery
         fields = ("condition", "form", "is_simulated")
+
+    def going_by(self, rows: QuerySet[Battery], _name: str, value: str) -> QuerySet[Battery]:
+        """Those with an identifier that reads like `value`. Their ids are looked up first: one look into an index,
+        where a join would tempt the planner to walk through all batteries.
+        """
+        return rows.filter(pk__in=list(Identifier.objects.reading(value).values_list("battery", flat=True)))
 
 
 class BatteryViewSet(LifeMixin, VisibleViewSet):

@@ -181,6 +181,7 @@ class CustodyEvent(models.Model):
         indexes = (
             models.Index(fields=["to_facility", "battery"], name="custody_event_to"),
             models.Index(fields=["from_organization"], name="custody_event_from_org"),
+            models.Index(fields=["reference"], condition=~Q(reference=""), name="custody_event_reference"),
         )
 
     def __str__(self) -> str:

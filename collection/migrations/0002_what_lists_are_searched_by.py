@@ -1,0 +1,29 @@
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Indexes that lists are searched by."""
+
+    dependencies = [
+        ('accounts', '0001_initial'),
+        ('collection', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.RemoveIndex(
+            model_name='identifier',
+            name='identifier_value',
+        ),
+        migrations.AddIndex(
+            model_name='custodyevent',
+            index=models.Index(condition=models.Q(('reference', ''), _negated=True), fields=['reference'], name='custody_event_reference'),
+        ),
+        migrations.AddIndex(
+            model_name='identifier',
+            index=models.Index(models.Func(models.F('value'), models.Value('abcdefghijklmnopqrstuvwxyz -'), models.Value('ABCDEFGHIJKLMNOPQRSTUVWXYZ'), function='translate', output_field=models.CharField()), name='identifier_searched'),
+        ),
+        # Else the planner takes any search for one that finds much, until the table is analyzed by itself.
+        migrations.RunSQL('ANALYZE collection_identifier', migrations.RunSQL.noop),
+    ]
