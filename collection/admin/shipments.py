@@ -261,9 +261,13 @@ class ShipmentAdmin(ScopedAdmin):
         "dispatched_at",
         "arrived_at",
     )
-    list_filter = ("status", "carrier", "is_simulated")
+    list_filter = ("status", "is_simulated")
     list_select_related = ("origin", "destination", "carrier")
-    search_fields = ("=id", "vehicle", "origin__name", "destination__name", "documents__number")
+    search_fields = (
+        "id__exact", "vehicle", "origin__name", "destination__name", "carrier__name", "documents__number",
+    )  # fmt: skip
+    search_help_text = gettext_lazy("A number, a vehicle, a place, a carrier, or a document.")
+    ordering = ("-pk",)
     inlines = (LineInline, PackageInline, DocumentInline)
     create = Button(gettext_lazy("Draft a shipment"), shipments.draft, DraftForm)
     buttons = (

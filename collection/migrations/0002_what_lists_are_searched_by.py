@@ -24,6 +24,10 @@ class Migration(migrations.Migration):
             model_name='identifier',
             index=models.Index(models.Func(models.F('value'), models.Value('abcdefghijklmnopqrstuvwxyz -'), models.Value('ABCDEFGHIJKLMNOPQRSTUVWXYZ'), function='translate', output_field=models.CharField()), name='identifier_searched'),
         ),
+        migrations.AddIndex(
+            model_name='lot',
+            index=models.Index(fields=['number'], name='lot_number'),
+        ),
         # Else the planner takes any search for one that finds much, until the table is analyzed by itself.
         migrations.RunSQL('ANALYZE collection_identifier', migrations.RunSQL.noop),
     ]
