@@ -126,7 +126,7 @@ class BatteryViewSet(LifeMixin, VisibleViewSet):
 
     queryset = Battery.objects.annotate(  # names alone: the records they stand in take half as long again
         **{f"{named}_name": Coalesce(f"{named}__name", Value("")) for named in ("model", "producer", "facility")}
-    ).prefetch_related(Prefetch("identifiers", Identifier.objects.order_by("pk"), to_attr="known_by"), "shipment__carrier")
+    ).prefetch_related(Prefetch("identifiers", Identifier.objects.order_by("pk"), to_attr="known_by"))
     serializer_class = BatteryOut
     filterset_class = BatteryFilter
     ordering_fields = ("id", "placed_on", "registered_at")

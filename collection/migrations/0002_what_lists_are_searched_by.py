@@ -12,6 +12,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddIndex(
+            model_name='battery',
+            index=models.Index(condition=models.Q(('condition', 'intact'), _negated=True), fields=['condition', 'id'], name='battery_not_intact'),
+        ),
+        migrations.AddIndex(
+            model_name='custodyevent',
+            index=models.Index(condition=models.Q(('kind__in', ['rejected', 'uncharged', 'released', 'split', 'disposed', 'lost', 'found', 'corrected'])), fields=['kind', 'id'], name='custody_event_rare'),
+        ),
         migrations.RemoveIndex(
             model_name='identifier',
             name='identifier_value',

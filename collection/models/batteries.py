@@ -259,6 +259,7 @@ class Battery(models.Model):
         indexes = (
             models.Index(fields=["facility", "status"], name="battery_at"),
             models.Index(fields=["producer", "placed_in"], name="battery_placed"),
+            models.Index(fields=["condition", "id"], condition=~Q(condition="intact"), name="battery_not_intact"),
         )
         constraints = (
             models.CheckConstraint(

@@ -35,6 +35,19 @@ class CustodyKind(models.TextChoices):
     CORRECTED = "corrected", _("corrected")
 
 
+#: Too rare to be met while the ledger is read from its end: they have an index.
+RARE_KINDS = [
+    CustodyKind.REJECTED,
+    CustodyKind.UNCHARGED,
+    CustodyKind.RELEASED,
+    CustodyKind.SPLIT,
+    CustodyKind.DISPOSED,
+    CustodyKind.LOST,
+    CustodyKind.FOUND,
+    CustodyKind.CORRECTED,
+]
+
+
 class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
     def visible_to(self, user: Viewer) -> CustodyEventQuerySet:
         """As the battery or the lot: whoever may see a thing may see its life."""
@@ -182,6 +195,7 @@ class CustodyEvent(models.Model):
             models.Index(fields=["to_facility", "battery"], name="custody_event_to"),
             models.Index(fields=["from_organization"], name="custody_event_from_org"),
             models.Index(fields=["reference"], condition=~Q(reference=""), name="custody_event_reference"),
+            models.Index(fields=["kind", "id"], condition=Q(kind__in=RARE_KINDS), name="custody_event_rare"),
         )
 
     def __str__(self) -> str:
