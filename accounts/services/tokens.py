@@ -22,7 +22,8 @@ LONGEST_DAYS = 366
 
 def good() -> QuerySet[AuthToken]:
     """Tokens that have not expired."""
-    return AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=timezone.now()))
+    rows: QuerySet[AuthToken] = AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=timezone.now()))
+    return rows
 
 
 def _is_active(actor: Actor, token: object) -> None:
