@@ -155,11 +155,15 @@ class Verb[**Arguments, Result]:
     def _organizations(self, arguments: Mapping[str, Any]) -> list[Organization | None]:
         if callable(self.of):
             return list(self.of(arguments[self.target]))
-        return [_follow(arguments, path) for path in self.paths]
+        return [_follow(arguments, steps) for steps in self._steps]
+
+    @cached_property
+    def _steps(self) -> tuple[list[str], ...]:
+        return tuple(path.split("__") for path in self.paths)
 
 
-def _follow(arguments: Mapping[str, Any], path: str) -> Any:
-    first, *others = path.split("__")
+def _follow(arguments: Mapping[str, Any], steps: Sequence[str]) -> Any:
+    first, *others = steps
     found = arguments.get(first)
     for name in others:
         found = getattr(found, name) if found is not None else None

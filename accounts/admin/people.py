@@ -105,7 +105,7 @@ class RoleForm(VerbForm):
 @admin.register(Membership)
 class MembershipAdmin(ScopedAdmin):
     list_display = ("user", "organization", "role")
-    list_filter = ("role", "organization")
+    list_filter = ("role",)
     list_select_related = ("user", "organization")
     search_fields = ("user__email", "user__name", "organization__name")
     create = Button(gettext_lazy("Add a member"), memberships.add, MemberForm)

@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import IntegrityError, models
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -34,6 +34,7 @@ from unfold.widgets import (
 
 from accounts import verbs
 from accounts.actors import Actor
+from accounts.admin.pages import CappedPaginator
 from accounts.constraints import violated_constraint
 from accounts.errors import DomainError, Forbidden
 from accounts.models import User
@@ -154,6 +155,8 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
     create: ClassVar[Button | None] = None
     change_form_outer_before_template = "relode/verbs.html"
     list_fullwidth = True
+    list_per_page = 50
+    paginator = CappedPaginator
     show_full_result_count = False
     actions: ClassVar[Any] = ()
 
@@ -164,6 +167,22 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         """Those of `rows` that the user may see."""
         seen: QuerySet[Any] = rows.visible_to(request.user)
         return seen
+
+    def named(self, term: str) -> Q | None:
+        """The rows that go by exactly the name `term`, by an index; for the subclasses whose lists are too long to be
+        read for what contains it. `None`: look into the search fields.
+        """
+        return None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        named = self.named(term) if term else None
+        if named is not None:
+            return queryset.filter(named), False
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+        return found
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_staff)  # type: ignore[union-attr]
@@ -285,6 +304,8 @@ class ReferenceAdmin(ModelAdmin):  # type: ignore[misc]
     """Reference data: everybody reads, the operators of the platform (superusers) maintain."""
 
     list_fullwidth = True
+    paginator = CappedPaginator
+    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request).visible_to(request.user)

@@ -13,16 +13,16 @@ from knox.models import AuthToken
 from rest_framework import exceptions, mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from accounts.actors import Actor
 from accounts.api.doors import calls
+from accounts.api.throttling import CountingThrottle
 from accounts.models import Function, Role, User
 from accounts.services import tokens
 
 
-class LoginAddressThrottle(SimpleRateThrottle):
+class LoginAddressThrottle(CountingThrottle):
     """So many log-ins from one address."""
 
     scope = "login"
@@ -31,7 +31,7 @@ class LoginAddressThrottle(SimpleRateThrottle):
         return str(self.cache_format % {"scope": "login_address", "ident": self.get_ident(request)})
 
 
-class LoginEmailThrottle(SimpleRateThrottle):
+class LoginEmailThrottle(CountingThrottle):
     """So many log-ins for one email, from wherever they come."""
 
     scope = "login"
@@ -158,7 +158,7 @@ class TokenViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
             return AuthToken.objects.none()
-        return AuthToken.objects.filter(user=self.request.user).order_by("-created")
+        return tokens.good().filter(user=self.request.user).order_by("-created")
 
     @calls(tokens.create)
     @extend_schema(request=TokenIn, responses={201: NewTokenOut})

@@ -127,9 +127,13 @@ class VerbsField(serializers.Field[Any, Any, Any, Any]):
         super().__init__(**(options | {"source": "*", "read_only": True}))
 
     def to_representation(self, record: Any) -> list[Mapping[str, str]]:
-        view = self.context["view"]
-        return [
-            {"name": name, "url": view.address_of(name, record), "method": "POST"}
-            for name, verb in view.doors
-            if verb.offers(view.actor, record)
-        ]
+        return open_doors(self.context["view"], record)
+
+
+def open_doors(view: Any, record: Any) -> list[Mapping[str, str]]:
+    """The doors of `view` to the verbs that its reader may use on the record now."""
+    return [
+        {"name": name, "url": view.address_of(name, record), "method": "POST"}
+        for name, verb in view.doors
+        if verb.offers(view.actor, record)
+    ]

@@ -13,12 +13,13 @@ from rest_framework.response import Response
 from accounts.actors import Actor
 from accounts.api.doors import calls, door, opens
 from accounts.api.idempotency import once
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Function, Membership, Organization, Role
 from accounts.services import memberships
 
 
-class OrganizationOut(serializers.ModelSerializer[Organization]):
+class OrganizationOut(RecordSerializer[Organization]):
     functions = serializers.ListField(child=serializers.ChoiceField(choices=Function.choices), read_only=True)
 
     class Meta:
@@ -48,7 +49,7 @@ class OrganizationViewSet(VisibleViewSet):
     ordering_fields = ("id", "name")
 
 
-class MembershipOut(serializers.ModelSerializer[Membership]):
+class MembershipOut(RecordSerializer[Membership]):
     email = serializers.EmailField(source="user.email", read_only=True)
     name = serializers.CharField(source="user.name", read_only=True)
     organization_name = serializers.CharField(source="organization.name", read_only=True)

@@ -55,7 +55,10 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         return rows.visible_to(self.request.user)
 
     def filter_queryset(self, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        return self._with_organizations(super().filter_queryset(queryset), is_page=not self.detail)
+        """Filters are for lists: a single record is named by its key and by nothing else."""
+        if self.detail:
+            return self._with_organizations(queryset)
+        return self._with_organizations(super().filter_queryset(queryset), is_page=True)
 
     def _with_organizations(self, rows: models.QuerySet[Any], *, is_page: bool = False) -> models.QuerySet[Any]:
         """`rows` with the organizations that the verbs ask about, so that a page of records asks no more of them.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from knox.models import AuthToken
 
@@ -16,6 +18,12 @@ from accounts.verbs import by_anybody, verb
 #: Nobody needs more at a time, and each is one more that may leak.
 MOST_TOKENS = 50
 LONGEST_DAYS = 366
+
+
+def good() -> QuerySet[AuthToken]:
+    """Tokens that have not expired."""
+    rows: QuerySet[AuthToken] = AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=timezone.now()))
+    return rows
 
 
 def _is_own(actor: Actor, token: AuthToken) -> None:
@@ -35,6 +43,7 @@ def create(*, actor: Actor, expires_in_days: int = 1) -> AuthToken:
     if not 1 <= expires_in_days <= LONGEST_DAYS:
         raise Invalid(_("Give 1 to %(longest)s days.") % {"longest": LONGEST_DAYS}, field="expires_in_days")
     User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)  # so that the number holds
+    AuthToken.objects.filter(user=actor.user, expiry__lte=timezone.now()).delete()
     if AuthToken.objects.filter(user=actor.user).count() >= MOST_TOKENS:
         raise Refused(_("You have %(number)s tokens; revoke some.") % {"number": MOST_TOKENS}, code="too_many")
     token, plain = AuthToken.objects.create(actor.user, expiry=timedelta(days=expires_in_days))

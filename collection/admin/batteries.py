@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -12,6 +13,7 @@ from accounts.admin.scoped import Button, PartInline, RowsField, VerbForm, insta
 from accounts.models import Function, Organization, Role
 from collection.admin.cells import choice_cell
 from collection.admin.custody import LivingAdmin
+from collection.admin.search import battery_named
 from collection.models import (
     Battery,
     BatteryModel,
@@ -151,8 +153,9 @@ class BatteryAdmin(LivingAdmin):
     list_display = ("__str__", "model", "producer", "condition", "status", "facility", "shipment", "mass_kg")
     list_filter = ("status", "condition", "chemistry", "is_simulated")
     list_select_related = ("model", "producer", "facility", "shipment")
-    search_fields = ("identifiers__value", "=id")
-    search_help_text = gettext_lazy("Any of the battery's identifiers, or its number.")
+    sortable_by = ()
+    search_fields = ("identifiers",)
+    search_help_text = gettext_lazy("A whole identifier, however it is written, or the battery's number.")
     fields = (  # what the facts above its life do not say yet
         "form", "rated_kwh", "content_kwh", "composition", "registered_by", "registered_at", "is_simulated",
     )  # fmt: skip
@@ -165,6 +168,9 @@ class BatteryAdmin(LivingAdmin):
         Button(gettext_lazy("report as lost"), batteries.report_lost, LostForm, is_final=True),
         Button(gettext_lazy("report as found"), batteries.report_found, PlacedForm),
     )
+
+    def named(self, term: str) -> Q:
+        return battery_named(term)
 
     def facts(self, record: Battery) -> list[tuple[Any, Any]]:
         names = "; ".join(str(identifier) for identifier in record.identifiers.all())

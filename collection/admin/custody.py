@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.scoped import ScopedAdmin
+from collection.admin.search import battery_named, lot_named
 from collection.models import CustodyEvent
 from collection.queries.lives import Entry, life_of
 
@@ -74,6 +75,10 @@ class CustodyEventAdmin(ScopedAdmin):
     list_select_related = (
         "battery", "lot", "from_organization", "to_organization", "to_facility", "actor",
     )  # fmt: skip
-    search_fields = ("=battery__identifiers__value", "=lot__number", "=reference")
-    search_help_text = gettext_lazy("An identifier, a lot number or a reference such as “shipment 12”.")
+    sortable_by = ()
+    search_fields = ("battery", "lot", "reference")
+    search_help_text = gettext_lazy("A whole identifier, a lot number, or a reference such as “shipment 12”.")
     ordering = ("-pk",)
+
+    def named(self, term: str) -> Q:
+        return battery_named(term, path="battery") | lot_named(term, path="lot") | Q(reference=term)

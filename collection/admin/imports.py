@@ -61,9 +61,10 @@ class ImportRunAdmin(ScopedAdmin):
     list_display = (
         "__str__", "organization", "status", "rows_read", "rows_created", "rows_unchanged", "rows_bad", "requested_at",
     )  # fmt: skip
-    list_filter = ("status", "kind", "organization")
+    list_filter = ("status", "kind")
     list_select_related = ("organization",)
-    search_fields = ("filename", "sha256")
+    search_fields = ("filename", "sha256", "organization__name")
+    search_help_text = gettext_lazy("A file, its hash, or an organization.")
     date_hierarchy = "requested_at"
     inlines = (RowErrorInline,)
     create = Button(gettext_lazy("Import a file"), imports.request, UploadForm, after=tasks.enqueue)

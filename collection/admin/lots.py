@@ -143,10 +143,10 @@ class AssayInline(PartInline):
 @admin.register(Lot)
 class LotAdmin(LivingAdmin):
     list_display = ("number", "material", "owner", "status", "mass_kg", "facility", "shipment", "made_at")
-    list_filter = ("status", "material__kind", "material", "is_simulated")
+    list_filter = ("status", "material__kind", "material", "made_at", "is_simulated")
     list_select_related = ("material", "owner", "facility", "shipment")
-    search_fields = ("number", "origin", "=id")
-    date_hierarchy = "made_at"
+    search_fields = ("number", "origin", "id__exact")
+    search_help_text = gettext_lazy("A lot number, an origin, or the number of the record.")
     inlines = (AssayInline,)
     create = Button(gettext_lazy("Bring in feedstock from outside"), lots.bring_in, BringInForm)
     buttons = (

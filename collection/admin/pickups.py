@@ -137,10 +137,11 @@ class PickupAdmin(ScopedAdmin):
         "carrier",
         "destination",
     )
-    list_filter = ("status", "condition", "collector", "collection_point__facility__jurisdiction")
+    list_filter = ("status", "condition", "collection_point__facility__jurisdiction", "convenient_from")
     list_select_related = ("collection_point__facility", "collector", "carrier", "destination")
-    search_fields = ("id", "collection_point__facility__name", "vehicle", "notes")
-    date_hierarchy = "convenient_from"
+    search_fields = ("id__exact", "collection_point__facility__name", "collector__name", "vehicle", "notes")
+    search_help_text = gettext_lazy("A number, a place, a collector, a vehicle, or words of the notes.")
+    ordering = ("-pk",)
     inlines = (BatteryInline,)
     create = Button(gettext_lazy("Request a pickup"), pickups.request, RequestForm)
     buttons = (

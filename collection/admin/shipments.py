@@ -86,7 +86,7 @@ class PackForm(VerbForm):
 
     def _lines(self, origin: Facility, rows: list[dict[str, str]]) -> list[NewLine]:
         names = [row["thing"] for row in rows]
-        known = Identifier.objects.filter(value__in=names, battery__facility=origin)
+        known = Identifier.objects.reading(*names).filter(battery__facility=origin)
         by_name: dict[str, list[int]] = {}
         for value, battery in known.values_list("value", "battery"):
             by_name.setdefault(value, []).append(battery)
@@ -261,9 +261,13 @@ class ShipmentAdmin(ScopedAdmin):
         "dispatched_at",
         "arrived_at",
     )
-    list_filter = ("status", "carrier", "is_simulated")
+    list_filter = ("status", "is_simulated")
     list_select_related = ("origin", "destination", "carrier")
-    search_fields = ("=id", "vehicle", "origin__name", "destination__name", "documents__number")
+    search_fields = (
+        "id__exact", "vehicle", "origin__name", "destination__name", "carrier__name", "documents__number",
+    )  # fmt: skip
+    search_help_text = gettext_lazy("A number, a vehicle, a place, a carrier, or a document.")
+    ordering = ("-pk",)
     inlines = (LineInline, PackageInline, DocumentInline)
     create = Button(gettext_lazy("Draft a shipment"), shipments.draft, DraftForm)
     buttons = (

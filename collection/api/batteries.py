@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.custody import LifeMixin
@@ -18,18 +20,18 @@ from collection.services import batteries
 from collection.units import Unit
 
 
-class IdentifierOut(serializers.ModelSerializer[Identifier]):
+class IdentifierOut(RecordSerializer[Identifier]):
     class Meta:
         model = Identifier
         fields = ("scheme", "issuer", "value")
         read_only_fields = fields
 
 
-class BatteryOut(serializers.ModelSerializer[Battery]):
-    identifiers = IdentifierOut(many=True, read_only=True)
-    model_name = serializers.CharField(source="model.name", default="", read_only=True)
-    producer_name = serializers.CharField(source="producer.name", default="", read_only=True)
-    facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
+class BatteryOut(RecordSerializer[Battery]):
+    identifiers = IdentifierOut(source="known_by", many=True, read_only=True)
+    model_name = serializers.CharField(default="", read_only=True)
+    producer_name = serializers.CharField(default="", read_only=True)
+    facility_name = serializers.CharField(default="", read_only=True)
     mass_kg = KilogramsField(allow_null=True)
     verbs = VerbsField()
 
@@ -99,7 +101,7 @@ class CorrectIn(serializers.Serializer[Any]):
 
 
 class BatteryFilter(django_filters.FilterSet):
-    identifier = django_filters.CharFilter("identifiers__value", "iexact", distinct=True)
+    identifier = django_filters.CharFilter(method="going_by")
     chemistry = django_filters.CharFilter("chemistry")
     placed_in = django_filters.CharFilter("placed_in__code", "startswith")
     at_jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
@@ -112,13 +114,19 @@ class BatteryFilter(django_filters.FilterSet):
         model = Battery
         fields = ("condition", "form", "is_simulated")
 
+    def going_by(self, rows: QuerySet[Battery], _name: str, value: str) -> QuerySet[Battery]:
+        """Those with an identifier that reads like `value`. Their ids are looked up first: one look into an index,
+        where a join would tempt the planner to walk through all batteries.
+        """
+        return rows.filter(pk__in=list(Identifier.objects.reading(value).values_list("battery", flat=True)))
+
 
 class BatteryViewSet(LifeMixin, VisibleViewSet):
     """Batteries: what they are, where they are, and what happened to them."""
 
-    queryset = Battery.objects.select_related("model", "producer", "facility").prefetch_related(
-        Prefetch("identifiers", Identifier.objects.order_by("pk"))
-    )
+    queryset = Battery.objects.annotate(  # names alone: the records they stand in take half as long again
+        **{f"{named}_name": Coalesce(f"{named}__name", Value("")) for named in ("model", "producer", "facility")}
+    ).prefetch_related(Prefetch("identifiers", Identifier.objects.order_by("pk"), to_attr="known_by"))
     serializer_class = BatteryOut
     filterset_class = BatteryFilter
     ordering_fields = ("id",)  # any other order would go through all that is visible before the first page

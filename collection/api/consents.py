@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.doors import opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import FirstDay, LastDay
@@ -12,7 +13,7 @@ from collection.models import Consent, Jurisdiction
 from collection.services import consents
 
 
-class ConsentOut(serializers.ModelSerializer[Consent]):
+class ConsentOut(RecordSerializer[Consent]):
     valid_from = FirstDay()
     valid_until = LastDay()
 

@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import FirstDay, LastDay, Sourced
@@ -69,7 +70,7 @@ class FacilityViewSet(VisibleViewSet):
     change = door(facilities.change, FacilityChangeIn)
 
 
-class PermitOut(serializers.ModelSerializer[Permit]):
+class PermitOut(RecordSerializer[Permit]):
     valid_from = FirstDay()
     valid_until = LastDay()
 
@@ -98,7 +99,7 @@ class PermitViewSet(VisibleViewSet):
     create = opens(facilities.add_permit, PermitIn)
 
 
-class CollectionPointOut(serializers.ModelSerializer[CollectionPoint]):
+class CollectionPointOut(RecordSerializer[CollectionPoint]):
     name = serializers.CharField(source="facility.name", read_only=True)
     operator = serializers.IntegerField(source="facility.operator_id", read_only=True)
     jurisdiction = serializers.CharField(source="facility.jurisdiction_id", read_only=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api.records import RecordSerializer
 from collection.models import Confidence, Identifier
 from collection.services.identifiers import NewIdentifier
 from collection.units import ENTERED_PLACES, KG_PLACES, Unit
@@ -70,7 +71,7 @@ class LastDay(serializers.DateField):
         return (value - timedelta(days=1)).isoformat() if value is not None else None
 
 
-class Sourced(serializers.ModelSerializer[Any]):
+class Sourced(RecordSerializer[Any]):
     """A fact with its source. `is_unverified` is what a reader must be shown beside it."""
 
     is_unverified = serializers.SerializerMethodField()

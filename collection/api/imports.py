@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.renderers import CsvDownload
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -26,7 +27,7 @@ from collection.services.imports import MAX_UPLOAD
 from collection.tasks import imports as tasks
 
 
-class ImportOut(serializers.ModelSerializer[ImportRun]):
+class ImportOut(RecordSerializer[ImportRun]):
     verbs = VerbsField()
 
     class Meta:
@@ -39,7 +40,7 @@ class ImportOut(serializers.ModelSerializer[ImportRun]):
         read_only_fields = fields
 
 
-class RowErrorOut(serializers.ModelSerializer[ImportRowError]):
+class RowErrorOut(RecordSerializer[ImportRowError]):
     class Meta:
         model = ImportRowError
         fields = ("line", "field", "message", "value")

@@ -7,6 +7,7 @@ from django.db.models import Prefetch
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.custody import LifeMixin
 from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, UnitField
@@ -18,14 +19,14 @@ from collection.units import Unit
 MOST_PARTS = 100
 
 
-class AssayOut(serializers.ModelSerializer[Assay]):
+class AssayOut(RecordSerializer[Assay]):
     class Meta:
         model = Assay
         fields = ("element", "fraction")
         read_only_fields = fields
 
 
-class LotOut(serializers.ModelSerializer[Lot]):
+class LotOut(RecordSerializer[Lot]):
     """A lot; its assays are mass fractions of its dry mass."""
 
     mass_kg = KilogramsField()

@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import IdentifierIn, MassField, RecordId, UnitField
@@ -16,7 +17,7 @@ from collection.services.pickups import Scan
 MOST_BATTERIES = 1000
 
 
-class PickupOut(serializers.ModelSerializer[Pickup]):
+class PickupOut(RecordSerializer[Pickup]):
     collection_point_name = serializers.CharField(source="collection_point.facility.name", read_only=True)
     jurisdiction = serializers.CharField(source="collection_point.facility.jurisdiction_id", read_only=True)
     verbs = VerbsField()

@@ -6,6 +6,7 @@ import django_filters
 from django.db.models import Prefetch
 from rest_framework import serializers
 
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleViewSet
 from collection.api.fields import Sourced
 from collection.models import (
@@ -19,7 +20,7 @@ from collection.models import (
 )
 
 
-class JurisdictionOut(serializers.ModelSerializer[Jurisdiction]):
+class JurisdictionOut(RecordSerializer[Jurisdiction]):
     class Meta:
         model = Jurisdiction
         fields = ("code", "name", "kind", "parent", "time_zone")
@@ -35,7 +36,7 @@ class JurisdictionViewSet(VisibleViewSet):
     ordering_fields = ("code", "name")
 
 
-class CompositionElementOut(serializers.ModelSerializer[CompositionElement]):
+class CompositionElementOut(RecordSerializer[CompositionElement]):
     class Meta:
         model = CompositionElement
         fields = ("element", "kg_per_kwh")
@@ -106,7 +107,7 @@ class BatteryModelViewSet(VisibleViewSet):
     ordering_fields = ("id", "name", "code")
 
 
-class MaterialElementOut(serializers.ModelSerializer[MaterialElement]):
+class MaterialElementOut(RecordSerializer[MaterialElement]):
     class Meta:
         model = MaterialElement
         fields = ("element", "fraction")

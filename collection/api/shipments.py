@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import KilogramsField, MassField, RecordId, UnitField
@@ -18,7 +19,7 @@ from collection.services.receiving import ReceivedLine
 MOST_LINES = 1000
 
 
-class ShipmentOut(serializers.ModelSerializer[Shipment]):
+class ShipmentOut(RecordSerializer[Shipment]):
     origin_name = serializers.CharField(source="origin.name", read_only=True)
     destination_name = serializers.CharField(source="destination.name", read_only=True)
     crosses_border = serializers.BooleanField(read_only=True)
@@ -34,7 +35,7 @@ class ShipmentOut(serializers.ModelSerializer[Shipment]):
         read_only_fields = fields
 
 
-class LineOut(serializers.ModelSerializer[ShipmentLine]):
+class LineOut(RecordSerializer[ShipmentLine]):
     package = serializers.CharField(source="package.label", default="", read_only=True)
     declared_kg = KilogramsField(allow_null=True)
 
@@ -44,14 +45,14 @@ class LineOut(serializers.ModelSerializer[ShipmentLine]):
         read_only_fields = fields
 
 
-class PackageOut(serializers.ModelSerializer[Package]):
+class PackageOut(RecordSerializer[Package]):
     class Meta:
         model = Package
         fields = ("label", "kind", "packing_instruction", "un_number")
         read_only_fields = fields
 
 
-class DocumentOut(serializers.ModelSerializer[TransportDocument]):
+class DocumentOut(RecordSerializer[TransportDocument]):
     class Meta:
         model = TransportDocument
         fields = ("kind", "number", "issued_on")

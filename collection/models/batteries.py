@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
+
 import pghistory
 import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -261,6 +263,7 @@ class Battery(models.Model):
             models.Index(fields=["registered_by", "id"], name="battery_registered_by"),
             models.Index(fields=["placed_in", "id"], name="battery_placed_in"),
             models.Index(fields=["status", "id"], name="battery_in_status"),
+            models.Index(fields=["condition", "id"], condition=~Q(condition="intact"), name="battery_not_intact"),
         )
         constraints = (
             models.CheckConstraint(
@@ -296,10 +299,26 @@ class Battery(models.Model):
         return self.condition != Condition.INTACT
 
 
+#: Identifiers are searched in upper case, without the blanks and hyphens that labels print and people leave out. It is
+#: done letter by letter, so that it is the same here and in the index, whatever the language of either.
+_SEARCHED = models.Func(
+    models.F("value"),
+    models.Value(ascii_lowercase + " -"),
+    models.Value(ascii_uppercase),
+    function="translate",
+    output_field=models.CharField(),
+)
+
+
 class IdentifierQuerySet(models.QuerySet["Identifier"]):
     def visible_to(self, user: Viewer) -> IdentifierQuerySet:
         """As the battery."""
         return self if user.is_superuser else self.filter(Sees(BATTERIES, user, "battery_id"))
+
+    def reading(self, *values: str) -> IdentifierQuerySet:
+        """Those that read like one of `values`, but for case, blanks and hyphens: one look into an index."""
+        letters = str.maketrans(ascii_lowercase, ascii_uppercase, " -")
+        return self.alias(searched=_SEARCHED).filter(searched__in={value.translate(letters) for value in values})
 
 
 class Identifier(models.Model):
@@ -337,7 +356,7 @@ class Identifier(models.Model):
                 name="identifier_vin_form",
             ),
         )
-        indexes = (models.Index(fields=["value"], name="identifier_value"),)
+        indexes = (models.Index(_SEARCHED, name="identifier_searched"),)
 
     def __str__(self) -> str:
         return f"{self.get_scheme_display()} {self.value}"

@@ -40,6 +40,18 @@ class CustodyKind(models.TextChoices):
 #: Up to so many things, the entries of all that somebody sees are looked up by the things.
 LOOKED_UP = 5_000
 
+#: Too rare to be met while the ledger is read from its end: they have an index.
+RARE_KINDS = [
+    CustodyKind.REJECTED,
+    CustodyKind.UNCHARGED,
+    CustodyKind.RELEASED,
+    CustodyKind.SPLIT,
+    CustodyKind.DISPOSED,
+    CustodyKind.LOST,
+    CustodyKind.FOUND,
+    CustodyKind.CORRECTED,
+]
+
 
 class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
     def visible_to(self, user: Viewer) -> CustodyEventQuerySet:
@@ -224,6 +236,8 @@ class CustodyEvent(models.Model):
                 fields=["from_organization", "lot"], name="custody_event_lot_from_org", condition=Q(lot__isnull=False)
             ),
             BrinIndex(fields=["occurred_at"], autosummarize=True, name="custody_event_by_time"),
+            models.Index(fields=["reference"], condition=~Q(reference=""), name="custody_event_reference"),
+            models.Index(fields=["kind", "id"], condition=Q(kind__in=RARE_KINDS), name="custody_event_rare"),
         )
 
     def __str__(self) -> str:

@@ -137,6 +137,7 @@ class Lot(models.Model):
             ),
             models.CheckConstraint(condition=~Q(split_from=F("pk")), name="lot_not_split_from_itself"),
         )
+        indexes = (models.Index(fields=["number"], name="lot_number"),)
         triggers = (pgtrigger.FSM(name="status_moves", field="status", transitions=LOT_MOVES),)
 
     def __str__(self) -> str:

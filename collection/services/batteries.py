@@ -158,13 +158,14 @@ def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: 
 @verb(of="facility__operator")
 def give_up_scanned(*, actor: Actor, identifier: NewIdentifier, facility: Facility, occurred_at: datetime) -> Battery:
     """As `give_up`, for whoever has the battery in hand and reads its identifier, known to it before or not."""
-    battery = find_to_collect(actor, facility, [identifier]).get(identifier.key)
-    if battery is None:
+    found = find_to_collect(facility, [identifier])
+    if not found:
         raise Refused(
             _("No battery in use goes by “%(value)s”; register it.") % {"value": identifier.value},
             field="identifier",
             code="unknown",
         )
+    battery = Battery.objects.get(pk=found[identifier.key])
     return give_up(actor=actor, battery=battery, facility=facility, occurred_at=occurred_at)
 
 

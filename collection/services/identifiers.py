@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -31,33 +31,32 @@ class NewIdentifier:
         return (self.scheme, self.issuer.strip(), value.upper() if self.scheme == Identifier.Scheme.VIN else value)
 
 
-def find(actor: Actor, identifiers: Iterable[NewIdentifier]) -> dict[Key, Battery]:
-    """The batteries that go by the given identifiers, of those that the actor may see, in one query."""
-    keys = {identifier.key for identifier in identifiers}
-    matches = Identifier.objects.filter(
-        value__in={key[2] for key in keys}, battery__in=Battery.objects.visible_to(actor.user).values("pk")
-    ).select_related("battery")
-    return {(m.scheme, m.issuer, m.value): m.battery for m in matches if (m.scheme, m.issuer, m.value) in keys}
-
-
-def find_to_collect(actor: Actor, facility: Facility, identifiers: Sequence[NewIdentifier]) -> dict[Key, Battery]:
+def find_to_collect(facility: Facility, identifiers: Sequence[NewIdentifier]) -> dict[Key, int]:
     """The batteries with the given identifiers that may be given up at `facility` now: those there, and those in use.
 
     Whoever holds a battery in hand may scan it, so a battery in use is recognized even if the actor never saw it.
     """
-    keys = {identifier.key for identifier in identifiers}
-    matches = Identifier.objects.filter(
-        Q(battery__facility=facility)
+    batteries = registered({identifier.key for identifier in identifiers})
+    to_collect = Battery.objects.filter(
+        Q(facility=facility)
         | Q(
-            battery__status__in=[
+            status__in=[
                 BatteryStatus.IN_USE,
                 BatteryStatus.SECOND_LIFE,
                 BatteryStatus.LOST,
             ]
         ),
-        value__in={key[2] for key in keys},
-    ).select_related("battery")
-    return {(m.scheme, m.issuer, m.value): m.battery for m in matches if (m.scheme, m.issuer, m.value) in keys}
+        pk__in=batteries.values(),
+    )
+    ids = set(to_collect.values_list("pk", flat=True))
+    return {key: battery for key, battery in batteries.items() if battery in ids}
+
+
+def registered(keys: Collection[Key]) -> dict[Key, int]:
+    """The ids of the batteries that are registered under exactly these keys, whoever may see them; one statement."""
+    rows = Identifier.objects.reading(*{key[2] for key in keys}).order_by("pk")
+    found = rows.values_list("scheme", "issuer", "value", "battery")
+    return {(scheme, issuer, value): pk for scheme, issuer, value, pk in found if (scheme, issuer, value) in keys}
 
 
 def check_identifiers(actor: Actor, batteries: Sequence[Sequence[NewIdentifier]], fields: Sequence[str]) -> None:
@@ -76,11 +75,8 @@ def check_identifiers(actor: Actor, batteries: Sequence[Sequence[NewIdentifier]]
                     _("“%(value)s” stands here twice.") % {"value": identifier.key[2]}, field=where, code="duplicate"
                 )
             seen[identifier.key] = where
-    taken = Identifier.objects.filter(value__in={key[2] for key in seen}).order_by("pk")
-    for scheme, issuer, value, other in taken.values_list("scheme", "issuer", "value", "battery"):
-        key = (scheme, issuer, value)
-        if key not in seen:
-            continue
+    for key, other in registered(seen).items():
+        value = key[2]
         if Battery.objects.visible_to(actor.user).filter(pk=other).exists():
             message = _("“%(value)s” already belongs to battery %(battery)s.") % {"value": value, "battery": other}
         else:

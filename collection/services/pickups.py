@@ -242,7 +242,7 @@ def _recognize(
 ) -> tuple[list[Battery], dict[int, Decimal | None]]:
     """The scanned batteries, locked, weighed and with their condition noted; new ones registered."""
     yard = pickup.collection_point.facility
-    known = find_to_collect(actor, yard, [s.identifier for s in scans if s.identifier])
+    known = find_to_collect(yard, [s.identifier for s in scans if s.identifier])
     chosen: list[int | NewBattery] = []
     for index, scan in enumerate(scans):
         if scan.mass_value is not None and scan.mass_value <= 0:
@@ -250,7 +250,7 @@ def _recognize(
         if scan.battery is not None:
             chosen.append(scan.battery)
         elif scan.identifier is not None and scan.identifier.key in known:
-            chosen.append(known[scan.identifier.key].pk)
+            chosen.append(known[scan.identifier.key])
         elif scan.identifier is not None:
             chosen.append(NewBattery([scan.identifier], model=scan.model))
         else:

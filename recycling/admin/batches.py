@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -22,6 +23,7 @@ from accounts.admin.scoped import (
 from collection.admin.cells import choice_cell, mass_cell
 from collection.admin.custody import REFERENCE_PAGES
 from collection.admin.lots import LotForm
+from collection.admin.search import battery_named
 from collection.models import Lot
 from collection.units import Unit
 from recycling.admin.scans import battery_ids, lot_ids
@@ -185,7 +187,8 @@ class BatchAdmin(ScopedAdmin):
     list_display = ("number", "line", "stage", "status", "started_at", "closed_at", "is_explained")
     list_filter = ("status", "line__stage", "is_simulated")
     list_select_related = ("line__plant__facility",)
-    search_fields = ("number", "line__plant__facility__name", "=charges__battery__identifiers__value")
+    search_fields = ("number", "line__plant__facility__name")
+    search_help_text = gettext_lazy("A batch number, a plant, or a whole identifier of a battery that was charged.")
     date_hierarchy = "started_at"
     inlines = (OutputInline, ChargeInline, ReagentInline, FactorInline)
     create = Button(gettext_lazy("Open a batch"), batches.open_batch, OpenForm)
@@ -200,6 +203,10 @@ class BatchAdmin(ScopedAdmin):
         Button(gettext_lazy("reopen"), batches.reopen, is_final=True),
         Button(gettext_lazy("give up"), batches.void, is_final=True),
     )
+
+    def named(self, term: str) -> Q | None:
+        charged = list(Charge.objects.filter(battery_named(term, path="battery")).values_list("batch", flat=True))
+        return Q(pk__in=charged) if charged else None
 
     def buttons_for(self, record: Batch, actor: Actor) -> list[Button]:
         """None that takes something out of a batch where there is nothing."""

@@ -4,11 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.scoped import Button, RowsField, ScopedAdmin, VerbForm, instant_field
 from collection.admin.cells import choice_cell
 from collection.admin.lots import fraction_cell
+from collection.admin.search import battery_named
 from collection.models import Condition
 from recycling.admin.scans import battery_ids
 from recycling.models import Decision, Inspection, Plant
@@ -79,8 +81,13 @@ def own_plants(field: forms.Field, user: Any) -> None:
 @admin.register(Inspection)
 class InspectionAdmin(ScopedAdmin):
     list_display = ("inspected_at", "plant", "battery", "decision", "condition", "state_of_health", "inspector")
-    list_filter = ("decision", "condition")
+    list_filter = ("decision", "condition", "inspected_at")
     list_select_related = ("plant__facility", "battery", "inspector")
-    search_fields = ("battery__identifiers__value", "=battery__id", "note")
-    date_hierarchy = "inspected_at"
+    sortable_by = ()
+    search_fields = ("battery",)
+    search_help_text = gettext_lazy("A whole identifier, however it is written, or the battery's number.")
+    ordering = ("-pk",)
     create = Button(gettext_lazy("Inspect batteries"), inspections.inspect_many, InspectAtForm)
+
+    def named(self, term: str) -> Q:
+        return battery_named(term, path="battery")

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.scoped import Button, PartInline, RowsField, ScopedAdmin, VerbForm, instant_field, text_field
 from collection.admin.cells import choice_cell, mass_cell
+from collection.admin.search import battery_named
 from collection.models import Facility, Shipment, ShipmentStatus
 from collection.units import Unit
 from recycling.admin.inspections import own_plants
@@ -99,10 +101,11 @@ class DiscrepancyInline(PartInline):
 @admin.register(Intake)
 class IntakeAdmin(ScopedAdmin):
     list_display = ("ticket", "plant", "shipment", "weighed_at", "gross_kg", "tare_kg", "net_kg")
-    list_filter = ("plant", "is_simulated")
+    list_filter = ("weighed_at", "is_simulated")
     list_select_related = ("plant__facility", "shipment")
-    search_fields = ("ticket", "=shipment__id", "plant__facility__name")
-    date_hierarchy = "weighed_at"
+    search_fields = ("ticket", "shipment__id__exact", "plant__facility__name")
+    search_help_text = gettext_lazy("A ticket, the number of a shipment, or a plant.")
+    ordering = ("-pk",)
     inlines = (DiscrepancyInline, IntakeBatteryInline)
     create = Button(gettext_lazy("Weigh a load in"), intakes.record, RecordForm)
     buttons = (Button(gettext_lazy("correct the weighing"), intakes.correct_weighing, CorrectWeighingForm),)
@@ -115,8 +118,12 @@ class IntakeAdmin(ScopedAdmin):
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(ScopedAdmin):
     list_display = ("intake", "kind", "battery", "declared_kg", "received_kg", "due_on", "status")
-    list_filter = ("status", "kind")
+    list_filter = ("status", "kind", "due_on")
     list_select_related = ("intake__plant__facility", "battery")
-    search_fields = ("intake__ticket", "battery__identifiers__value")
-    date_hierarchy = "due_on"
+    search_fields = ("intake__ticket",)
+    search_help_text = gettext_lazy("A ticket, a whole identifier of a battery, or its number.")
     buttons = (Button(gettext_lazy("settle"), intakes.settle_discrepancy, SettleForm),)
+
+    def named(self, term: str) -> Q | None:
+        found = battery_named(term, path="battery")
+        return found if Discrepancy.objects.filter(found).exists() else None

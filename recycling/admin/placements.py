@@ -62,7 +62,7 @@ class CorrectForm(VerbForm):
 @admin.register(MarketPlacement)
 class PlacementAdmin(ScopedAdmin):
     list_display = ("producer", "jurisdiction", "period_start", "period_end", "model", "chemistry", "units", "mass_kg")
-    list_filter = ("chemistry", "producer", "jurisdiction", "is_simulated")
+    list_filter = ("chemistry", "jurisdiction", "is_simulated")
     list_select_related = ("producer", "jurisdiction", "model", "chemistry")
     search_fields = ("source_key", "description", "producer__name")
     date_hierarchy = "period_start"

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from accounts.admin.scoped import Button, ScopedAdmin, VerbForm, text_field
 from accounts.models import Function, Organization
+from collection.admin.search import battery_named
 from collection.models import Jurisdiction
 from recycling.admin.bars import bar
 from recycling.admin.placements import own_producers
@@ -64,9 +65,9 @@ class ReportAdmin(ScopedAdmin):
         "reference", "scheme", "producer", "jurisdiction", "period_start", "period_end", "status", "how_far",
         "submitted_at",
     )  # fmt: skip
-    list_filter = ("status", "scheme", "producer", "jurisdiction")
+    list_filter = ("status", "scheme", "jurisdiction")
     list_select_related = ("scheme", "producer", "jurisdiction", "progress")
-    search_fields = ("id", "producer__name", "scheme__code", "content_hash")
+    search_fields = ("id__exact", "producer__name", "scheme__code", "content_hash")
     date_hierarchy = "period_start"
     change_form_outer_before_template = "relode/report.html"
     create = Button(gettext_lazy("Ask for a report"), reports.request, RequestForm, after=tasks.enqueue)
@@ -196,8 +197,13 @@ class EvidenceAdmin(ScopedAdmin):
     )  # fmt: skip
     list_filter = (OfLine, "fate", "method", "decision")
     list_select_related = ("battery", "facility", "batch", "chemistry", "report__scheme", "report__producer")
-    search_fields = ("=battery__id",)
+    sortable_by = ()
+    search_fields = ("battery",)
+    search_help_text = gettext_lazy("A whole identifier, however it is written, or the battery's number.")
     ordering = ("-pk",)
+
+    def named(self, term: str) -> Q:
+        return battery_named(term, path="battery")
 
 
 @admin.register(EprPlacement)

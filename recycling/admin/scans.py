@@ -13,14 +13,18 @@ from collection.models import Battery, Identifier, Lot
 
 
 def battery_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
-    """The batteries that `rows` name by “#12” or by any identifier, of those that the user may see; one query."""
+    """The batteries that `rows` name by “#12” or by any identifier, of those that the user may see.
+
+    Two statements: what goes by these names, and what of that the user may see.
+    """
     names = [row["battery"] for row in rows]
-    visible = Battery.objects.visible_to(user).values("pk")
+    known = list(Identifier.objects.reading(*names).values_list("value", "battery"))
+    some = Battery.objects.filter(pk__in={battery for _value, battery in known})
+    visible = set(some.visible_to(user).values_list("pk", flat=True))
     found: dict[str, set[int]] = {}
-    for value, battery in Identifier.objects.filter(value__in=names, battery__in=visible).values_list(
-        "value", "battery"
-    ):
-        found.setdefault(value, set()).add(battery)
+    for value, battery in known:
+        if battery in visible:
+            found.setdefault(value, set()).add(battery)
     return [_one(name, found.get(name, set()), number) for number, name in enumerate(names, start=1)]
 
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, RecordId, UnitField
 from collection.models import LotStatus, Material
@@ -21,7 +22,7 @@ from recycling.services.charges import LotCharge
 MOST_ROWS = 1000
 
 
-class BatchOut(serializers.ModelSerializer[Batch]):
+class BatchOut(RecordSerializer[Batch]):
     plant = serializers.IntegerField(source="line.plant_id", read_only=True)
     stage = serializers.ChoiceField(source="line.stage", choices=Stage.choices, read_only=True)
     factors_are_fresh = serializers.SerializerMethodField()
@@ -39,7 +40,7 @@ class BatchOut(serializers.ModelSerializer[Batch]):
         return batch.stale_since is None
 
 
-class ReagentOut(serializers.ModelSerializer[Reagent]):
+class ReagentOut(RecordSerializer[Reagent]):
     mass_kg = KilogramsField()
 
     class Meta:
@@ -48,7 +49,7 @@ class ReagentOut(serializers.ModelSerializer[Reagent]):
         read_only_fields = fields
 
 
-class OutputOut(serializers.ModelSerializer[Output]):
+class OutputOut(RecordSerializer[Output]):
     number = serializers.CharField(source="lot.number", read_only=True)
     material = serializers.CharField(source="lot.material_id", read_only=True)
     mass_kg = KilogramsField(source="lot.mass_kg")
@@ -207,7 +208,7 @@ class BatchViewSet(VisibleViewSet):
     void = door(batches.void)
 
 
-class ChargeOut(serializers.ModelSerializer[Charge]):
+class ChargeOut(RecordSerializer[Charge]):
     class Meta:
         model = Charge
         fields = ("id", "batch", "battery", "lot", "mass_kg", "composition", "content_kwh", "charged_at")
@@ -223,7 +224,7 @@ class ChargeViewSet(VisibleViewSet):
     ordering_fields = ("id", "charged_at")
 
 
-class FactorOut(serializers.ModelSerializer[Factor]):
+class FactorOut(RecordSerializer[Factor]):
     """Shares of the element charged; `lost` is what is left of 1, below 0 where contents were estimated too low."""
 
     lost = serializers.DecimalField(max_digits=30, decimal_places=18, read_only=True)

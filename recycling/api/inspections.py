@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.actors import Actor
 from accounts.api.doors import calls
 from accounts.api.idempotency import once
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import RecordId
 from collection.models import Condition
@@ -22,7 +23,7 @@ from recycling.services.inspections import Triage
 MOST_ROWS = 1000
 
 
-class InspectionOut(serializers.ModelSerializer[Inspection]):
+class InspectionOut(RecordSerializer[Inspection]):
     class Meta:
         model = Inspection
         fields = ("id", "plant", "battery", "inspected_at", "state_of_health", "condition", "decision", "note")

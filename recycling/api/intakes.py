@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, RecordId, UnitField
 from collection.models import Shipment
@@ -17,7 +18,7 @@ from recycling.services.intakes import ReceivedBattery, RejectedThing
 MOST_ROWS = 1000
 
 
-class IntakeOut(serializers.ModelSerializer[Intake]):
+class IntakeOut(RecordSerializer[Intake]):
     net_value = serializers.DecimalField(max_digits=13, decimal_places=3, read_only=True)
     gross_kg = KilogramsField()
     tare_kg = KilogramsField()
@@ -32,7 +33,7 @@ class IntakeOut(serializers.ModelSerializer[Intake]):
         read_only_fields = fields
 
 
-class IntakeBatteryOut(serializers.ModelSerializer[IntakeBattery]):
+class IntakeBatteryOut(RecordSerializer[IntakeBattery]):
     received_kg = KilogramsField(allow_null=True)
 
     class Meta:
@@ -41,7 +42,7 @@ class IntakeBatteryOut(serializers.ModelSerializer[IntakeBattery]):
         read_only_fields = fields
 
 
-class DiscrepancyPart(serializers.ModelSerializer[Discrepancy]):
+class DiscrepancyPart(RecordSerializer[Discrepancy]):
     """A discrepancy as a part of its intake."""
 
     plant = serializers.IntegerField(source="intake.plant_id", read_only=True)

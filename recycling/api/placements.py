@@ -8,6 +8,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.models import BatteryModel, Chemistry, Jurisdiction
@@ -15,7 +16,7 @@ from recycling.models import MarketPlacement
 from recycling.services import placements
 
 
-class PlacementOut(serializers.ModelSerializer[MarketPlacement]):
+class PlacementOut(RecordSerializer[MarketPlacement]):
     producer_name = serializers.CharField(source="producer.name", read_only=True)
 
     class Meta:

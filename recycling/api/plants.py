@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import FirstDay, LastDay
 from collection.models import Chemistry, Confidence, Facility
@@ -14,7 +15,7 @@ from recycling.models import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 from recycling.services import plants
 
 
-class PlantOut(serializers.ModelSerializer[Plant]):
+class PlantOut(RecordSerializer[Plant]):
     name = serializers.CharField(source="facility.name", read_only=True)
     operator = serializers.IntegerField(source="facility.operator_id", read_only=True)
     jurisdiction = serializers.CharField(source="facility.jurisdiction_id", read_only=True)
@@ -62,7 +63,7 @@ class PlantViewSet(VisibleViewSet):
     configure = door(plants.configure, SettingsIn)
 
 
-class ProcessLineOut(serializers.ModelSerializer[ProcessLine]):
+class ProcessLineOut(RecordSerializer[ProcessLine]):
     verbs = VerbsField()
 
     class Meta:
@@ -103,7 +104,7 @@ class LineViewSet(VisibleViewSet):
     change = door(plants.change_line, ChangeProcessLineIn, name="change")
 
 
-class NameplateOut(serializers.ModelSerializer[Nameplate]):
+class NameplateOut(RecordSerializer[Nameplate]):
     valid_from = FirstDay()
     valid_until = LastDay()
 
@@ -134,7 +135,7 @@ class NameplateViewSet(VisibleViewSet):
     end = door(plants.end_nameplate, name="end")
 
 
-class OutageOut(serializers.ModelSerializer[Outage]):
+class OutageOut(RecordSerializer[Outage]):
     first_day = FirstDay(source="days.lower")
     last_day = LastDay(source="days.upper")
 

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.models import Jurisdiction, Mandate
@@ -33,7 +34,7 @@ from recycling.tasks import reports as tasks
 KILOGRAMS: dict[str, Any] = {"max_digits": 40, "decimal_places": 9, "allow_null": True}
 
 
-class ReportOut(serializers.ModelSerializer[EprReport]):
+class ReportOut(RecordSerializer[EprReport]):
     """A report. `progress` and `step` say how far the worker is that computes or seals it."""
 
     scheme_code = serializers.CharField(source="scheme.code", read_only=True)
@@ -54,7 +55,7 @@ class ReportOut(serializers.ModelSerializer[EprReport]):
         read_only_fields = fields
 
 
-class FigureOut(serializers.ModelSerializer[EprReportLine]):
+class FigureOut(RecordSerializer[EprReportLine]):
     """A figure. Lines of one metric and one breakdown add up to the line of that metric without any."""
 
     facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
@@ -65,7 +66,7 @@ class FigureOut(serializers.ModelSerializer[EprReportLine]):
         read_only_fields = fields
 
 
-class EvidenceOut(serializers.ModelSerializer[EprEvidence]):
+class EvidenceOut(RecordSerializer[EprEvidence]):
     """A battery behind a figure. With a line about an element: its content and the shares that it met which fate in."""
 
     content_kg = serializers.DecimalField(**KILOGRAMS, read_only=True, required=False)
@@ -83,7 +84,7 @@ class EvidenceOut(serializers.ModelSerializer[EprEvidence]):
         read_only_fields = fields
 
 
-class CountedPlacementOut(serializers.ModelSerializer[EprPlacement]):
+class CountedPlacementOut(RecordSerializer[EprPlacement]):
     class Meta:
         model = EprPlacement
         fields = (

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, opens
 from accounts.api.paging import CursorPagination
+from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleViewSet
 from recycling.models import Basis, Plant, Stage, UtilizationRun, UtilizationSnapshot
 from recycling.queries.utilization import Level, Period, backlog, load_of, rolled_up
@@ -154,7 +155,7 @@ def _public(row: Any) -> dict[str, Any]:
     return values
 
 
-class RunOut(serializers.ModelSerializer[UtilizationRun]):
+class RunOut(RecordSerializer[UtilizationRun]):
     verbs = VerbsField()
 
     class Meta:

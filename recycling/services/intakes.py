@@ -17,9 +17,9 @@ from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Role
 from accounts.verbs import verb
-from collection.models import Identifier, Shipment, ShipmentLine, ShipmentStatus
+from collection.models import Shipment, ShipmentLine, ShipmentStatus
 from collection.services import custody, shipments
-from collection.services.identifiers import NewIdentifier
+from collection.services.identifiers import NewIdentifier, registered
 from collection.services.receiving import ReceivedLine
 from collection.units import Unit, check_mass, to_kg
 from recycling.models import (
@@ -257,11 +257,8 @@ def _names(
     by_battery: Mapping[int, ShipmentLine], things: Sequence[ReceivedBattery | RejectedThing]
 ) -> dict[tuple[str, str, str], int]:
     """Batteries of the shipment by the identifiers that were read at the gate."""
-    values = {thing.identifier.key[2] for thing in things if thing.identifier is not None}
-    if not values:
-        return {}
-    rows = Identifier.objects.filter(value__in=values, battery__in=list(by_battery))
-    return {(row.scheme, row.issuer, row.value): row.battery_id for row in rows}
+    keys = {thing.identifier.key for thing in things if thing.identifier is not None}
+    return {key: battery for key, battery in registered(keys).items() if battery in by_battery}
 
 
 def _discrepancies(intake: Intake, plant: Plant, load: _Load, net_kg: Decimal) -> list[Discrepancy]:

@@ -145,6 +145,26 @@ def test_there_is_an_end_to_tokens(user: User, monkeypatch: pytest.MonkeyPatch) 
     assert [login(user.email).status_code for _ in range(3)] == [200, 200, 409]
 
 
+def test_expired_tokens_do_not_count(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MOST_TOKENS", 2)
+    for _time in range(2):
+        assert [login(user.email).status_code for _ in range(2)] == [200, 200]
+        AuthToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
+    assert AuthToken.objects.count() == 2  # the last two; those before are gone
+    api = with_token(login(user.email).json()["token"])
+    assert [row["is_current"] for row in api.get("/api/v1/auth/tokens/").json()] == [True]
+
+
+def test_an_expired_token_is_not_there_though_it_is_stored(user: User) -> None:
+    api = with_token(login(user.email).json()["token"])
+    AuthToken.objects.create(user, expiry=timedelta(seconds=-1))
+    assert len(api.get("/api/v1/auth/tokens/").json()) == 1
+    forever, text = AuthToken.objects.create(user, expiry=None)
+    assert with_token(text).get("/api/v1/me/").status_code == 200
+    assert with_token(text[:15] + "0" * 49).get("/api/v1/me/").status_code == 401
+    assert len(api.get("/api/v1/auth/tokens/").json()) == 2 and forever.expiry is None
+
+
 def test_a_session_needs_the_csrf_token(user: User, world: World) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(user)

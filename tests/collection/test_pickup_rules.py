@@ -10,7 +10,6 @@ from accounts.models import Organization
 from collection.models import Battery, BatteryStatus, CustodyKind
 from collection.services import batteries, custody, pickups
 from collection.services.batteries import NewIdentifier
-from collection.services.identifiers import find
 from collection.services.pickups import Scan
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at, requested_pickup, scheduled_pickup, serial
@@ -113,13 +112,6 @@ def test_what_is_elsewhere_is_unknown_to_who_scans_it(world: World) -> None:
         facility=world.yard, occurred_at=ago(days=1),
     )  # fmt: skip
     assert error.code == "unknown" and str(battery) not in error.message
-
-
-def test_identifiers_find_only_what_may_be_seen(world: World) -> None:
-    name = serial()
-    battery = in_use(world, name)
-    assert find(world.actor(world.producer), [name]) == {name.key: battery}
-    assert find(world.actor(world.yard_owner), [name]) == {}
 
 
 def test_a_pickup_does_not_cross_a_border(world: World) -> None:

@@ -1,0 +1,50 @@
+"""Pages of lists that may be long: counted as far as anybody turns them, and no further."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.utils.formats import number_format
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+
+#: So many rows are counted, and can be paged through. Whoever looks for one that comes later searches or filters: each
+#: page costs as much as all before it.
+COUNTED = 10_000
+
+#: So many, where each row has to be asked whether it may be seen.
+COUNTED_IF_SEEN = 1_000
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages of the first rows of a queryset."""
+
+    template_name = "relode/pages.html"
+
+    def __init__(self, object_list: Any, per_page: int, **options: Any) -> None:
+        self.most, narrowed = COUNTED, object_list
+        if hasattr(object_list, "head") and object_list.query.order_by[:1] in (("-pk",), ("-id",)):
+            narrowed = object_list.head(COUNTED_IF_SEEN + 1)
+            if narrowed is not object_list:  # not everything is seen
+                self.most = COUNTED_IF_SEEN
+        super().__init__(narrowed, per_page, **options)
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, self.most)
+
+    @cached_property
+    def _counted(self) -> int:
+        return int(self.object_list.order_by()[: self.most + 1].count())  # type: ignore[union-attr]
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there are more rows than are counted."""
+        return self._counted > self.most
+
+    @property
+    def how_many(self) -> str:
+        """The number of rows in words."""
+        number = number_format(self.count, force_grouping=True)
+        return _("more than %(number)s") % {"number": number} if self.is_capped else number
