@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+import redis
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelInvalid
@@ -70,6 +71,10 @@ def _problem(exc: Exception) -> Answer | None:  # noqa: C901 - one case after th
         case OperationalError() if "lock" in str(exc) or "deadlock" in str(exc):
             fault = _fault("", "busy", _("Somebody else is changing the same records; try again."))
             return 503, "busy", [fault], {"Retry-After": "1"}
+        case redis.RedisError():  # what cannot do without, such as a log-in
+            log.error("valkey_lost", error=str(exc))
+            fault = _fault("", "unavailable", _("A part that this needs cannot be reached; try again in a while."))
+            return 503, "unavailable", [fault], {"Retry-After": "10"}
         case Http404():
             return (404, "not_found", [_fault("", "not_found", _("There is no such record."))], {})
         case PermissionDenied():
