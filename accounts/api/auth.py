@@ -39,7 +39,7 @@ class LoginEmailThrottle(SimpleRateThrottle):
         email = request.data.get("email") if isinstance(request.data, dict) else None
         if not isinstance(email, str):
             return None
-        digest = hashlib.sha256(email.strip().lower().encode(errors="replace")).hexdigest()
+        digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()
         return str(self.cache_format % {"scope": "login_email", "ident": digest})
 
 
