@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from accounts.actors import Actor
 from accounts.api.doors import door, opens
+from accounts.api.filters import FilterSet
 from accounts.api.idempotency import once
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Function, Membership, Organization, Role
@@ -27,7 +28,7 @@ class OrganizationOut(serializers.ModelSerializer[Organization]):
         read_only_fields = fields
 
 
-class OrganizationFilter(django_filters.FilterSet):
+class OrganizationFilter(FilterSet):
     name = django_filters.CharFilter("name", "icontains")
     function = django_filters.ChoiceFilter(choices=Function.choices, method="with_function")
 

@@ -17,8 +17,8 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 class JSONParser(parsers.JSONParser):
     """JSON whose texts can be stored and answered with, and which is no deeper than anybody means it to be.
 
-    JSON can write halves of a character (`\\ud800`) and the null character, which PostgreSQL does not take and UTF-8 cannot
-    say.
+    JSON can escape halves of a character (surrogates) and the null character, which UTF-8 cannot say and PostgreSQL does not
+    take.
     """
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
@@ -47,4 +47,6 @@ def _check(value: object, path: tuple[str, ...] = ()) -> None:
 
 
 def _too_deep() -> exceptions.ParseError:
-    return exceptions.ParseError(_("Lists and objects stand in each other more than %(most)s deep.") % {"most": DEEPEST})
+    return exceptions.ParseError(
+        _("Lists and objects stand in each other more than %(most)s deep.") % {"most": DEEPEST}
+    )

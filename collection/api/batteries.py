@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.custody import LifeMixin
@@ -98,15 +99,15 @@ class CorrectIn(serializers.Serializer[Any]):
     mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
 
 
-class BatteryFilter(django_filters.FilterSet):
+class BatteryFilter(FilterSet):
     identifier = django_filters.CharFilter("identifiers__value", "iexact", distinct=True)
     chemistry = django_filters.CharFilter("chemistry")
     placed_in = django_filters.CharFilter("placed_in__code", "startswith")
     at_jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     status = django_filters.ChoiceFilter(choices=BatteryStatus.choices)
-    model = django_filters.NumberFilter("model")
-    producer = django_filters.NumberFilter("producer")
-    facility = django_filters.NumberFilter("facility")
+    model = WholeNumberFilter("model")
+    producer = WholeNumberFilter("producer")
+    facility = WholeNumberFilter("facility")
 
     class Meta:
         model = Battery

@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import FirstDay, LastDay, Sourced
@@ -48,7 +49,7 @@ class FacilityChangeIn(FacilityIn):
     jurisdiction = VisibleRelatedField(queryset=Jurisdiction.objects.all(), required=False)
 
 
-class FacilityFilter(django_filters.FilterSet):
+class FacilityFilter(FilterSet):
     name = django_filters.CharFilter("name", "icontains")
     jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
 
@@ -136,10 +137,10 @@ class CollectionPointChangeIn(serializers.Serializer[Any]):
     notes = serializers.CharField(max_length=5000, required=False, allow_blank=True)
 
 
-class CollectionPointFilter(django_filters.FilterSet):
+class CollectionPointFilter(FilterSet):
     jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     name = django_filters.CharFilter("facility__name", "icontains")
-    operator = django_filters.NumberFilter("facility__operator")
+    operator = WholeNumberFilter("facility__operator")
 
     class Meta:
         model = CollectionPoint

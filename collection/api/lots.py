@@ -7,6 +7,7 @@ from django.db.models import Prefetch
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.custody import LifeMixin
 from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, UnitField
@@ -88,15 +89,15 @@ class CorrectLotIn(serializers.Serializer[Any]):
     assays = AssaysField(required=False)
 
 
-class LotFilter(django_filters.FilterSet):
+class LotFilter(FilterSet):
     number = django_filters.CharFilter("number", "iexact")
     status = django_filters.ChoiceFilter(choices=LotStatus.choices)
     material = django_filters.CharFilter("material")
     kind = django_filters.ChoiceFilter(field_name="material__kind", choices=Material.Kind.choices)
-    owner = django_filters.NumberFilter("owner")
-    facility = django_filters.NumberFilter("facility")
-    shipment = django_filters.NumberFilter("shipment")
-    split_from = django_filters.NumberFilter("split_from")
+    owner = WholeNumberFilter("owner")
+    facility = WholeNumberFilter("facility")
+    shipment = WholeNumberFilter("shipment")
+    split_from = WholeNumberFilter("split_from")
     made_from = django_filters.IsoDateTimeFilter("made_at", "gte")
     made_until = django_filters.IsoDateTimeFilter("made_at", "lt")
 

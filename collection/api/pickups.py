@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import IdentifierIn, MassField, RecordId, UnitField
@@ -75,7 +76,7 @@ class CollectIn(serializers.Serializer[Any]):
         return [Scan(**{**row, "model": models.get(row.get("model", ""))}) for row in rows]
 
 
-class PickupFilter(django_filters.FilterSet):
+class PickupFilter(FilterSet):
     jurisdiction = django_filters.CharFilter("collection_point__facility__jurisdiction__code", "startswith")
     window_from = django_filters.IsoDateTimeFilter("window_start", "gte")
     window_until = django_filters.IsoDateTimeFilter("window_start", "lt")

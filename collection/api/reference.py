@@ -6,6 +6,7 @@ import django_filters
 from django.db.models import Prefetch
 from rest_framework import serializers
 
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleViewSet
 from collection.api.fields import Sourced
 from collection.models import (
@@ -85,9 +86,9 @@ class BatteryModelOut(Sourced):
         read_only_fields = fields
 
 
-class BatteryModelFilter(django_filters.FilterSet):
+class BatteryModelFilter(FilterSet):
     name = django_filters.CharFilter("name", "icontains")
-    year = django_filters.NumberFilter(method="of_year")
+    year = WholeNumberFilter(method="of_year")
 
     class Meta:
         model = BatteryModel

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.fields import KilogramsField, MassField, RecordId, UnitField
@@ -161,11 +162,11 @@ class DocumentIn(serializers.Serializer[Any]):
     issued_on = serializers.DateField(required=False, allow_null=True)
 
 
-class ShipmentFilter(django_filters.FilterSet):
+class ShipmentFilter(FilterSet):
     to_jurisdiction = django_filters.CharFilter("destination__jurisdiction__code", "startswith")
     from_jurisdiction = django_filters.CharFilter("origin__jurisdiction__code", "startswith")
-    battery = django_filters.NumberFilter("lines__battery", distinct=True)
-    lot = django_filters.NumberFilter("lines__lot", distinct=True)
+    battery = WholeNumberFilter("lines__battery", distinct=True)
+    lot = WholeNumberFilter("lines__lot", distinct=True)
     dispatched_from = django_filters.IsoDateTimeFilter("dispatched_at", "gte")
     dispatched_until = django_filters.IsoDateTimeFilter("dispatched_at", "lt")
 

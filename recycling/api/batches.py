@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet, TrueOrFalseFilter, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, RecordId, UnitField
 from collection.models import LotStatus, Material
@@ -153,17 +154,17 @@ class CloseIn(serializers.Serializer[Any]):
     explanation = serializers.CharField(max_length=5000, required=False, allow_blank=True)
 
 
-class BatchFilter(django_filters.FilterSet):
-    line = django_filters.NumberFilter("line")
-    plant = django_filters.NumberFilter("line__plant")
+class BatchFilter(FilterSet):
+    line = WholeNumberFilter("line")
+    plant = WholeNumberFilter("line__plant")
     stage = django_filters.ChoiceFilter(field_name="line__stage", choices=Stage.choices)
     jurisdiction = django_filters.CharFilter("line__plant__facility__jurisdiction", "startswith")
-    battery = django_filters.NumberFilter("charges__battery")
-    lot = django_filters.NumberFilter("charges__lot")
-    output = django_filters.NumberFilter("outputs__lot")
+    battery = WholeNumberFilter("charges__battery")
+    lot = WholeNumberFilter("charges__lot")
+    output = WholeNumberFilter("outputs__lot")
     started_from = django_filters.IsoDateTimeFilter("started_at", "gte")
     started_until = django_filters.IsoDateTimeFilter("started_at", "lt")
-    is_explained = django_filters.BooleanFilter("explanation", lookup_expr="gt", method="by_explanation")
+    is_explained = TrueOrFalseFilter("explanation", lookup_expr="gt", method="by_explanation")
 
     class Meta:
         model = Batch

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import Actor
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.idempotency import once
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import RecordId
@@ -57,11 +58,11 @@ class ReleasedOut(serializers.Serializer[Any]):
     batteries = serializers.ListField(child=serializers.IntegerField())
 
 
-class InspectionFilter(django_filters.FilterSet):
+class InspectionFilter(FilterSet):
     inspected_from = django_filters.IsoDateTimeFilter("inspected_at", "gte")
     inspected_until = django_filters.IsoDateTimeFilter("inspected_at", "lt")
-    battery = django_filters.NumberFilter("battery")
-    plant = django_filters.NumberFilter("plant")
+    battery = WholeNumberFilter("battery")
+    plant = WholeNumberFilter("plant")
 
     class Meta:
         model = Inspection

@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, RecordId, UnitField
 from collection.models import Shipment
@@ -116,11 +117,11 @@ class CorrectWeighingIn(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=500)
 
 
-class IntakeFilter(django_filters.FilterSet):
+class IntakeFilter(FilterSet):
     weighed_from = django_filters.IsoDateTimeFilter("weighed_at", "gte")
     weighed_until = django_filters.IsoDateTimeFilter("weighed_at", "lt")
-    plant = django_filters.NumberFilter("plant")
-    shipment = django_filters.NumberFilter("shipment")
+    plant = WholeNumberFilter("plant")
+    shipment = WholeNumberFilter("shipment")
 
     class Meta:
         model = Intake
@@ -146,10 +147,10 @@ class IntakeViewSet(VisibleViewSet):
     correct_weighing = door(intakes.correct_weighing, CorrectWeighingIn)
 
 
-class DiscrepancyFilter(django_filters.FilterSet):
-    plant = django_filters.NumberFilter("intake__plant")
-    battery = django_filters.NumberFilter("battery")
-    intake = django_filters.NumberFilter("intake")
+class DiscrepancyFilter(FilterSet):
+    plant = WholeNumberFilter("intake__plant")
+    battery = WholeNumberFilter("battery")
+    intake = WholeNumberFilter("intake")
     due_until = django_filters.DateFilter("due_on", "lte")
 
     class Meta:

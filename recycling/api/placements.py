@@ -8,6 +8,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import door, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.models import BatteryModel, Chemistry, Jurisdiction
@@ -56,11 +57,11 @@ class CorrectPlacementIn(serializers.Serializer[Any]):
     mass_kg = _mass()
 
 
-class PlacementFilter(django_filters.FilterSet):
+class PlacementFilter(FilterSet):
     jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
-    producer = django_filters.NumberFilter("producer")
+    producer = WholeNumberFilter("producer")
     chemistry = django_filters.CharFilter("chemistry")
-    model = django_filters.NumberFilter("model")
+    model = WholeNumberFilter("model")
     starts_from = django_filters.DateFilter("period_start", "gte")
     ends_by = django_filters.DateFilter("period_end", "lte")
 

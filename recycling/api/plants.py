@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import FirstDay, LastDay
 from collection.models import Chemistry, Confidence, Facility
@@ -40,8 +41,8 @@ class OpenPlantIn(SettingsIn):
     facility = VisibleRelatedField(queryset=Facility.objects.all())
 
 
-class PlantFilter(django_filters.FilterSet):
-    operator = django_filters.NumberFilter("facility__operator")
+class PlantFilter(FilterSet):
+    operator = WholeNumberFilter("facility__operator")
     jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
     stage = django_filters.ChoiceFilter(field_name="lines__stage", choices=Stage.choices, distinct=True)
 

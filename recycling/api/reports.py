@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.models import Jurisdiction, Mandate
@@ -136,14 +137,14 @@ class ReturnIn(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=5000)
 
 
-class ReportFilter(django_filters.FilterSet):
-    scheme = django_filters.NumberFilter("scheme")
+class ReportFilter(FilterSet):
+    scheme = WholeNumberFilter("scheme")
     scheme_code = django_filters.CharFilter("scheme__code")
-    producer = django_filters.NumberFilter("producer")
+    producer = WholeNumberFilter("producer")
     jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
     starts_from = django_filters.DateFilter("period_start", "gte")
     ends_by = django_filters.DateFilter("period_end", "lte")
-    supersedes = django_filters.NumberFilter("supersedes")
+    supersedes = WholeNumberFilter("supersedes")
 
     class Meta:
         model = EprReport

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, opens
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.paging import CursorPagination
 from accounts.api.viewsets import VisibleViewSet
 from recycling.models import Basis, Plant, Stage, UtilizationRun, UtilizationSnapshot
@@ -118,8 +119,8 @@ class BacklogOut(serializers.Serializer[Any]):
     days = serializers.DecimalField(max_digits=30, decimal_places=2, allow_null=True)
 
 
-class BacklogFilter(django_filters.FilterSet):
-    plant = django_filters.NumberFilter("pk")
+class BacklogFilter(FilterSet):
+    plant = WholeNumberFilter("pk")
     jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
 
     class Meta:

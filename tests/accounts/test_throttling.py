@@ -61,9 +61,7 @@ def test_nobody_logs_in_without_valkey(world: World) -> None:
     user.set_password("a long and lovely password")
     user.save()
     before = state()
-    answer = APIClient().post(
-        "/api/v1/auth/login/", {"email": user.email, "password": "a long and lovely password"}
-    )
+    answer = APIClient().post("/api/v1/auth/login/", {"email": user.email, "password": "a long and lovely password"})
     assert answer.status_code == 503, answer.content
     assert answer.headers["Content-Type"] == "application/problem+json" and answer.headers["Retry-After"]
     assert answer.json()["errors"][0]["code"] == "unavailable"
