@@ -21,8 +21,6 @@ from accounts.constraints import violated_constraint
 
 MEDIA_TYPE = "application/problem+json"
 
-_STATUS_OF = {errors.Invalid: 400, errors.Forbidden: 403, errors.Refused: 409}
-
 log = structlog.get_logger(__name__)
 
 
@@ -52,9 +50,8 @@ type Answer = tuple[int, str, list[dict[str, str]], dict[str, str]]
 def _problem(exc: Exception) -> Answer | None:  # noqa: C901 - one case after the other
     match exc:
         case errors.DomainError():
-            status = next(status for kind, status in _STATUS_OF.items() if isinstance(exc, kind))
             faults = [_fault(field, exc.code, message) for field, message in exc.errors.items()]
-            return status, exc.code, faults, {}
+            return exc.status, exc.code, faults, {}
         case exceptions.ValidationError():
             return 400, "invalid", list(_flatten(exc.detail)), {}
         case ModelInvalid():

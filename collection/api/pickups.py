@@ -35,7 +35,7 @@ class PickupOut(serializers.ModelSerializer[Pickup]):
 class RequestIn(serializers.Serializer[Any]):
     collection_point = VisibleRelatedField(queryset=CollectionPoint.objects.all())
     collector = VisibleRelatedField(queryset=Organization.objects.all())
-    packs_expected = serializers.IntegerField(min_value=1, max_value=100_000)
+    packs_expected = serializers.IntegerField(min_value=1, max_value=pickups.MOST_PACKS)
     condition = serializers.ChoiceField(choices=Condition.choices, default=Condition.INTACT)
     convenient_from = serializers.DateTimeField()
     convenient_until = serializers.DateTimeField()

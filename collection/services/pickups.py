@@ -34,6 +34,9 @@ from collection.services.custody import Entry, Place
 from collection.services.identifiers import NewIdentifier, find_to_collect
 from collection.units import Unit, to_kg
 
+#: How many packs one pickup can be expected to take; a thousand trucks bring no more.
+MOST_PACKS = 100_000
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -80,8 +83,10 @@ def request(
         raise Refused(_("The collection point is not active."), field="collection_point", code="inactive")
     if not collector.has_function(Function.COLLECTOR):
         raise Invalid(_("%(name)s is not a collector.") % {"name": collector.name}, field="collector")
-    if packs_expected < 1:
-        raise Invalid(_("Say how many packs there are: at least one."), field="packs_expected")
+    if not 1 <= packs_expected <= MOST_PACKS:
+        raise Invalid(
+            _("Say how many packs there are: from 1 to %(most)s.") % {"most": MOST_PACKS}, field="packs_expected"
+        )
     _check_period(convenient_from, convenient_until, field="convenient_until")
     pickup = Pickup.objects.create(
         collection_point=collection_point,

@@ -19,6 +19,7 @@ from accounts.api.doors import VerbsField, door, opens
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
+from accounts.numbers import whole_number
 from collection.models import Jurisdiction, Mandate
 from recycling.api import report_files
 from recycling.models import EprEvidence, EprPlacement, EprReport, EprReportLine, EprScheme
@@ -235,10 +236,10 @@ class ReportViewSet(VisibleViewSet):
 
     def _line(self, request: Request) -> EprReportLine:
         report = self.get_object()
-        position = request.query_params.get("line", "")
-        if not position.isascii() or not position.isdigit() or len(position) > 9:
+        position = whole_number(request.query_params.get("line", ""))
+        if position is None:
             raise serializers.ValidationError({"line": ["Name a figure by its position."]})
-        line: EprReportLine | None = report.lines.select_related("report").filter(position=int(position)).first()
+        line: EprReportLine | None = report.lines.select_related("report").filter(position=position).first()
         if line is None:
             raise Http404
         return line

@@ -170,7 +170,7 @@ def test_a_shipment_in_the_admin(world: World, client: Client) -> None:
     page = client.post("/admin/collection/shipment/add/", draft | {"lines": "nobody"})
     assert page.status_code == 200 and "nothing here goes by" in page.content.decode()
     page = client.post("/admin/collection/shipment/add/", draft | {"lines": f"{names[0]}, T"})
-    assert page.status_code == 409 and "There is no package" in page.content.decode()
+    assert page.status_code == 400 and "There is no package" in page.content.decode()
     answer = client.post("/admin/collection/shipment/add/", draft)
     assert answer.status_code == 302, answer.content.decode()
     shipment = Shipment.objects.get()
