@@ -17,6 +17,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from accounts.actors import Actor
+from accounts.api.fields import TextField
 from accounts.models import Function, Role, User
 from accounts.services import tokens
 
@@ -44,8 +45,8 @@ class LoginEmailThrottle(SimpleRateThrottle):
 
 
 class LoginIn(serializers.Serializer[Any]):
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=256, trim_whitespace=False, style={"input_type": "password"})
+    email = TextField(max_length=254)
+    password = TextField(max_length=256, trim_whitespace=False, style={"input_type": "password"})
 
 
 class TokenIn(serializers.Serializer[Any]):

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from accounts.actors import Actor
 from accounts.api.doors import door, opens
+from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet
 from accounts.api.idempotency import once
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
@@ -63,7 +64,7 @@ class MembershipOut(serializers.ModelSerializer[Membership]):
 class MemberIn(serializers.Serializer[Any]):
     organization = VisibleRelatedField(queryset=Organization.objects.all())
     email = serializers.EmailField(max_length=254)
-    name = serializers.CharField(required=False, allow_blank=True, max_length=150)
+    name = TextField(required=False, allow_blank=True, max_length=150)
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
 
 

@@ -13,8 +13,9 @@ from django.db.models import ProtectedError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
+from rest_framework.views import APIView, set_rollback
 
 from accounts import errors
 from accounts.constraints import violated_constraint
@@ -104,3 +105,12 @@ def _flatten(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
                 yield from _flatten(value, f"{path}.{index}".lstrip(".") if nested else path)
     else:
         yield _fault(path, getattr(detail, "code", "invalid"), detail)
+
+
+class NothingHere(APIView):
+    """Below the API, every address that leads nowhere."""
+
+    http_method_names = ()  # so that each of them is none
+
+    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise exceptions.NotFound(_("Nothing is at this address."))

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -71,8 +72,8 @@ class RegisterIn(serializers.Serializer[Any]):
 
 class PlainIdentifierIn(serializers.Serializer[Any]):
     scheme = serializers.ChoiceField(choices=Identifier.Scheme.choices)
-    value = serializers.CharField(max_length=100)
-    issuer = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    value = TextField(max_length=100)
+    issuer = TextField(max_length=100, required=False, allow_blank=True)
 
 
 class GiveUpIn(serializers.Serializer[Any]):
@@ -87,7 +88,7 @@ class GiveUpScannedIn(GiveUpIn):
 class CorrectIn(serializers.Serializer[Any]):
     """What is left out stays; null says that it is not known."""
 
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
     corrected_at = serializers.DateTimeField(required=False)
     model = VisibleRelatedField(queryset=BatteryModel.objects.all(), required=False, allow_null=True)
     producer = VisibleRelatedField(queryset=Organization.objects.all(), required=False, allow_null=True)

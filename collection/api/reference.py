@@ -7,7 +7,7 @@ from django.db.models import Prefetch
 from rest_framework import serializers
 
 from accounts.api.filters import FilterSet, WholeNumberFilter
-from accounts.api.viewsets import VisibleViewSet
+from accounts.api.viewsets import CODE, VisibleViewSet
 from collection.api.fields import Sourced
 from collection.models import (
     BatteryModel,
@@ -32,6 +32,7 @@ class JurisdictionViewSet(VisibleViewSet):
 
     queryset = Jurisdiction.objects.all()
     serializer_class = JurisdictionOut
+    lookup_value_regex = CODE
     filterset_fields = ("kind", "parent")
     ordering_fields = ("code", "name")
 
@@ -70,6 +71,7 @@ class ChemistryViewSet(VisibleViewSet):
         Prefetch("compositions", Composition.objects.prefetch_related("elements"))
     )
     serializer_class = ChemistryOut
+    lookup_value_regex = CODE
     filterset_fields = ("family",)
     ordering_fields = ("code",)
 
@@ -128,5 +130,6 @@ class MaterialViewSet(VisibleViewSet):
 
     queryset = Material.objects.prefetch_related("elements")
     serializer_class = MaterialOut
+    lookup_value_regex = CODE
     filterset_fields = ("kind",)
     ordering_fields = ("code", "name")

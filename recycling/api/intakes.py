@@ -6,6 +6,7 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, RecordId, UnitField
@@ -89,7 +90,7 @@ class RejectedIn(serializers.Serializer[Any]):
     battery = RecordId(required=False)
     identifier = IdentifierIn(required=False)
     lot = RecordId(required=False)
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
 
     def to_internal_value(self, data: Any) -> Any:
         return RejectedThing(**super().to_internal_value(data))
@@ -100,21 +101,21 @@ class RecordIn(serializers.Serializer[Any]):
 
     plant = VisibleRelatedField(queryset=Plant.objects.all())
     shipment = VisibleRelatedField(queryset=Shipment.objects.all())
-    ticket = serializers.CharField(max_length=60)
+    ticket = TextField(max_length=60)
     weighed_at = serializers.DateTimeField()
     gross_value = MassField()
     tare_value = MassField()
     unit = UnitField()
     batteries = ReceivedIn(many=True, required=False, max_length=MOST_ROWS)
     rejected = RejectedIn(many=True, required=False, max_length=MOST_ROWS)
-    note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    note = TextField(max_length=500, required=False, allow_blank=True)
 
 
 class CorrectWeighingIn(serializers.Serializer[Any]):
     gross_value = MassField()
     tare_value = MassField()
     unit = serializers.ChoiceField(choices=Unit.choices)
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
 
 
 class IntakeFilter(FilterSet):

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -131,11 +132,11 @@ class RequestReportIn(serializers.Serializer[Any]):
 
 
 class AcceptIn(serializers.Serializer[Any]):
-    note = serializers.CharField(required=False, allow_blank=True, max_length=5000)
+    note = TextField(required=False, allow_blank=True, max_length=5000)
 
 
 class ReturnIn(serializers.Serializer[Any]):
-    note = serializers.CharField(max_length=5000)
+    note = TextField(max_length=5000)
 
 
 class ReportFilter(FilterSet):

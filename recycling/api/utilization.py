@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, opens
+from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.paging import CursorPagination
 from accounts.api.viewsets import VisibleViewSet
@@ -53,7 +54,7 @@ class QuestionIn(serializers.Serializer[Any]):
     stage = serializers.ChoiceField(choices=Stage.choices, required=False)
     line = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     plant = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    jurisdiction = serializers.CharField(max_length=6, required=False, help_text="US is all of its states too.")
+    jurisdiction = TextField(max_length=6, required=False, help_text="US is all of its states too.")
     # `from` is a word of the language, so it is added below.
 
 
