@@ -87,7 +87,7 @@ def request(
         raise Invalid(
             _("Say how many packs there are: from 1 to %(most)s.") % {"most": MOST_PACKS}, field="packs_expected"
         )
-    _check_period(convenient_from, convenient_until, field="convenient_until")
+    _check_period(convenient_from, convenient_until, fields=("convenient_from", "convenient_until"))
     pickup = Pickup.objects.create(
         collection_point=collection_point,
         collector=collector,
@@ -224,9 +224,11 @@ def _end(pickup: Pickup, status: PickupStatus, reason: str) -> Pickup:
     return pickup
 
 
-def _check_period(start: datetime, end: datetime, *, field: str) -> None:
+def _check_period(start: datetime, end: datetime, *, fields: tuple[str, str]) -> None:
+    for instant, field in zip((start, end), fields, strict=True):
+        custody.check_plan(instant, field=field)
     if end <= start:
-        raise Invalid(_("The end must be after the start."), field=field, code="period")
+        raise Invalid(_("The end must be after the start."), field=fields[1], code="period")
 
 
 def _check_schedule(
@@ -236,7 +238,7 @@ def _check_schedule(
         raise Invalid(_("%(name)s is not a carrier.") % {"name": carrier.name}, field="carrier")
     if destination == pickup.collection_point.facility:
         raise Invalid(_("The batteries go to another facility."), field="destination")
-    _check_period(window_start, window_end, field="window_end")
+    _check_period(window_start, window_end, fields=("window_start", "window_end"))
 
 
 def _announce(pickup: Pickup, ids: Sequence[int]) -> None:

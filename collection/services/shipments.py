@@ -63,6 +63,8 @@ def draft(
     if origin == destination:
         raise Invalid(_("A shipment goes to another facility."), field="destination")
     _check_carrier(carrier)
+    if planned_at is not None:
+        custody.check_plan(planned_at, field="planned_at")
     shipment = Shipment.objects.create(
         shipper=origin.operator,
         origin=origin,
@@ -92,7 +94,9 @@ def change(
         _check_carrier(carrier)
         shipment.carrier = carrier
     shipment.vehicle = shipment.vehicle if vehicle is None else vehicle
-    shipment.planned_at = planned_at or shipment.planned_at
+    if planned_at is not None:
+        custody.check_plan(planned_at, field="planned_at")
+        shipment.planned_at = planned_at
     shipment.consent = consent or shipment.consent
     shipment.save(update_fields=["carrier", "vehicle", "planned_at", "consent"])
     return shipment

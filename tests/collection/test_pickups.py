@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -80,17 +80,39 @@ def test_a_failed_pickup_is_scheduled_again_and_a_cancelled_one_frees_its_batter
     requested_pickup(world, batteries=[battery.pk])
 
 
+YEAR_1, YEAR_9999 = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "field"),
     [
         ({"packs_expected": 0}, Invalid, "packs_expected"),
         ({"packs_expected": 100_001}, Invalid, "packs_expected"),
         ({"convenient_until": ago(days=11)}, Invalid, "convenient_until"),
+        ({"convenient_from": YEAR_1}, Invalid, "convenient_from"),
+        ({"convenient_until": YEAR_9999}, Invalid, "convenient_until"),
         ({"batteries": [10**9]}, Invalid, "batteries.0"),
     ],
 )
 def test_a_request_that_makes_no_sense(world: World, change: dict[str, Any], kind: Any, field: str) -> None:
     refused(kind, requested_pickup, field, world=world, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"window_start": YEAR_1}, "window_start"), ({"window_end": ago(days=-366 * 5 - 1)}, "window_end")],
+)
+def test_a_window_for_which_nobody_plans(world: World, change: dict[str, Any], field: str) -> None:
+    window = {"window_start": ago(days=2), "window_end": ago(days=-366 * 5 + 1)}
+    asked = {
+        "actor": world.actor(world.collector), "pickup": requested_pickup(world), "carrier": world.carrier,
+        "destination": world.plant_site, **window,
+    }  # fmt: skip
+    refused(Invalid, pickups.schedule, field, **asked | change)
+    pickups.schedule(**asked)
+    refused(Invalid, pickups.reschedule, field, **asked | change)
+    collect = {"actor": world.actor(world.carrier), "pickup": asked["pickup"], "batteries": [Scan(identifier=serial())]}
+    refused(Invalid, pickups.collect, "collected_at", **collect, collected_at=YEAR_1)
 
 
 def test_a_request_names_an_active_point_a_collector_and_batteries_there(world: World) -> None:
