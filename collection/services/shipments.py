@@ -62,9 +62,9 @@ def draft(
     """Draft a shipment from a facility of the actor's organization."""
     if origin == destination:
         raise Invalid(_("A shipment goes to another facility."), field="destination")
-    _check_carrier(carrier)
     if planned_at is not None:
         custody.check_plan(planned_at, field="planned_at")
+    _check_carrier(carrier)
     shipment = Shipment.objects.create(
         shipper=origin.operator,
         origin=origin,
