@@ -67,6 +67,15 @@ def test_what_is_no_id(world: World, value: Any) -> None:
     refused(world.user(world.yard_owner, Role.MANAGER), "facilities", {"jurisdiction": value}, "jurisdiction")
 
 
+def test_a_fraction_of_an_id_is_none(world: World) -> None:
+    pickup = requested_pickup(world)
+    body = {
+        "carrier": world.carrier.pk + 0.9, "destination": world.plant_site.pk,
+        "window_start": ago(days=2).isoformat(), "window_end": ago(days=1).isoformat(),
+    }  # fmt: skip
+    assert "float" in refused(world.user(world.collector), f"pickups/{pickup.pk}/schedule", body, "carrier")
+
+
 def test_ids_are_sent_as_numbers_or_in_digits(world: World) -> None:
     pickup = requested_pickup(world)
     client = APIClient()
