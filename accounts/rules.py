@@ -12,6 +12,9 @@ from accounts.errors import Invalid, Refused, Text
 #: The longest reason, in characters; records and the ledger keep no more.
 LONGEST_REASON = 500
 
+#: Why something is done, as `reason` wants it: doors read an argument of this type without being told how.
+type Reason = str
+
 
 def check_move(record: Model, to: str, moves: Sequence[tuple[str, str]]) -> None:
     """Raise `Refused` unless `moves` lead from the record's status to `to`."""
@@ -69,3 +72,23 @@ def text(value: str, *, field: str, longest: int, shortest: int = 1) -> str:
             _("Give %(shortest)s to %(longest)s characters.") % {"shortest": shortest, "longest": longest}, field=field
         )
     return value
+
+
+def check_lengths(record: Model, *, prefix: str = "") -> None:
+    """Raise `Invalid` where a text of the record is longer than what is kept of it."""
+    for field in record._meta.concrete_fields:
+        value = getattr(record, field.attname)
+        if isinstance(value, str) and field.max_length is not None:
+            text(value, field=f"{prefix}{field.name}", longest=field.max_length, shortest=0)
+
+
+def listed(parts: Iterable[str], *, separator: str = ", ", longest: int = LONGEST_REASON) -> str:
+    """`parts` in one text of our own. What does not fit is left out and counted: “A, B … and 12 more”."""
+    parts = list(parts)
+    whole = separator.join(parts)
+    for kept in range(min(len(parts), longest), 0, -1):
+        if len(whole) <= longest:
+            break
+        more = _(" … and %(number)d more") % {"number": len(parts) - kept + 1}
+        whole = separator.join(parts[: kept - 1] or [parts[0][: longest - len(more)]]) + more
+    return whole

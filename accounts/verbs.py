@@ -16,6 +16,7 @@ from functools import cached_property, update_wrapper
 from typing import Any, get_type_hints
 
 from django.db import models, transaction
+from django.utils.translation import gettext as _
 
 from accounts import rules
 from accounts.actors import Actor
@@ -44,13 +45,14 @@ class Verb[**Arguments, Result]:
         requires: Requirement | None,
         field: str,
         when: Iterable[object] | None,
-        to: str | None,
+        ends: tuple[str, ...],
+        reads: tuple[str, ...],
     ) -> None:
         update_wrapper(self, function)
         self._body, self._lock, self._locks_itself = function, lock, locks_itself
         self.requirement = requires
         self.of, self.role, self.function = of, role, needs
-        self.field, self.to = field, to
+        self.field, self.ends, self.reads = field, ends, reads
         self.when = None if when is None else tuple(when)
         first, *_others = [name for name in inspect.signature(function).parameters if name != "actor"] or [""]
         #: The argument that is the record; empty for a verb that makes one.
@@ -102,7 +104,9 @@ class Verb[**Arguments, Result]:
         self.check_status(record)
 
     def require(self, actor: Actor, record: Any = None, /, **arguments: Any) -> None:
-        """Raise `Forbidden` unless the actor may."""
+        """Raise `Forbidden` unless the actor may; whoever may not log in may nothing."""
+        if not actor.user.is_active:
+            raise Forbidden(_("This user is not active."))
         if self.requirement is not None:
             self.requirement(actor, record)
         else:
@@ -113,7 +117,9 @@ class Verb[**Arguments, Result]:
         """Raise `Refused` unless the record's status allows it."""
         if record is None or self.fits(record):
             return
-        refused = rules.not_movable(record, self.to) if self.to else rules.not_in(record, self.when or (), self.field)
+        refused = (
+            rules.not_movable(record, self.ends[0]) if self.ends else rules.not_in(record, self.when or (), self.field)
+        )
         refused.field = self.target
         raise refused
 
@@ -123,10 +129,11 @@ class Verb[**Arguments, Result]:
 
     def is_for(self, actor: Actor, record: Any = None) -> bool:
         """Whether the actor may. Where that hangs on what it will name: whether it may for anything."""
+        if not actor.user.is_active:
+            return False
         if self.hangs_on_arguments or (record is None and self.requirement is None):
-            return actor.user.is_active and (
-                actor.user.is_superuser
-                or any(actor.may(m.organization, role=self.role, function=self.function) for m in actor.memberships)
+            return actor.user.is_superuser or any(
+                actor.may(m.organization, role=self.role, function=self.function) for m in actor.memberships
             )
         if self.requirement is None:
             return actor.may(*self._organizations({self.target: record}), role=self.role, function=self.function)
@@ -166,36 +173,43 @@ def verb[**Arguments, Result](
     role: Role = Role.OPERATOR,
     function: Function | None = None,
     requires: Requirement | None = None,
-    to: str | None = None,
+    to: str | tuple[str, ...] = (),
     moves: Sequence[tuple[str, str]] = (),
     when: Iterable[object] | None = None,
     field: str = "status",
     locks_itself: bool = False,
+    reads: tuple[str, ...] = (),
 ) -> Callable[[Callable[Arguments, Result]], Verb[Arguments, Result]]:
     """Declare what the function below needs.
 
-    `lock` reads the record anew and locks it; the record is the first argument after the actor. Without it the verb
-    makes a new record. A verb that must lock in another order says `locks_itself`, and calls its own `check` when it
-    has.
+    `lock` reads the record anew and locks it, unless nothing about it can change (then it is called `_as_it_is`); the
+    record is the first argument after the actor. Without it the verb makes a new record. A verb that must lock in
+    another order says `locks_itself`, and calls its own `check` when it has, or `require` before and `check_status`
+    after. Nothing else asks then: `tests/test_verbs.py` sees that it did.
 
     `of` are the organizations in which the actor needs `role` (one that has `function`, if named): paths from an
-    argument (`pickup__collection_point__facility__operator`), or a function of the record. Where neither can say it,
-    `requires` raises `Forbidden` by itself.
+    argument (`pickup__collection_point__facility__operator`), or a function of the record, which needs `reads` of it: a
+    page of records reads them at once. Where neither can say it, `requires` raises `Forbidden` by itself.
 
-    `to` is the status that the record moves to, by `moves`. A verb that moves none says `when`: the values of `field`
-    that allow it; any, if it says nothing.
+    `to` is the status that the record moves to, by `moves`; where it may end in several, the usual one first. A verb
+    that moves none says `when`: the values of `field` that allow it; any, if it says nothing.
     """
-    if to is not None:
-        when = [before for before, after in moves if after == to]
+    ends = (to,) if isinstance(to, str) else to
+    if ends:
+        when = [before for before, after in moves if after == ends[0]]
     assert (of is None) is not (requires is None), "say whose it is, or what it requires"
 
     def declare(body: Callable[Arguments, Result]) -> Verb[Arguments, Result]:
         return Verb(
             body, lock=lock, locks_itself=locks_itself, of=of, role=role, needs=function, requires=requires,
-            field=field, when=when, to=to,
+            field=field, when=when, ends=ends, reads=reads,
         )  # fmt: skip
 
     return declare
+
+
+def by_anybody(actor: Actor, record: object) -> None:
+    """A requirement: whoever may log in."""
 
 
 def by_platform(actor: Actor, record: object) -> None:

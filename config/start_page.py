@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from accounts.actors import Actor
 from accounts.admin.scoped import actor_of
 from accounts.models import Function, User
 from collection.models import BatteryModel
 from collection.queries import agenda
+from collection.services import pickups
 from config.navigation import functions_of
 from recycling.models import LegalStatus
 from recycling.queries import compliance, desk
@@ -48,7 +50,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = timezone.now()
     sections: list[dict[str, Any]] = []
     if functions & {Function.COLLECTOR, Function.CARRIER}:
-        sections.append(_collection(actor.user, functions, now))
+        sections.append(_collection(actor, now))
     if Function.RECYCLER in functions:
         sections.append(_plants(actor.user, now))
     if Function.REGULATOR in functions:
@@ -64,16 +66,16 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _collection(user: User, functions: set[Function], now: datetime) -> dict[str, Any]:
+def _collection(actor: Actor, now: datetime) -> dict[str, Any]:
     return {
         "template": "start/collection.html",
         "id": "collection",
         "title": _("Collection"),
-        "may_schedule": Function.COLLECTOR in functions,
-        "today": agenda.todays_pickups(user, now),
-        "requests": agenda.open_requests(user, now),
-        "shipments": agenda.shipments_under_way(user),
-        "consents": agenda.consents_running_out(user, now.date()),
+        "may_schedule": pickups.schedule.offers(actor),
+        "today": agenda.todays_pickups(actor.user, now),
+        "requests": agenda.open_requests(actor.user, now),
+        "shipments": agenda.shipments_under_way(actor.user),
+        "consents": agenda.consents_running_out(actor.user, now.date()),
     }
 
 

@@ -196,6 +196,12 @@ def factor(w: World) -> Any:
     return Factor.objects.first()
 
 
+def reinstated_lot(w: World) -> Lot:
+    """In stock, and once it left."""
+    actor = w.actor(w.recycler, Role.MANAGER)
+    return lots.reinstate(actor=actor, lot=sold_lot(w), reinstated_at=ago(days=7), reason="unpaid")
+
+
 def output_lot(w: World) -> Lot:
     return chains.closed(w)[1]
 

@@ -19,3 +19,21 @@ def test_the_documentation_needs_nobody_elses_server(client: Client, db: None) -
     assert sources and all(source.startswith("/") for source in sources)
     schema = client.get("/api/schema/", headers={"accept": "application/json"}).json()
     assert schema["openapi"].startswith("3.") and "/api/v1/shipments/{id}/receive/" in schema["paths"]
+
+
+def test_every_operation_that_writes_says_what_it_refuses_and_nothing_of_our_own(client: Client, db: None) -> None:
+    schema = client.get("/api/schema/", headers={"accept": "application/json"}).json()
+    writes = {(method, path): operation for path, methods in schema["paths"].items()
+              for method, operation in methods.items() if method != "get"}  # fmt: skip
+    assert len(writes) > 70
+    for door, operation in writes.items():
+        assert {"400", "401", "403", "409"} <= set(operation["responses"]), door
+        said = str(operation)
+        assert "DESIGN" not in said and "number of statements" not in said and "organization that is" not in said, door
+    received = writes["post", "/api/v1/shipments/{id}/receive/"]
+    assert "received or partly_rejected or rejected" in received["description"]
+    assert "The status is not: arrived" in received["responses"]["409"]["description"]
+    assert (
+        "the role operator (or more) at the shipment’s destination’s operator"
+        in received["responses"]["403"]["description"]
+    )

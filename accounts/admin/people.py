@@ -58,9 +58,12 @@ class PasswordForm(VerbForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        if given.get("password") != given.pop("again", None):
+        if given.get("password") != given.get("again"):
             self.add_error("again", _("The two are not the same."))
         return given
+
+    def arguments(self) -> dict[str, Any]:
+        return {"password": self.cleaned_data["password"]}
 
 
 @admin.register(User)

@@ -129,20 +129,17 @@ def _rows_help(columns: Sequence[str]) -> str:
 class Button:
     """A verb in the admin: a button on the record's page, and a form if it asks for something.
 
-    When it is there follows from the verb. `name` stands in the address, where the verb's own would not say enough.
+    When it is there, and its address, follow from the verb.
     """
 
     label: Any
     verb: verbs.Verb[..., Any]
     form: type[VerbForm] | None = None
-    name: str = ""
     is_final: bool = False
     after: Callable[[Any], object] | None = None
 
-    @property
-    def address(self) -> str:
-        """What it is called in its address."""
-        return self.name or self.verb.name
+    def __post_init__(self) -> None:
+        assert self.form or set(self.verb.arguments) <= {"reason"}, f"{self.verb.name} needs a form"
 
     @property
     def asks(self) -> type[VerbForm]:
@@ -211,7 +208,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
             raise Http404
         verb_page = f"admin:{self.opts.app_label}_{self.opts.model_name}_verb"
         buttons = [
-            (button, reverse(verb_page, args=[record.pk, button.address]))
+            (button, reverse(verb_page, args=[record.pk, button.verb.name]))
             for button in self.buttons_for(record, actor_of(request))
         ]
         context = {"buttons": buttons, "record": record, **self.about(request, record), **(extra_context or {})}
@@ -227,7 +224,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
 
     def verb_view(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         record = self.get_object(request, object_id)
-        found = next((button for button in self.buttons if button.address == verb), None)
+        found = next((button for button in self.buttons if button.verb.name == verb), None)
         if record is None or found is None:
             raise Http404
         if request.method == "GET" and found not in self.buttons_for(record, actor_of(request)):

@@ -17,6 +17,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from accounts.actors import Actor
+from accounts.api.doors import calls
 from accounts.api.fields import TextField
 from accounts.models import Function, Role, User
 from accounts.services import tokens
@@ -95,6 +96,7 @@ class LoginView(APIView):
     permission_classes = ()
     throttle_classes = (LoginAddressThrottle, LoginEmailThrottle)
 
+    @calls(tokens.create)
     @extend_schema(request=LoginIn, responses=NewTokenOut, auth=[])
     def post(self, request: Request) -> Response:
         """Log in. The answer is the same for a wrong password, an unknown email and a user who may not log in."""
@@ -115,6 +117,7 @@ class LoginView(APIView):
 class LogoutView(APIView):
     """End the token that the request was sent with."""
 
+    @calls(tokens.revoke)
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """Log out."""
@@ -126,6 +129,7 @@ class LogoutView(APIView):
 class LogoutAllView(APIView):
     """End all tokens of the user."""
 
+    @calls(tokens.revoke)
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """Log out everywhere."""
@@ -157,6 +161,7 @@ class TokenViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
             return AuthToken.objects.none()
         return AuthToken.objects.filter(user=self.request.user).order_by("-created")
 
+    @calls(tokens.create)
     @extend_schema(request=TokenIn, responses={201: NewTokenOut})
     def create(self, request: Request) -> Response:
         """Make a token. Its text is in the answer and cannot be read again."""
@@ -165,6 +170,7 @@ class TokenViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
         token = tokens.create(actor=Actor.of(request.user), **incoming.validated_data)
         return Response(NewTokenOut(token, context=self.get_serializer_context()).data, status=201)
 
+    @calls(tokens.revoke)
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, token_key: str) -> Response:
         """Revoke a token."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -10,14 +11,6 @@ from drf_spectacular.openapi import AutoSchema
 from accounts.verbs import Verb
 
 _READS = {"list": "List {these}", "retrieve": "Read one of {these}"}
-
-#: What is refused, by status, and when.
-_REFUSALS = {
-    "400": "A value is wrong; `errors` names field and cause.",
-    "403": "The caller has not the role that this needs.",
-    "404": "There is no such record, or the caller may not see it.",
-    "409": "The record's status, or another record, does not allow it.",
-}
 
 
 class Operation(AutoSchema):
@@ -33,6 +26,11 @@ class Operation(AutoSchema):
         """The verb that the operation is a door to."""
         return getattr(self.act, "verb", None)
 
+    @property
+    def behind(self) -> Verb[..., Any] | None:
+        """The verb that the operation is a door to, or calls by itself."""
+        return getattr(self.act, "behind", self.verb)
+
     def get_tags(self) -> list[str]:
         return ["/".join(part for part in self.path.split("/")[3:] if part).split("/")[0]]
 
@@ -42,9 +40,9 @@ class Operation(AutoSchema):
         return known or _sentences(self.act)[0] or None
 
     def get_description(self) -> str:
-        if self.verb is None:
+        if self.behind is None:
             return str(super().get_description())
-        return "\n\n".join(part for part in (_sentences(self.act)[1], *described(self.verb)) if part)
+        return "\n\n".join(part for part in (_sentences(self.act)[1], *described(self.behind)) if part)
 
     def get_request_serializer(self) -> Any:
         return self.act.reads if self.verb is not None else super().get_request_serializer()
@@ -56,27 +54,48 @@ class Operation(AutoSchema):
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        if self.verb is not None:
-            problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-            for status, cause in _REFUSALS.items():
-                if status != "404" or "{" in self.path:
-                    bodies.setdefault(status, {"description": cause, "content": problem})
+        for status, cause in (refusals(self.behind) if self.behind is not None else {}).items():
+            if status != "404" or "{" in self.path:
+                bodies.setdefault(status, {"description": cause, "content": _PROBLEM})
         return bodies
+
+
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def refusals(verb: Verb[..., Any]) -> dict[str, str]:
+    """What a door to `verb` refuses, by status, and when."""
+    needed = f"what is needed, {_needed(verb)}" if verb.requirement is not None else _needed(verb)
+    status = _in_words(verb.when) if verb.when is not None and verb.field == "status" else ""
+    return {
+        "400": "A value is wrong; `errors` names field and cause.",
+        "401": "Nobody is logged in.",
+        "403": f"The caller has not {needed}.",
+        "404": "There is no such record, or the caller may not see it.",
+        "409": f"{f'The status is not: {status}; or a' if status else 'A'}nother record does not allow it.",
+    }
+
+
+def _in_words(statuses: Iterable[object]) -> str:
+    return " or ".join(str(status) for status in statuses)
+
+
+def _needed(verb: Verb[..., Any]) -> str:
+    if verb.of is None:
+        return _plain(verb.requirement)
+    whose = " or ".join(_possessive(path) for path in verb.paths) or _plain(verb.of)
+    function = f", which must be a {verb.function}" if verb.function else ""
+    return f"the role {verb.role} (or more) at {whose}{function}"
 
 
 def described(verb: Verb[..., Any]) -> list[str]:
     """What `verb` needs, in sentences."""
     sentences = []
-    if verb.of is not None:
-        whose = " or ".join(_possessive(path) for path in verb.paths) or _plain(verb.of)
-        function = f", which must be a {verb.function}" if verb.function else ""
-        sentences.append(f"Needs the role {verb.role} (or more) in the organization that is {whose}{function}.")
-    elif verb.requirement is not None:
-        sentences.append(f"Needs: {_plain(verb.requirement)}.")
+    sentences.append(f"Needs {_needed(verb)}." if verb.of is not None else f"Needs: {_needed(verb)}.")
     if verb.when is not None and verb.field == "status":
-        sentences.append(f"Only while the status is: {', '.join(str(status) for status in verb.when)}.")
-    if verb.to is not None:
-        sentences.append(f"The status becomes: {verb.to}.")
+        sentences.append(f"Only while the status is: {_in_words(verb.when)}.")
+    if verb.ends:
+        sentences.append(f"The status becomes: {_in_words(verb.ends)}.")
     return sentences
 
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import Actor
-from accounts.api.doors import door, opens
+from accounts.api.doors import calls, door, opens
 from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet
 from accounts.api.idempotency import once
@@ -82,6 +82,7 @@ class MembershipViewSet(VisibleViewSet):
     create = opens(memberships.add, MemberIn)
     change_role = door(memberships.change_role, RoleIn)
 
+    @calls(memberships.remove)
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         """End a membership; needs a manager, or is the member's own decision."""

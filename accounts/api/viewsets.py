@@ -68,8 +68,11 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         For a page they are read afterwards, by their keys: a join would be made for all that is visible before the
         page is cut.
         """
+        if "verbs" not in self.get_serializer_class()._declared_fields:
+            return rows
         paths = [(*path.partition("__"), verb.target) for _name, verb in self.doors for path in verb.paths]
         related = dict.fromkeys(rest for first, _gap, rest, target in paths if first == target)
+        related |= dict.fromkeys(path for _name, verb in self.doors for path in verb.reads)
         if not related:
             return rows
         return rows.prefetch_related(*related) if is_page else rows.select_related(*related)

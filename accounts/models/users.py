@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 class UserQuerySet(models.QuerySet["User"]):
     def visible_to(self, user: "Viewer") -> "UserQuerySet":
         """A user sees itself and the members of its own organizations."""
-        from accounts.models.organizations import organizations_of
+        from accounts.models.organizations import organizations_of  # late: organizations point at users
 
         if user.is_superuser:
             return self

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Membership, Organization, Role, User
@@ -39,11 +40,11 @@ def add(*, actor: Actor, organization: Organization, email: str, role: str = Rol
         validate_email(email)
     except ValidationError as error:
         raise Invalid(_("This is no email address."), field="email") from error
-    if len(email) > 254 or len(name) > 150:
-        raise Invalid(_("This is too long."), field="email" if len(email) > 254 else "name")
+    email = rules.text(email, field="email", longest=254)
+    name = rules.text(name, field="name", longest=150, shortest=0)
     user = User.objects.filter(email=email).first()
     if user is None:
-        user = User.objects.create_user(email, None, name=name.strip() or email.partition("@")[0][:150])
+        user = User.objects.create_user(email, None, name=name or email.partition("@")[0][:150])
     if Membership.objects.filter(user=user, organization=organization).exists():
         raise Refused(_("%(email)s already is a member.") % {"email": email}, field="email", code="duplicate")
     return Membership.objects.create(user=user, organization=organization, role=role)

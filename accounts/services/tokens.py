@@ -11,17 +11,11 @@ from knox.models import AuthToken
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import User
-from accounts.verbs import verb
+from accounts.verbs import by_anybody, verb
 
 #: Nobody needs more at a time, and each is one more that may leak.
 MOST_TOKENS = 50
 LONGEST_DAYS = 366
-
-
-def _is_active(actor: Actor, token: object) -> None:
-    """A user who may log in."""
-    if not actor.user.is_active:
-        raise Forbidden(_("This user is not active."))
 
 
 def _is_own(actor: Actor, token: AuthToken) -> None:
@@ -30,12 +24,12 @@ def _is_own(actor: Actor, token: AuthToken) -> None:
         raise Forbidden(_("This token is not yours."))
 
 
-def lock(token: AuthToken) -> AuthToken:
+def _as_it_is(token: AuthToken) -> AuthToken:
     """The token itself: nothing about it ever changes, and one that has gone is as good as ended."""
     return token
 
 
-@verb(requires=_is_active)
+@verb(requires=by_anybody)
 def create(*, actor: Actor, expires_in_days: int = 1) -> AuthToken:
     """A new token of the actor; its text stands in `plain`, now and never again."""
     if not 1 <= expires_in_days <= LONGEST_DAYS:
@@ -48,7 +42,7 @@ def create(*, actor: Actor, expires_in_days: int = 1) -> AuthToken:
     return token
 
 
-@verb(lock, requires=_is_own)
+@verb(_as_it_is, requires=_is_own)
 def revoke(*, actor: Actor, token: AuthToken) -> AuthToken:
     """End one of the actor's tokens."""
     AuthToken.objects.filter(pk=token.pk).delete()

@@ -32,7 +32,7 @@ def _may_set_password(actor: Actor, user: User) -> None:
     """To be the user, or to run the platform, or to manage all its organizations while it never had a password."""
     if user.pk == actor.user.pk or actor.user.is_superuser:
         return
-    managed = [m.organization_id for m in actor.memberships if m.role == Role.MANAGER and actor.user.is_active]
+    managed = [m.organization_id for m in actor.memberships if m.role == Role.MANAGER]
     works_for = set(Membership.objects.filter(user=user).values_list("organization", flat=True))
     if not works_for or not works_for <= set(managed) or user.is_superuser:
         raise Forbidden(_("You may not set this user's password."))

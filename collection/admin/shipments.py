@@ -63,8 +63,8 @@ class PackForm(VerbForm):
             NewPackage(
                 label=row["label"],
                 kind=choice_cell(row["kind"] or Package.Kind.SOUND, Package.Kind.values, number),
-                packing_instruction=row["packing instruction"][:20],
-                un_number=row["UN number"][:6],
+                packing_instruction=row["packing instruction"],
+                un_number=row["UN number"],
             )
             for number, row in enumerate(self.cleaned_data["packages"], start=1)
         ]

@@ -111,9 +111,6 @@ class LotViewSet(LifeMixin, VisibleViewSet):
     """Lots: black mass, products, residues. What a plant makes is recorded at its batch."""
 
     queryset = Lot.objects.prefetch_related(
-        "owner",
-        "facility__operator",
-        "shipment__carrier",
         Prefetch("assays", Assay.objects.order_by("element")),
         Prefetch("events", CustodyEvent.objects.last_of_lots(), "last_entries"),
     )

@@ -1,7 +1,7 @@
 """Doing an import that waits: taken up once, watched while it runs, finished together with what it wrote.
 
-How its row moves is in `collection.services.imports`. A lock that lives as long as its transaction keeps a second
-worker off an import whose first one is only slow.
+How its row moves is in `collection.services.imports`. A worker holds its import for as long as its transaction lives: the
+sweep takes nothing from one that is only silent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import IO
 
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import pending
@@ -25,8 +25,6 @@ from collection.services.imports import Superseded
 
 #: Seconds between two signs of life.
 BEAT = 0.5
-#: Namespace of our advisory locks.
-_LOCKS = 0x1409
 
 type MakeImporter = Callable[[ImportRun], Importer]
 type Show = Callable[[Progress], None]
@@ -54,7 +52,6 @@ def execute(
         return _execute(run, source if source is not None else io.BytesIO(bytes(run.content or b"")), make, show)
     except Superseded:
         log.warning("import_superseded", run=run_id)
-        imports.give_back(run)
         return None
     except OperationalError:
         raise  # the database is gone or busy: the sweep takes the import up again
@@ -77,7 +74,7 @@ def _execute(run: ImportRun, file: IO[bytes], make: MakeImporter, show: Show | N
 
     try:
         with pending.Pulse(pending.ours(run), beat=BEAT, look=look) as pulse, transaction.atomic():
-            _lock(run)
+            imports.hold(run)
             outcome = bring_in(file, make(run), skip_bad_rows=run.skip_bad_rows, progress=progress)
             pulse.stop()  # it writes the same row
             if outcome.faults and not run.skip_bad_rows:
@@ -89,13 +86,6 @@ def _execute(run: ImportRun, file: IO[bytes], make: MakeImporter, show: Show | N
         outcome = Outcome(Counts(), progress.rows_read, _faults_of(error))
         _finish(run, ImportStatus.REFUSED, outcome)
     return outcome
-
-
-def _lock(run: ImportRun) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s::int)", [_LOCKS, run.pk % 2**31])
-        if not cursor.fetchone()[0]:
-            raise Superseded
 
 
 def _finish(run: ImportRun, status: ImportStatus, outcome: Outcome) -> None:

@@ -45,8 +45,9 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         return self.filter(pk__in=of_batteries.values("pk").union(of_lots.values("pk"), all=True))
 
     def last_of_lots(self) -> CustodyEventQuerySet:
-        """The last entry of each lot, with the facility that it left."""
-        last = self.filter(lot__isnull=False).order_by("lot_id", "-sequence").distinct("lot_id")
+        """The entry by which each lot last left a facility, with that facility; a correction after it leaves none."""
+        left = self.filter(lot__isnull=False, from_facility__isnull=False)
+        last = left.order_by("lot_id", "-sequence").distinct("lot_id")
         return last.select_related("from_facility__operator")
 
     def things_touched(self, thing: str, organizations: Any, jurisdictions: Any) -> models.QuerySet[Any, Any]:

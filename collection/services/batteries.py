@@ -67,8 +67,11 @@ def lock(battery: Battery) -> Battery:
     return locked
 
 
+_READS = ("registered_by", "facility__operator", "shipment__carrier")
+
+
 def _holder(battery: Battery) -> list[Organization | None]:
-    """Who has it in custody; who registered it, while it is nowhere in the chain."""
+    """Whoever has it in custody; who registered it, while it is nowhere in the chain."""
     place = Place(facility=battery.facility, shipment=battery.shipment)
     return [place.holder or battery.registered_by]
 
@@ -82,7 +85,10 @@ def register(
     occurred_at: datetime | None = None,
     **battery: Any,
 ) -> Battery:
-    """Register one battery in the name of `organization`: in use, or given up at `facility` if one is named."""
+    """Register one battery in the name of `organization`: in use, or given up at `facility` if one is named, whose
+    operator must then be the caller's, too.
+    """
+    # Files are another door: `BatteryImporter` writes batteries in sets, by the same rules.
     (made,) = register_many(
         actor=actor,
         organization=organization,
@@ -162,8 +168,8 @@ def give_up_scanned(*, actor: Actor, identifier: NewIdentifier, facility: Facili
     return give_up(actor=actor, battery=battery, facility=facility, occurred_at=occurred_at)
 
 
-@verb(of=_holder, when=[BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT], locks_itself=True)
-def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason: str) -> Battery:
+@verb(of=_holder, reads=_READS, when=[BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT], locks_itself=True)
+def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason: rules.Reason) -> Battery:
     """A battery at a facility or on a truck was lost or destroyed. It can be found again.
 
     Who has it in custody says so. On a truck it is taken off the shipment, which is received without it.
@@ -209,7 +215,12 @@ class Corrections(TypedDict, total=False):
     when=[status for status in BatteryStatus if status != BatteryStatus.CONSUMED],
 )
 def correct(
-    *, actor: Actor, battery: Battery, reason: str, corrected_at: datetime | None = None, **changes: Unpack[Corrections]
+    *,
+    actor: Actor,
+    battery: Battery,
+    reason: rules.Reason,
+    corrected_at: datetime | None = None,
+    **changes: Unpack[Corrections],
 ) -> Battery:
     """What was said of a battery was wrong. Row and contents change; the ledger says so, and why, in a further entry.
 

@@ -47,6 +47,7 @@ def register(
     is_simulated: bool = False,
 ) -> Facility:
     """Register a place that `operator` runs. Needs a manager. Without a time zone it has its jurisdiction's one."""
+    # Files are another door: `CollectionPointImporter` writes facilities and their points in sets, by the same rules.
     facility = Facility(
         operator=operator,
         name=name.strip(),
@@ -129,6 +130,7 @@ def add_permit(
             field="valid_from",
             code="duplicate",
         )
+    source = rules.text(source, field="source", longest=300, shortest=0)
     return Permit.objects.create(facility=facility, kind=kind, number=number, valid=valid, source=source)
 
 
@@ -137,11 +139,15 @@ def register_collection_point(
     *, actor: Actor, facility: Facility, kind: str, contact: str = "", notes: str = ""
 ) -> CollectionPoint:
     """From now on the facility gives up batteries. Needs a manager of its operator."""
+    # Files are another door: `CollectionPointImporter`.
     if kind not in CollectionPoint.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of collection point.") % {"kind": kind}, field="kind")
     if CollectionPoint.objects.filter(facility=facility).exists():
         raise Refused(_("This facility already is a collection point."), field="facility", code="duplicate")
-    return CollectionPoint.objects.create(facility=facility, kind=kind, contact=contact, notes=notes)
+    point = CollectionPoint(facility=facility, kind=kind, contact=contact, notes=notes)
+    rules.check_lengths(point)
+    point.save()
+    return point
 
 
 @verb(lock_point, of="collection_point__facility__operator")
@@ -159,6 +165,7 @@ def change_collection_point(
     collection_point.kind = collection_point.kind if kind is None else kind
     collection_point.contact = collection_point.contact if contact is None else contact
     collection_point.notes = collection_point.notes if notes is None else notes
+    rules.check_lengths(collection_point)
     collection_point.save(update_fields=["kind", "contact", "notes"])
     return collection_point
 

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +24,9 @@ from collection.models import IMPORTING_FUNCTIONS, ImportRowError, ImportRun, Im
 
 #: What may be sent through the API or the admin, as it comes, packed or not. Larger files go through `importfile`.
 MAX_UPLOAD = 50 * 1024**2
+
+#: Namespace of the advisory locks that workers hold while they import.
+_LOCKS = 0x1409
 
 #: After what silence an import is taken from its worker.
 SILENCE = timedelta(minutes=2)
@@ -56,10 +60,8 @@ def request(
     sha256: str = "",
     skip_bad_rows: bool = False,
 ) -> ImportRun:
-    """Note that a file is to be imported in the name of `organization`, which has a function that imports this `kind`.
-
-    Without `content` the caller reads the file itself, and nobody else takes the import up.
-    """
+    """Note that a file is to be imported in the name of `organization`, which has a function that imports this `kind`."""
+    # Without `content` (from the command line) the caller reads the file itself, and nobody else takes the import up.
     actor.require(organization, role=Role.OPERATOR)
     allowed = IMPORTING_FUNCTIONS.get(kind)
     if allowed is None:
@@ -122,25 +124,42 @@ def fail(run: ImportRun, message: str) -> None:
     pending.ours(run).update(status=ImportStatus.FAILED, message=message, finished_at=timezone.now())
 
 
-def give_back(run: ImportRun) -> None:
-    """Let an import wait again, if it is still ours. It is sent again after the silence."""
-    pending.ours(run).update(status=ImportStatus.QUEUED, heartbeat_at=timezone.now())
+def hold(run: ImportRun) -> None:
+    """Show, until the transaction ends, that a worker has this import, however silent it becomes.
+
+    Raises `Superseded` if another one has it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s::int)", [_LOCKS, run.pk % 2**31])
+        if not cursor.fetchone()[0]:
+            raise Superseded
+
+
+def _not_held() -> QuerySet[ImportRun]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.objid::bigint FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+            "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.classid = %s AND l.objsubid = 2",
+            [_LOCKS],
+        )
+        held = [key for (key,) in cursor]
+    return ImportRun.objects.alias(key=F("pk") % 2**31).exclude(key__in=held)
 
 
 def take_up_silent(*, silence: timedelta = SILENCE) -> list[int]:
     """Queue again the imports that nobody has worked on for `silence`. Returns their ids, to be sent.
 
-    One that was read from a file on the command line cannot be taken up by another process, and has failed.
+    Whoever holds an import is alive and may finish it, even if nothing was heard of it. One that was read from a file on
+    the command line cannot be taken up by another process, and has failed.
     """
-    ImportRun.objects.filter(
-        status=ImportStatus.RUNNING, content__isnull=True, heartbeat_at__lt=timezone.now() - silence
-    ).update(
+    rows = _not_held()
+    rows.filter(status=ImportStatus.RUNNING, content__isnull=True, heartbeat_at__lt=timezone.now() - silence).update(
         status=ImportStatus.FAILED,
         finished_at=timezone.now(),
         message=_("Nothing was imported: the command was ended. Run it again."),
     )
     return pending.take_up(
-        ImportRun.objects.filter(content__isnull=False),
+        rows.filter(content__isnull=False),
         waiting=ImportStatus.QUEUED,
         working=ImportStatus.RUNNING,
         silence=silence,

@@ -5,7 +5,7 @@ What a batch made of them is told in `recycling`; the triggers of `recycling.mod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,24 +24,17 @@ from collection.models import (
     Assay,
     CustodyEvent,
     CustodyKind,
-    Element,
     Facility,
     Lot,
     LotStatus,
     Material,
-    MaterialElement,
     ShipmentLine,
 )
 from collection.services import custody
+from collection.services.assays import Fractions, check_fractions, check_moisture, stoichiometry
 from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass, entered_as
-
-#: Mass fractions of elements in the dry mass of a lot.
-type Fractions = Mapping[str, Decimal]
-
-#: Fractions are kept to a hundred-millionth.
-FRACTION_PLACES = 8
 
 #: The longest number of a lot, in characters.
 LONGEST_NUMBER = 60
@@ -76,10 +69,13 @@ def lock(lot: Lot) -> Lot:
 
 
 def _holder(lot: Lot) -> list[Organization | None]:
-    """Who has it in custody; its owner, while it is nowhere."""
+    """Whoever has it in custody; its owner, while it is nowhere."""
     if lot.facility is not None:
         return [lot.facility.operator]
     return [lot.shipment.carrier if lot.shipment is not None else lot.owner]
+
+
+_READS = ("owner", "facility__operator", "shipment__carrier")
 
 
 def _last_place(lot: Lot) -> Facility | None:
@@ -90,7 +86,7 @@ def _last_place(lot: Lot) -> Facility | None:
 
 
 def _last_holder(lot: Lot) -> list[Organization | None]:
-    """Who had it in stock when it left the trace."""
+    """Whoever had it in stock when it left the trace."""
     place = _last_place(lot)
     return [place.operator if place is not None else lot.owner]
 
@@ -111,8 +107,7 @@ def bring_in(
     is_simulated: bool = False,
 ) -> Lot:
     """Feedstock from outside of the trace arrives at `facility`: scrap or black mass, with its origin and assay."""
-    if not origin.strip():
-        raise Invalid(_("Say where it comes from."), field="origin", code="required")
+    origin = rules.text(origin, field="origin", longest=200)
     if material.kind != Material.Kind.INTERMEDIATE:
         raise Invalid(
             _("%(material)s is no intermediate, so it is not to be recycled.") % {"material": material},
@@ -124,9 +119,9 @@ def bring_in(
         actor=actor,
         facility=facility,
         made_at=brought_at,
-        new=NewLot(number, material, mass_value, mass_unit, moisture, assays, origin.strip()),
+        new=NewLot(number, material, mass_value, mass_unit, moisture, assays, origin),
         kind=CustodyKind.RECEIVED,
-        note=origin.strip(),
+        note=origin,
         time_field="brought_at",
         is_simulated=is_simulated,
     )
@@ -171,7 +166,7 @@ def create(
     return lot
 
 
-@verb(lock, of=_holder, when=[LotStatus.IN_STOCK])
+@verb(lock, of=_holder, reads=_READS, when=[LotStatus.IN_STOCK])
 def split(*, actor: Actor, lot: Lot, parts: Sequence[Part], split_at: datetime) -> Lot:
     """Split a lot into parts of the same material and assay, which weigh to the gram what it weighed.
 
@@ -197,7 +192,7 @@ def divide(
     facility = lot.facility
     if facility is None:  # the database forbids it: a lot in stock is at a facility
         raise Refused(_("The lot is at no facility."), field="lot", code="wrong_status")
-    entry = Entry(actor, CustodyKind.SPLIT, split_at, note=", ".join(numbers)[:500], time_field=time_field)
+    entry = Entry(actor, CustodyKind.SPLIT, split_at, note=rules.listed(numbers), time_field=time_field)
     custody.move([lot], entry, status=LotStatus.SPLIT, to=NOWHERE)
     made = Lot.objects.bulk_create(
         Lot(
@@ -224,7 +219,7 @@ def divide(
     return made
 
 
-@verb(lock, of=_holder, when=[LotStatus.IN_STOCK])
+@verb(lock, of=_holder, reads=_READS, when=[LotStatus.IN_STOCK])
 def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, note: str = "") -> Lot:
     """Say what became of a lot that left the trace. `reinstate` takes it back.
 
@@ -233,35 +228,37 @@ def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, 
     """
     if disposition not in DISPOSITIONS:
         raise Invalid(_("“%(value)s” is no disposition.") % {"value": disposition}, field="disposition")
-    if not note.strip() and disposition in (LotStatus.SOLD, LotStatus.LOST):
+    note = rules.text(note, field="note", longest=rules.LONGEST_REASON, shortest=0)
+    if not note and disposition in (LotStatus.SOLD, LotStatus.LOST):
         raise Invalid(_("Say to whom it was sold, or what happened to it."), field="note", code="required")
     require_in_stock([lot], field="lot")
     status = LotStatus(disposition)
     kind = CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED
-    entry = Entry(actor, kind, disposed_at, note=note.strip() or str(status.label), time_field="disposed_at")
+    entry = Entry(actor, kind, disposed_at, note=note or str(status.label), time_field="disposed_at")
     custody.move([lot], entry, status=status, to=NOWHERE)
     return lot
 
 
-@verb(lock, of=_last_holder, role=Role.MANAGER, when=DISPOSITIONS)
-def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: str) -> Lot:
+@verb(lock, of=_last_holder, reads=("owner",), role=Role.MANAGER, when=DISPOSITIONS)
+def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: rules.Reason) -> Lot:
     """A disposition was wrong, or a lost lot was found: it is in stock again where it was last. Needs a manager."""
     reason = rules.reason(reason)
     place = _last_place(lot)
-    assert place is not None, "a lot leaves the trace from where it is in stock"
+    if place is None:
+        raise Refused(_("The lot was never in stock anywhere."), field="lot", code="wrong_status")
     kind = CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED
     entry = Entry(actor, kind, reinstated_at, note=reason, time_field="reinstated_at")
     custody.move([lot], entry, status=LotStatus.IN_STOCK, to=Place(facility=place))
     return lot
 
 
-@verb(lock, of=_holder, role=Role.MANAGER, when=[LotStatus.IN_STOCK])
+@verb(lock, of=_holder, reads=_READS, role=Role.MANAGER, when=[LotStatus.IN_STOCK])
 def correct(
     *,
     actor: Actor,
     lot: Lot,
     corrected_at: datetime,
-    reason: str,
+    reason: rules.Reason,
     mass_value: Decimal | None = None,
     mass_unit: str | None = None,
     moisture: Decimal | None = None,
@@ -337,34 +334,6 @@ def require_in_stock(lots: Iterable[Lot], *, field: str) -> None:
             field=field,
             code="on_shipment",
         )
-
-
-def stoichiometry(material: Material) -> Fractions:
-    """Mass fractions of the elements in a pure material; empty for one that needs an assay."""
-    return dict(MaterialElement.objects.filter(material=material).values_list("element", "fraction"))
-
-
-def check_moisture(moisture: Decimal) -> None:
-    """Refuse what is no mass fraction of water."""
-    if not moisture.is_finite() or not 0 <= moisture < 1:
-        raise Invalid(_("Moisture is a share from 0 to less than 1."), field="moisture")
-    if moisture != round(moisture, 4):
-        raise Invalid(_("Moisture has at most four decimals."), field="moisture")
-
-
-def check_fractions(fractions: Fractions) -> Fractions:
-    """Refuse an assay of unknown elements, or of more than everything."""
-    for element, fraction in fractions.items():
-        where = f"assays.{element}"
-        if element not in Element.values:
-            raise Invalid(_("“%(element)s” is no element that is followed.") % {"element": element}, field=where)
-        if not fraction.is_finite() or not 0 <= fraction <= 1:
-            raise Invalid(_("A mass fraction is from 0 to 1."), field=where)
-        if fraction != round(fraction, FRACTION_PLACES):
-            raise Invalid(_("A mass fraction has at most eight decimals."), field=where)
-    if sum(fractions.values()) > 1:
-        raise Invalid(_("The elements of an assay make up more than the lot."), field="assays")
-    return fractions
 
 
 def check_number(number: str, owner: Organization) -> str:

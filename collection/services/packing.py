@@ -102,6 +102,7 @@ def _add_packages(shipment: Shipment, packages: Sequence[NewPackage]) -> dict[st
             packing_instruction=new.packing_instruction,
             un_number=new.un_number,
         )
+        rules.check_lengths(boxes[label], prefix=f"packages.{index}.")
         new_boxes.append(boxes[label])
     Package.objects.bulk_create(new_boxes)
     return boxes

@@ -88,7 +88,7 @@ def request(
             _("Say how many packs there are: from 1 to %(most)s.") % {"most": MOST_PACKS}, field="packs_expected"
         )
     _check_period(convenient_from, convenient_until, fields=("convenient_from", "convenient_until"))
-    pickup = Pickup.objects.create(
+    pickup = Pickup(
         collection_point=collection_point,
         collector=collector,
         packs_expected=packs_expected,
@@ -98,6 +98,8 @@ def request(
         notes=notes,
         is_simulated=is_simulated,
     )
+    rules.check_lengths(pickup)
+    pickup.save()
     _announce(pickup, batteries)
     return pickup
 
@@ -114,22 +116,7 @@ def schedule(
     vehicle: str = "",
 ) -> Pickup:
     """The collector sends a carrier, a vehicle and a time window, and says where the batteries go."""
-    _check_schedule(pickup, carrier, destination, window_start, window_end)
-    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
-    pickup.window_start, pickup.window_end = window_start, window_end
-    pickup.status, pickup.reason = PickupStatus.SCHEDULED, ""
-    pickup.save(
-        update_fields=[
-            "carrier",
-            "destination",
-            "vehicle",
-            "window_start",
-            "window_end",
-            "status",
-            "reason",
-        ]
-    )
-    return pickup
+    return _arrange(pickup, carrier, destination, window_start, window_end, vehicle)
 
 
 @verb(lock, of="pickup__collector", function=Function.COLLECTOR, when=[PickupStatus.SCHEDULED])
@@ -144,19 +131,7 @@ def reschedule(
     vehicle: str = "",
 ) -> Pickup:
     """Change carrier, vehicle, destination or window of a scheduled pickup."""
-    _check_schedule(pickup, carrier, destination, window_start, window_end)
-    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
-    pickup.window_start, pickup.window_end = window_start, window_end
-    pickup.save(
-        update_fields=[
-            "carrier",
-            "destination",
-            "vehicle",
-            "window_start",
-            "window_end",
-        ]
-    )
-    return pickup
+    return _arrange(pickup, carrier, destination, window_start, window_end, vehicle)
 
 
 @verb(lock, of=("pickup__collector", "pickup__carrier"), to=PickupStatus.COLLECTED, moves=PICKUP_MOVES)
@@ -164,7 +139,7 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     """The batteries are scanned and loaded: they leave the collection point on a shipment to the destination.
 
     Batteries that are not known yet are registered as given up here. Damaged, defective and recalled ones go into a
-    package of their own. The number of statements does not grow with the batteries.
+    package of their own.
     """
     assert pickup.carrier is not None and pickup.destination is not None  # pickup_schedule_complete
     custody.check_time(collected_at, field="collected_at")
@@ -200,7 +175,7 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
 
 
 @verb(lock, of=("pickup__collector", "pickup__carrier"), to=PickupStatus.FAILED, moves=PICKUP_MOVES)
-def fail(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
+def fail(*, actor: Actor, pickup: Pickup, reason: rules.Reason) -> Pickup:
     """The truck came in vain; the pickup can be scheduled again."""
     return _end(pickup, PickupStatus.FAILED, reason)
 
@@ -211,14 +186,14 @@ def fail(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
     to=PickupStatus.CANCELLED,
     moves=PICKUP_MOVES,
 )
-def cancel(*, actor: Actor, pickup: Pickup, reason: str) -> Pickup:
+def cancel(*, actor: Actor, pickup: Pickup, reason: rules.Reason) -> Pickup:
     """The pickup is given up; announced batteries are free for another."""
     _end(pickup, PickupStatus.CANCELLED, reason)
     PickupBattery.objects.filter(pickup=pickup, is_open=True).update(is_open=False)
     return pickup
 
 
-def _end(pickup: Pickup, status: PickupStatus, reason: str) -> Pickup:
+def _end(pickup: Pickup, status: PickupStatus, reason: rules.Reason) -> Pickup:
     pickup.status, pickup.reason = status, rules.reason(reason)
     pickup.save(update_fields=["status", "reason"])
     return pickup
@@ -231,14 +206,25 @@ def _check_period(start: datetime, end: datetime, *, fields: tuple[str, str]) ->
         raise Invalid(_("The end must be after the start."), field=fields[1], code="period")
 
 
-def _check_schedule(
-    pickup: Pickup, carrier: Organization, destination: Facility, window_start: datetime, window_end: datetime
-) -> None:
+def _arrange(
+    pickup: Pickup,
+    carrier: Organization,
+    destination: Facility,
+    window_start: datetime,
+    window_end: datetime,
+    vehicle: str,
+) -> Pickup:
     if not carrier.has_function(Function.CARRIER):
         raise Invalid(_("%(name)s is not a carrier.") % {"name": carrier.name}, field="carrier")
     if destination == pickup.collection_point.facility:
         raise Invalid(_("The batteries go to another facility."), field="destination")
     _check_period(window_start, window_end, fields=("window_start", "window_end"))
+    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
+    pickup.window_start, pickup.window_end = window_start, window_end
+    pickup.status, pickup.reason = PickupStatus.SCHEDULED, ""
+    rules.check_lengths(pickup)
+    pickup.save(update_fields=["carrier", "destination", "vehicle", "window_start", "window_end", "status", "reason"])
+    return pickup
 
 
 def _announce(pickup: Pickup, ids: Sequence[int]) -> None:

@@ -52,6 +52,7 @@ def take_in(
     """
     lines = list(shipment.lines.filter(outcome=ShipmentLine.Outcome.OPEN).order_by("pk"))
     taken = _match(lines, accepted, refusals)
+    refusals = {line: rules.reason(reason, field="rejected") for line, reason in refusals.items()}
     batteries = custody.lock_batteries(line.battery_id for line in lines if line.battery_id)
     lots = custody.lock_lots(line.lot_id for line in lines if line.lot_id)
     if any(battery.shipment_id != shipment.pk for battery in batteries):
@@ -69,7 +70,7 @@ def take_in(
     check_storage(shipment.destination, batteries_in, lots_in, masses)
     contents.weigh(batteries, weighed)
     shipment.status, shipment.received_at = _outcome(lines, refusals), received_at
-    shipment.reason = "; ".join(dict.fromkeys(reason.strip() for reason in refusals.values()))[:500]
+    shipment.reason = rules.listed(dict.fromkeys(refusals.values()), separator="; ")
     shipment.save(update_fields=["status", "received_at", "reason"])
     ShipmentLine.objects.filter(pk__in=[line.pk for line, _row in taken]).update(outcome=ShipmentLine.Outcome.ACCEPTED)
     place = Place(facility=shipment.destination)
@@ -81,7 +82,7 @@ def take_in(
     if refusals:
         turned = [line for line in lines if line.pk in refusals]
         for line in turned:
-            line.outcome, line.reason = ShipmentLine.Outcome.REJECTED, refusals[line.pk].strip()
+            line.outcome, line.reason = ShipmentLine.Outcome.REJECTED, refusals[line.pk]
         # First the old lines are settled: nothing may stand on two open lines, not for a moment.
         ShipmentLine.objects.bulk_update(turned, ["outcome", "reason"])
         _turn_back(actor, shipment, turned, batteries, lots, received_at)
@@ -98,12 +99,9 @@ def _match(
 ) -> list[tuple[ShipmentLine, ReceivedLine]]:
     """The accepted lines with what is said of them. Every open line is spoken of exactly once, or this is `Invalid`."""
     by_id = {line.pk: line for line in lines}
-    for line_id, reason in refusals.items():
+    for line_id in refusals:
         if line_id not in by_id:
             raise Invalid(_("The shipment has no open line %(line)s.") % {"line": line_id}, field="rejected")
-        if not reason.strip():
-            raise Invalid(_("Give a reason for line %(line)s.") % {"line": line_id}, field="rejected", code="required")
-        rules.reason(reason, field="rejected")
     if accepted is None:
         return [(line, ReceivedLine(line.pk)) for line in lines if line.pk not in refusals]
     taken, seen = [], set(refusals)

@@ -65,7 +65,7 @@ def draft(
     if planned_at is not None:
         custody.check_plan(planned_at, field="planned_at")
     _check_carrier(carrier)
-    shipment = Shipment.objects.create(
+    shipment = Shipment(
         shipper=origin.operator,
         origin=origin,
         destination=destination,
@@ -75,6 +75,8 @@ def draft(
         consent=consent,
         is_simulated=is_simulated,
     )
+    rules.check_lengths(shipment)
+    shipment.save()
     packing.add(shipment, lines, packages)
     return shipment
 
@@ -98,6 +100,7 @@ def change(
         custody.check_plan(planned_at, field="planned_at")
         shipment.planned_at = planned_at
     shipment.consent = consent or shipment.consent
+    rules.check_lengths(shipment)
     shipment.save(update_fields=["carrier", "vehicle", "planned_at", "consent"])
     return shipment
 
@@ -137,7 +140,7 @@ def reopen(*, actor: Actor, shipment: Shipment) -> Shipment:
 
 
 @verb(lock, of="shipment__shipper", to=ShipmentStatus.CANCELLED, moves=SHIPMENT_MOVES)
-def cancel(*, actor: Actor, shipment: Shipment, reason: str) -> Shipment:
+def cancel(*, actor: Actor, shipment: Shipment, reason: rules.Reason) -> Shipment:
     """A shipment that has not left is given up; its lines are free for another."""
     reason = rules.reason(reason)
     shipment.lines.filter(outcome=ShipmentLine.Outcome.OPEN).update(outcome=ShipmentLine.Outcome.REMOVED)
@@ -186,7 +189,12 @@ def arrive(*, actor: Actor, shipment: Shipment, arrived_at: datetime) -> Shipmen
     return _set(shipment, ShipmentStatus.ARRIVED, "arrived_at")
 
 
-@verb(lock, of="shipment__destination__operator", to=ShipmentStatus.RECEIVED, moves=SHIPMENT_MOVES)
+@verb(
+    lock,
+    of="shipment__destination__operator",
+    to=(ShipmentStatus.RECEIVED, ShipmentStatus.PARTLY_REJECTED, ShipmentStatus.REJECTED),
+    moves=SHIPMENT_MOVES,
+)
 def receive(
     *,
     actor: Actor,
@@ -198,7 +206,7 @@ def receive(
     """The destination accepts some lines and rejects the others, each with a reason, by the ids of the lines.
 
     `accepted` may be left out: then it is all that were not rejected. What was rejected turns back at once, on a return
-    shipment in transit to where it came from. The same number of statements for any number of lines.
+    shipment in transit to where it came from.
     """
     custody.check_time(received_at, field="received_at")
     if shipment.arrived_at is not None and received_at < shipment.arrived_at:
@@ -227,7 +235,7 @@ def correct(
     line: int,
     declared_value: Decimal,
     unit: str = Unit.KG,
-    reason: str,
+    reason: rules.Reason,
     corrected_at: datetime,
 ) -> Shipment:
     """The declared mass of a line was wrong: the line is changed, and the ledger says so in a further entry."""
@@ -244,7 +252,12 @@ def correct(
 
 
 def _note_correction(
-    actor: Actor, shipment: Shipment, line: ShipmentLine, kilograms: Decimal, reason: str, corrected_at: datetime
+    actor: Actor,
+    shipment: Shipment,
+    line: ShipmentLine,
+    kilograms: Decimal,
+    reason: rules.Reason,
+    corrected_at: datetime,
 ) -> None:
     entries = CustodyEvent.objects.filter(
         battery=line.battery_id,

@@ -39,7 +39,7 @@ class InspectForm(VerbForm):
                     decision=choice_cell(row["decision"], Decision.values, number),
                     condition=choice_cell(row["condition"] or Condition.INTACT, Condition.values, number),
                     state_of_health=fraction_cell(health, number) if health else None,
-                    note=row["note"][:500],
+                    note=row["note"],
                 )
             )
         return found

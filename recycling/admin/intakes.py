@@ -65,7 +65,7 @@ class RecordForm(VerbForm):
     def clean_rejected(self) -> list[RejectedThing]:
         rows: list[dict[str, str]] = self.cleaned_data["rejected"]
         return [
-            RejectedThing(reason=row["reason"][:500], battery=battery)
+            RejectedThing(reason=row["reason"], battery=battery)
             for row, battery in zip(rows, battery_ids(rows, self.user), strict=True)
         ]
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import Actor
+from accounts.api.doors import calls
 from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.idempotency import once
@@ -78,6 +79,7 @@ class InspectionViewSet(VisibleViewSet):
     filterset_class = InspectionFilter
     ordering_fields = ("id", "inspected_at")
 
+    @calls(inspections.inspect_many)
     @extend_schema(request=InspectIn, responses={201: InspectionOut(many=True)})
     def create(self, request: Request) -> Response:
         """Inspect batteries; all of them or none."""
@@ -89,6 +91,7 @@ class InspectionViewSet(VisibleViewSet):
 
         return once(request, act)
 
+    @calls(inspections.release_many)
     @extend_schema(request=ReleaseIn, responses=ReleasedOut)
     @action(detail=False, methods=["post"])
     def release(self, request: Request) -> Response:

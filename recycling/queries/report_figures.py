@@ -88,7 +88,7 @@ class _Builder:
     def __init__(self, report: EprReport, data: Kept) -> None:
         self.home = report.jurisdiction_id[:2]
         self.data = data
-        self.rule = METHODS.get(report.method_version, CURRENT_METHOD)
+        self.rule = METHODS[report.method_version] if report.method_version else CURRENT_METHOD
         self.is_calendar_year = (
             report.period_start.year == report.period_end.year
             and (report.period_start.month, report.period_start.day) == (1, 1)

@@ -66,7 +66,7 @@ def open_batch(
 
 @verb(lock, of="batch__line__plant__facility__operator", to=BatchStatus.CLOSED, moves=BATCH_MOVES)
 def close(*, actor: Actor, batch: Batch, closed_at: datetime, explanation: str = "") -> Batch:
-    """Strike the balance of a batch and close it (DESIGN.md, invariant 2).
+    """Strike the balance of a batch and close it.
 
     Outputs weigh no more than inputs and reagents, and contain no more of any element than the inputs beyond the
     plant's assay tolerance. Outside of that it closes only with an explanation, which a manager signs.
@@ -102,7 +102,7 @@ def close(*, actor: Actor, batch: Batch, closed_at: datetime, explanation: str =
     moves=BATCH_MOVES,
     locks_itself=True,
 )
-def reopen(*, actor: Actor, batch: Batch, reason: str) -> Batch:
+def reopen(*, actor: Actor, batch: Batch, reason: rules.Reason) -> Batch:
     """Open a closed batch again to correct it, as long as all that it made is still in stock. Needs a manager."""
     reopen.require(actor, batch)
     reason = rules.reason(reason)
@@ -123,7 +123,7 @@ def reopen(*, actor: Actor, batch: Batch, reason: str) -> Batch:
 
 
 @verb(lock, of="batch__line__plant__facility__operator", role=Role.MANAGER, to=BatchStatus.VOID, moves=BATCH_MOVES)
-def void(*, actor: Actor, batch: Batch, reason: str) -> Batch:
+def void(*, actor: Actor, batch: Batch, reason: rules.Reason) -> Batch:
     """Give up an open batch that nothing is in any more. Needs a manager."""
     reason = rules.reason(reason)
     if batch.charges.exists():

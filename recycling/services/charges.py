@@ -45,7 +45,7 @@ def charge(
 
     A battery must be at the plant, weighed, free of shipments, of a chemistry and form that the line accepts, and its
     newest inspection must say "recycle". A lot must be an intermediate in stock at the plant, made by a batch that is
-    closed, so that what it is attributed to no longer changes. The number of statements does not grow with batteries.
+    closed, so that what it is attributed to no longer changes.
     """
     charge.require(actor, batch)
     found_batteries = custody.lock_batteries(batteries)
@@ -71,7 +71,7 @@ def uncharge(
     actor: Actor,
     batch: Batch,
     uncharged_at: datetime,
-    reason: str,
+    reason: rules.Reason,
     batteries: Sequence[int] = (),
     lots: Sequence[int] = (),
 ) -> Batch:

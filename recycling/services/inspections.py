@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function
@@ -33,7 +34,7 @@ class Triage:
     note: str = ""
 
 
-def _with_operator(plant: Plant) -> Plant:
+def _as_it_is(plant: Plant) -> Plant:
     """The plant with its operator. Nothing of it changes here, so it is not locked."""
     return Plant.objects.select_related("facility__operator").get(pk=plant.pk)
 
@@ -55,11 +56,11 @@ def inspect(
     return made
 
 
-@verb(_with_operator, of="plant__facility__operator", function=Function.RECYCLER)
+@verb(_as_it_is, of="plant__facility__operator", function=Function.RECYCLER)
 def inspect_many(
     *, actor: Actor, plant: Plant, inspected_at: datetime, inspections: Sequence[Triage], prefix: str = "inspections"
 ) -> list[Inspection]:
-    """Triage batteries at the plant, in a number of statements that does not grow with them.
+    """Triage batteries at the plant.
 
     The newest inspection of a battery holds; its condition and health become the battery's.
     """
@@ -104,7 +105,7 @@ def release(
     return released
 
 
-@verb(_with_operator, of="plant__facility__operator", function=Function.RECYCLER)
+@verb(_as_it_is, of="plant__facility__operator", function=Function.RECYCLER)
 def release_many(
     *,
     actor: Actor,
@@ -115,8 +116,8 @@ def release_many(
     note: str = "",
 ) -> list[Battery]:
     """Release batteries to a further use outside of the chain, as their newest inspections decided."""
-    if not recipient.strip():
-        raise Invalid(_("Say to whom."), field="recipient", code="required")
+    recipient = rules.text(recipient, field="recipient", longest=200)
+    note = rules.text(note, field="note", longest=250, shortest=0)
     locked = {b.pk: b for b in custody.lock_batteries(batteries)}
     newest = newest_inspections(batteries)
     for index, pk in enumerate(batteries):
@@ -130,7 +131,7 @@ def release_many(
                 code="not_released",
             )
     require_off_shipments(list(locked.values()), batteries)
-    said = f"{recipient.strip()} {note.strip()}".strip()[:500]
+    said = f"{recipient} {note}".strip()
     entry = Entry(actor, CustodyKind.RELEASED, released_at, note=said, time_field="released_at")
     custody.move(list(locked.values()), entry, status=BatteryStatus.SECOND_LIFE, to=NOWHERE)
     return [locked[pk] for pk in batteries]
@@ -178,6 +179,7 @@ def _check(inspections: Sequence[Triage], prefix: str) -> None:
             raise Invalid(
                 _("“%(value)s” is no condition.") % {"value": triage.condition}, field=_at(prefix, index, "condition")
             )
+        rules.text(triage.note, field=_at(prefix, index, "note"), longest=500, shortest=0)
         health = triage.state_of_health
         if health is not None and (not health.is_finite() or not 0 <= health <= 1 or health != round(health, 3)):
             raise Invalid(

@@ -89,7 +89,7 @@ def record(
     note: str = "",
     is_simulated: bool = False,
 ) -> Intake:
-    """Weigh a load in and receive its shipment, in a number of statements that does not grow with the batteries.
+    """Weigh a load in and receive its shipment.
 
     Without `batteries`, all that was not rejected was found. With it, a battery of the shipment that stands in neither
     list is missing: it stays with the carrier on the return shipment, and a discrepancy is opened. So is one for
@@ -98,6 +98,7 @@ def record(
     """
     plant = Plant.objects.select_related("facility__operator").get(pk=plant.pk)
     ticket = rules.text(ticket, field="ticket", longest=60)
+    note = rules.text(note, field="note", longest=rules.LONGEST_REASON, shortest=0)
     gross_kg, tare_kg = _check_weighing(gross_value, tare_value, unit)
     custody.check_time(weighed_at, field="weighed_at")
     shipment = shipments.lock(shipment)
@@ -134,7 +135,7 @@ def record(
                 tare_value=tare_value,
                 unit=unit,
                 recorded_by=actor.user,
-                note=note.strip(),
+                note=note,
                 is_simulated=is_simulated,
             )
     except IntegrityError as error:  # somebody else used the ticket in this very moment
@@ -156,13 +157,16 @@ def record(
 
 @verb(lock, of="intake__plant__facility__operator", role=Role.MANAGER)
 def correct_weighing(
-    *, actor: Actor, intake: Intake, gross_value: Decimal, tare_value: Decimal, unit: str, reason: str
+    *, actor: Actor, intake: Intake, gross_value: Decimal, tare_value: Decimal, unit: str, reason: rules.Reason
 ) -> Intake:
     """Gross or tare was written down wrongly. What was entered before stays in the history. Needs a manager."""
     reason = rules.reason(reason)
     _check_weighing(gross_value, tare_value, unit)
     intake.gross_value, intake.tare_value, intake.unit = gross_value, tare_value, unit
-    intake.note = f"{intake.note} {reason}".strip()[:500]
+    note = f"{intake.note} {reason}".strip()
+    if len(note) > rules.LONGEST_REASON:  # the oldest goes, and it shows
+        note = f"…{note[1 - rules.LONGEST_REASON :]}"
+    intake.note = note
     intake.save(update_fields=["gross_value", "tare_value", "unit", "note"])
     return intake
 
@@ -173,7 +177,7 @@ def correct_weighing(
     to=DiscrepancyStatus.SETTLED,
     moves=DISCREPANCY_MOVES,
 )
-def settle_discrepancy(*, actor: Actor, discrepancy: Discrepancy, settlement: str) -> Discrepancy:
+def settle_discrepancy(*, actor: Actor, discrepancy: Discrepancy, settlement: rules.Reason) -> Discrepancy:
     """Say how a discrepancy was settled with the shipper; signed by the actor."""
     settlement = rules.text(settlement, field="settlement", longest=500)
     discrepancy.status, discrepancy.settlement = DiscrepancyStatus.SETTLED, settlement

@@ -13,8 +13,9 @@ from accounts.errors import Invalid
 from accounts.verbs import verb
 from collection.models import CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
+from collection.services.assays import Fractions
 from collection.services.custody import NOWHERE, Entry
-from collection.services.lots import Fractions, NewLot
+from collection.services.lots import NewLot
 from collection.units import Unit, check_mass
 from recycling.models import Batch, BatchStatus, Output, Reagent
 from recycling.services.batches import lock
@@ -71,7 +72,7 @@ def record_output(
 
 
 @verb(of="batch__line__plant__facility__operator", when=[BatchStatus.OPEN], locks_itself=True)
-def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime, reason: str) -> Batch:
+def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime, reason: rules.Reason) -> Batch:
     """An output of an open batch, named by the id of its lot, never was: the lot becomes void."""
     remove_output.require(actor, batch)
     reason = rules.reason(reason)

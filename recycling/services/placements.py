@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization
@@ -48,6 +49,7 @@ def declare(
     """Declare `units` placed on the market. The same row (by `source_key`) sent again changes nothing; another row with
     its key is refused: a mistake is corrected with `correct`.
     """
+    # Files are another door: `MarketPlacementImporter` writes placements in sets, by the same rules.
     if not producer.has_function(Function.PRODUCER):
         raise Invalid(_("%(name)s is no producer.") % {"name": producer}, field="producer")
     if not source_key.strip():
@@ -101,6 +103,7 @@ def correct(
 
 
 def _check(row: MarketPlacement) -> None:
+    rules.check_lengths(row)
     if row.period_end < row.period_start:
         raise Invalid(_("The period ends before it begins."), field="period_end")
     if not 0 <= row.units <= MOST_UNITS:

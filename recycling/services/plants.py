@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.utils.translation import gettext as _
 
+from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Role
@@ -99,6 +100,7 @@ def _settle(plant: Plant, mass_tolerance: Decimal, assay_tolerance: Decimal, dis
         raise Invalid(_("Give 0 to 365 days."), field="discrepancy_days")
     plant.mass_tolerance, plant.assay_tolerance = mass_tolerance, assay_tolerance
     plant.discrepancy_days = discrepancy_days
+    rules.check_lengths(plant)
     plant.save()
     return plant
 
@@ -114,9 +116,7 @@ def add_line(
     forms: Sequence[str] = (),
 ) -> ProcessLine:
     """Add a line. Without chemistries or forms it accepts all of them. Needs a manager."""
-    name = name.strip()
-    if not name:
-        raise Invalid(_("Give the line a name."), field="name", code="required")
+    name = rules.text(name, field="name", longest=100)
     if stage not in Stage.values:
         raise Invalid(_("“%(value)s” is no stage.") % {"value": stage}, field="stage")
     _check_forms(forms)
@@ -136,13 +136,14 @@ def change_line(
     chemistries: Iterable[Chemistry] | None = None,
     forms: Sequence[str] | None = None,
 ) -> ProcessLine:
-    """Change what a line accepts, or take it out of use and back. Needs a manager."""
+    """Change what a line accepts, or take it out of use and back; to say again what holds is no change. Needs a manager."""
     if forms is not None:
         _check_forms(forms)
         line.forms = list(forms)
-    if is_active is not None:
+        line.save(update_fields=["forms"])
+    if is_active is not None and is_active != line.is_active:
+        (activate_line if is_active else deactivate_line)(actor=actor, line=line)
         line.is_active = is_active
-    line.save(update_fields=["forms", "is_active"])
     if chemistries is not None:
         line.chemistries.set(chemistries)
     return line
@@ -181,8 +182,9 @@ def add_nameplate(
         raise Invalid(_("A capacity is more than nothing, and less than ten million t a year."), field="t_per_year")
     if basis not in Basis.values:
         raise Invalid(_("“%(value)s” is no basis.") % {"value": basis}, field="basis")
-    if not source.strip():
-        raise Invalid(_("Name the source."), field="source", code="required")
+    source = rules.text(source, field="source", longest=300)
+    if confidence not in Confidence.values:
+        raise Invalid(_("“%(value)s” is no confidence.") % {"value": confidence}, field="confidence")
     valid = _period(valid_from, valid_until, first="valid_from", last="valid_until")
     other = line.nameplates.filter(valid__overlap=valid).first()
     if other is not None:
@@ -192,7 +194,7 @@ def add_nameplate(
         t_per_year=t_per_year,
         basis=basis,
         valid=valid,
-        source=source.strip(),
+        source=source,
         confidence=confidence,
     )
 
@@ -221,11 +223,12 @@ def add_outage(
         raise Invalid(_("“%(value)s” is no kind of outage.") % {"value": kind}, field="kind")
     if not share.is_finite() or not 0 < share <= 1 or share != round(share, 3):
         raise Invalid(_("The share that is out is more than 0, at most 1, in thousandths."), field="share")
+    reason = rules.text(reason, field="reason", longest=300, shortest=0)
     days = _period(first_day, last_day, first="first_day", last="last_day")
     other = line.outages.filter(days__overlap=days).first()
     if other is not None:
         raise _overlap(other.days, "first_day")
-    return Outage.objects.create(line=line, days=days, share=share, kind=kind, reason=reason.strip())
+    return Outage.objects.create(line=line, days=days, share=share, kind=kind, reason=reason)
 
 
 @verb(_lock_outage, of="outage__line__plant__facility__operator")

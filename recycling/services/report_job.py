@@ -42,7 +42,8 @@ def compute(report_id: int) -> bool:
     if report is None:
         return False
     ours = pending.ours(report)
-    with pending.Pulse(EprReportProgress.objects.filter(pk=report_id)) as pulse:
+    progress = EprReportProgress.objects.filter(report=report, report__claimed_at=report.claimed_at)
+    with pending.Pulse(progress) as pulse:
         try:
             _compute(report, pulse)
         except FactorsOutOfDate:

@@ -1,19 +1,12 @@
-"""EPR reports in the background, and the sweep that takes up whatever a lost message or a dead worker left behind."""
+"""EPR reports in the background."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import structlog
 from celery import shared_task
 
 from accounts import pending
-from collection.tasks import imports
 from recycling.models import EprReport
-from recycling.services import factors, report_job
-from recycling.tasks import utilization
-
-log = structlog.get_logger(__name__)
+from recycling.services import report_job
 
 
 @shared_task(name="recycling.compute_report")
@@ -28,21 +21,6 @@ def enqueue(report: EprReport) -> EprReport:
     return report
 
 
-@shared_task(name="recycling.sweep")
 def sweep() -> None:
-    """Take up pending work of every kind. One kind that fails does not keep the others."""
-    kinds: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("factors", factors.refresh),
-        ("reports", _sweep_reports),
-        ("utilization", utilization.sweep),
-        ("imports", imports.sweep),
-    )
-    for kind, take_up in kinds:
-        try:
-            take_up()
-        except Exception:
-            log.exception("sweep_failed", kind=kind)
-
-
-def _sweep_reports() -> None:
+    """Take up reports that nobody works on."""
     pending.send(compute_report.delay, *report_job.take_up_silent())

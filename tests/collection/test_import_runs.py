@@ -8,14 +8,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -38,6 +42,13 @@ from tests.refusals import state
 from tests.world import World
 
 # Its life
+
+
+def in_a_thread(act: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return act(*arguments)
+    finally:
+        connection.close()
 
 
 def test_an_import_is_done_once(world: World) -> None:
@@ -71,18 +82,50 @@ def test_an_error_half_way_leaves_nothing(world: World, monkeypatch: pytest.Monk
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_second_worker_stays_off_while_the_first_is_only_slow(world: World) -> None:
-    import psycopg
-
+@pytest.mark.parametrize("by", ["a worker", "the command line"])
+def test_a_worker_that_is_only_silent_finishes(world: World, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     run = request(world, plain("A"))
-    settings = connection.settings_dict
-    with psycopg.connect(
-        host=settings["HOST"], port=settings["PORT"], user=settings["USER"], password=settings["PASSWORD"],
-        dbname=settings["NAME"],
-    ) as first:  # fmt: skip
-        first.execute("SELECT pg_advisory_xact_lock(%s, %s)", [runs._LOCKS, run.pk])
+    reading, go_on, write = threading.Event(), threading.Event(), BatteryImporter.write
+
+    def slowly(self, faults):
+        reading.set()
+        assert go_on.wait(60)
+        return write(self, faults)
+
+    monkeypatch.setattr(BatteryImporter, "write", slowly)
+    monkeypatch.setattr(runs, "BEAT", 1000)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(in_a_thread, runs.execute, run.pk)
+        assert reading.wait(60)
+        silent = {"heartbeat_at": timezone.now() - imports.SILENCE - timedelta(seconds=1)}
+        ImportRun.objects.update(**silent, **({} if by == "a worker" else {"content": None}))
+        assert imports.take_up_silent() == []
         assert runs.execute(run.pk) is None
-        assert not Battery.objects.exists()
+        go_on.set()
+        assert first.result() is not None
+    run.refresh_from_db()
+    assert run.status == ImportStatus.DONE and Battery.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_comes_too_late_stays_off(world: World) -> None:
+    """It claimed the import, and another one holds it by the time that it begins."""
+    run = request(world, plain("A"))
+    holding, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            imports.hold(run)
+            holding.set()
+            assert go_on.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(in_a_thread, hold)
+        assert holding.wait(60)
+        assert runs.execute(run.pk) is None
+        go_on.set()
+        first.result()
+    assert not Battery.objects.exists()
     ImportRun.objects.update(heartbeat_at=timezone.now() - imports.SILENCE - timedelta(seconds=1))
     assert imports.take_up_silent() == [run.pk]
     assert runs.execute(run.pk) is not None

@@ -144,8 +144,7 @@ def test_a_worker_that_lost_the_import_writes_nothing(world: World, monkeypatch:
     run = request(world, plain("A"))
 
     def by_another_worker() -> None:
-        silence(run)
-        taken.extend(imports.take_up_silent())
+        ImportRun.objects.update(status=ImportStatus.QUEUED)  # by hand: the sweep leaves it to whoever holds it
         assert imports.claim(run.pk) is not None
         connection.close()
 
@@ -155,10 +154,9 @@ def test_a_worker_that_lost_the_import_writes_nothing(world: World, monkeypatch:
         other.join()
         return original(self, faults)
 
-    taken: list[int] = []
     original = BatteryImporter.check
     monkeypatch.setattr(BatteryImporter, "check", taken_away)
-    assert runs.execute(run.pk) is None and taken == [run.pk]
+    assert runs.execute(run.pk) is None
     run.refresh_from_db()
     assert run.status == ImportStatus.RUNNING and run.content and not Battery.objects.exists()
 

@@ -19,7 +19,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Refused
 from accounts.models import Role
-from collection.models import Battery, Consent, Lot, Material, Pickup, Shipment
+from collection.models import Battery, Consent, Lot, Material, Pickup, Shipment, ShipmentLine
 from collection.services import batteries, consents, lots, pickups, shipments
 from collection.services.lots import Part
 from collection.services.packing import NewLine
@@ -164,6 +164,17 @@ def lot_sold_at_the_hub(w: World) -> Lot:
     )
 
 
+def lot_weighed_anew_after_it_was_sold(w: World) -> Lot:
+    """The shipper corrected the line by which it came: the ledger's last entry is of no place."""
+    lot = lot_sold_at_the_hub(w)
+    line = ShipmentLine.objects.get(lot=lot)
+    shipments.correct(
+        actor=w.actor(w.recycler), shipment=line.shipment, line=line.pk, declared_value=Decimal(101), reason="scale",
+        corrected_at=ago(days=8),
+    )  # fmt: skip
+    return lot
+
+
 def schedule(w: World, actor: Actor, pickup: Pickup) -> dict[str, Any]:
     return {
         "actor": actor, "pickup": pickup, "carrier": w.carrier, "destination": w.plant_site,
@@ -297,6 +308,10 @@ VERBS = {
         COLLECTOR, lot_sold_at_the_hub,
         lambda w, a, r: lots.reinstate(actor=a, lot=r, reinstated_at=ago(days=1), reason="x"), Role.MANAGER,
     ),
+    "lot: reinstate one that was weighed anew": Verb(
+        COLLECTOR, lot_weighed_anew_after_it_was_sold,
+        lambda w, a, r: lots.reinstate(actor=a, lot=r, reinstated_at=ago(days=1), reason="x"), Role.MANAGER,
+    ),
     "lot: correct": Verb(
         COLLECTOR, lot_at_the_hub,
         lambda w, a, r: lots.correct(actor=a, lot=r, corrected_at=ago(days=1), reason="x", moisture=Decimal("0.1")),
@@ -340,6 +355,13 @@ def test_nobody_registers_a_battery_at_anothers_facility(world: World) -> None:
                     occurred_at=ago(days=1), identifiers=[serial()],
                 )  # fmt: skip
     assert not Battery.objects.exists()
+
+
+def test_a_lot_that_was_weighed_anew_after_it_was_sold_comes_back_to_where_it_was(world: World) -> None:
+    lot = lot_weighed_anew_after_it_was_sold(world)
+    manager = world.actor(world.collector, Role.MANAGER)
+    lot = lots.reinstate(actor=manager, lot=lot, reinstated_at=ago(days=1), reason="x")
+    assert (lot.status, lot.facility) == ("in_stock", world.hub)
 
 
 def test_a_lot_on_the_road_is_its_carriers_to_ask_about(world: World) -> None:

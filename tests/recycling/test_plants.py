@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
-from recycling.models import Nameplate
+from recycling.models import Nameplate, ProcessLine
 from recycling.services import plants
 from tests.refusals import refused, state
 from tests.world import World
@@ -47,6 +47,9 @@ def test_lines(world: World) -> None:
     assert line.is_active and not line.forms and not line.chemistries.exists()
     assert not plants.deactivate_line(actor=manager, line=line).is_active
     assert plants.activate_line(actor=manager, line=line).is_active
+    for is_active in (True, False, False, True):  # said again, it stays
+        assert plants.change_line(actor=manager, line=line, is_active=is_active).is_active is is_active
+        assert ProcessLine.objects.get(pk=line.pk).is_active is is_active
 
 
 def test_nameplates_follow_one_another(world: World) -> None:

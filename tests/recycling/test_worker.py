@@ -17,7 +17,8 @@ from development import supervisor
 from recycling.models import EprReport, EprReportProgress, Factor, ReportStatus
 from recycling.queries import report_proof
 from recycling.services import report_job, reports
-from recycling.tasks.reports import compute_report, sweep
+from recycling.tasks.reports import compute_report
+from recycling.tasks.sweep import sweep
 from tests.recycling.filing import asked, shared_batch
 from tests.world import build
 
