@@ -15,6 +15,8 @@ class DomainError(Exception):
     """A refused command. `field` names the argument at fault, where there is one."""
 
     code = "error"
+    status = 400
+    """What a door of HTTP answers with."""
 
     def __init__(self, message: Text, *, field: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -28,18 +30,20 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """A value that could never be accepted, whatever the state of the record (HTTP 400)."""
+    """A value that could never be accepted, whatever the state of the record."""
 
     code = "invalid"
 
 
 class Refused(DomainError):
-    """A command that a rule forbids in the present state of the records (HTTP 409)."""
+    """A command that a rule forbids in the present state of the records."""
 
     code = "refused"
+    status = 409
 
 
 class Forbidden(DomainError):
-    """The actor sees the record but may not do this to it (HTTP 403)."""
+    """The actor sees the record but may not do this to it."""
 
     code = "forbidden"
+    status = 403

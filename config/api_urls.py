@@ -1,9 +1,10 @@
 """The REST API, version 1: one line per resource."""
 
-from django.urls import path
+from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.api import auth, organizations
+from accounts.api.problems import NothingHere
 from collection.api import batteries, consents, facilities, imports, lots, pickups, reference, shipments
 from recycling.api import (
     batches,
@@ -64,4 +65,7 @@ urlpatterns = [
     path("auth/logout-all/", auth.LogoutAllView.as_view(), name="logout-all"),
     path("me/", auth.MeView.as_view(), name="me"),
     *router.urls,
+    re_path(
+        r"^(?:.*/)?$", NothingHere.as_view()
+    ),  # without the slash at its end, an address is sent to the one with it
 ]

@@ -33,6 +33,9 @@ VARIABLES = ("DATABASE_URL", "REDIS_URL")
 _held: list[IO[bytes]] = []
 """Open lock files of this process. Closing one gives the lock up, so they stay here until the process ends."""
 
+_joined: list[tuple[IO[bytes], IO[bytes]]] = []
+"""The lock and the log of each keeper whose servers this process uses: open, since both may be thrown away."""
+
 
 def ensure() -> None:
     """Have the development servers run for as long as this process lives."""
@@ -81,7 +84,19 @@ def join(home: Path, *, throwaway: bool) -> dict[str, str]:
         if not _kept(home):
             _start_keeper(home, throwaway=throwaway)
         urls: dict[str, str] = json.loads((home / "servers.json").read_text())
+        _joined.append(((home / "keeper.lock").open("ab"), (home / "keeper.log").open("rb")))
     return urls
+
+
+def ended() -> str | None:
+    """Why servers that this process joined run no longer; nothing while they do."""
+    for lock, log in _joined:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # the keeper holds it for as long as it lives
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            log.seek(0)
+            return log.read().decode().strip() or "Their keeper was killed."
+    return None
 
 
 def _start_keeper(home: Path, *, throwaway: bool) -> None:
@@ -128,6 +143,9 @@ def _keep(home: Path, *, throwaway: bool) -> None:
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until all is stopped: newcomers wait
                     break
                 time.sleep(0.1)
+            for name, server in (("PostgreSQL", database), ("Valkey", broker)):
+                if server.poll() is not None:
+                    print(f"{name} ended by itself, with status {server.returncode}.", flush=True)
             cleanup.close()
 
 

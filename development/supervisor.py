@@ -119,7 +119,7 @@ def running(
 
 
 def serve(port: int) -> None:
-    """Run everything on 127.0.0.1:`port` until Ctrl-C, SIGTERM or the end of one of the processes.
+    """Run everything on 127.0.0.1:`port` until Ctrl-C, SIGTERM or the end of one of the processes or servers.
 
     Expects `check_port` and `prepare` to have been called.
     """
@@ -130,6 +130,8 @@ def serve(port: int) -> None:
                 if child.poll() is not None:
                     status = child.returncode
                     raise Failure(f"The {name} process ended by itself, with status {status}; its output is above.")
+            if reason := servers.ended():
+                raise Failure(f"The servers have ended, and nothing works without them: {reason}")
             time.sleep(0.2)
 
 

@@ -115,7 +115,7 @@ class Visitor:
             self.complaints.append(f"asks elsewhere: {request.url}")
 
     def _check(self, response: Any) -> None:
-        if response.status >= 400 and response.status not in (403, 409):
+        if response.status >= 400 and response.status not in (400, 403, 409):
             self.complaints.append(f"{response.status}: {response.url}")
 
 

@@ -1,5 +1,6 @@
 """The ground everything stands on: servers, settings, health, logs, processes."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import sys
 import textwrap
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -201,19 +202,7 @@ class TestSupervisor:
 
     @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
     def test_leaves_no_process_behind(self, ending: signal.Signals) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        code = f"from development import servers, supervisor; servers.ensure_throwaway(); supervisor.serve({port})"
-        process = python(code, DJANGO_SETTINGS_MODULE="config.settings.test")
-        assert process.stdout is not None
-        try:
-            said: list[str] = []
-            while "ready: http" not in "".join(said):
-                said.append(process.stdout.readline())
-                assert said[-1], said
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
-                assert json.load(answer)["components"]["worker"]["status"] == "ok"
+        with serving() as process:
             family = psutil.Process(process.pid).children(recursive=True)
             assert len(family) >= 5
             process.send_signal(ending)
@@ -221,5 +210,38 @@ class TestSupervisor:
             assert process.returncode == (0 if ending != signal.SIGKILL else -signal.SIGKILL), output
             _, left = psutil.wait_procs(family, timeout=120)
             assert left == []
-        finally:
-            process.kill()
+
+    @pytest.mark.parametrize(
+        ("killed", "reason"),
+        [("valkey-server", "Valkey ended by itself, with status -9."), ("keep", "Their keeper was killed.")],
+    )
+    def test_ends_with_its_servers_and_says_why(self, killed: str, reason: str) -> None:
+        with serving() as process:
+            family = psutil.Process(process.pid).children(recursive=True)
+            (victim,) = [child for child in family if any(part.endswith(killed) for part in child.cmdline()[:4])]
+            victim.kill()
+            output, _ = process.communicate(timeout=240)
+            assert process.returncode != 0 and reason in output, output
+            _, left = psutil.wait_procs(family, timeout=120)
+            assert left == []
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[subprocess.Popen[str]]:
+    """A supervisor that has said that it is ready, on servers of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    code = f"from development import servers, supervisor; servers.ensure_throwaway(); supervisor.serve({port})"
+    process = python(code, DJANGO_SETTINGS_MODULE="config.settings.test")
+    assert process.stdout is not None
+    try:
+        said: list[str] = []
+        while "ready: http" not in "".join(said):
+            said.append(process.stdout.readline())
+            assert said[-1], said
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+            assert json.load(answer)["components"]["worker"]["status"] == "ok"
+        yield process
+    finally:
+        process.kill()

@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelInvalid
-from django.db import IntegrityError, models
+from django.db import DataError, IntegrityError, models
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -261,12 +261,15 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
                 done = button.verb(actor=actor_of(request), **target, **form.arguments())
             except Forbidden as error:
                 form.add_error(None, str(error.message))
-                status = 403
+                status = error.status
             except DomainError as error:
                 show_error(form, error)
-                status = 409
+                status = error.status
             except ModelInvalid as error:
                 form.add_error(None, error.messages)  # type: ignore[arg-type]
+            except DataError:
+                form.add_error(None, _("A value is outside of what can be stored."))
+                status = 400
             except IntegrityError as error:
                 form.add_error(None, violated_constraint(error))
                 status = 409

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.actors import Actor
 from accounts.api.doors import calls
+from accounts.api.fields import TextField
 from accounts.api.throttling import CountingThrottle
 from accounts.models import Function, Role, User
 from accounts.services import tokens
@@ -40,13 +41,13 @@ class LoginEmailThrottle(CountingThrottle):
         email = request.data.get("email") if isinstance(request.data, dict) else None
         if not isinstance(email, str):
             return None
-        digest = hashlib.sha256(email.strip().lower().encode(errors="replace")).hexdigest()
+        digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()
         return str(self.cache_format % {"scope": "login_email", "ident": digest})
 
 
 class LoginIn(serializers.Serializer[Any]):
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=256, trim_whitespace=False, style={"input_type": "password"})
+    email = TextField(max_length=254)
+    password = TextField(max_length=256, trim_whitespace=False, style={"input_type": "password"})
 
 
 class TokenIn(serializers.Serializer[Any]):

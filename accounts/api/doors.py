@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import rules
+from accounts.api.fields import TextField
 from accounts.verbs import Verb
 
 type Reads = type[serializers.BaseSerializer[Any]]
@@ -84,7 +85,7 @@ def calls(verb: Verb[..., Any]) -> Callable[[Any], Any]:
 
 #: Arguments that say by their type how they are read.
 _FIELDS: dict[str, Callable[..., serializers.Field[Any, Any, Any, Any]]] = {
-    "rules.Reason": lambda **options: serializers.CharField(max_length=rules.LONGEST_REASON, **options),
+    "rules.Reason": lambda **options: TextField(max_length=rules.LONGEST_REASON, **options),
     "datetime": serializers.DateTimeField,
     "date": serializers.DateField,
 }

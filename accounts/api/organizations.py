@@ -12,6 +12,8 @@ from rest_framework.response import Response
 
 from accounts.actors import Actor
 from accounts.api.doors import calls, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet
 from accounts.api.idempotency import once
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
@@ -28,7 +30,7 @@ class OrganizationOut(RecordSerializer[Organization]):
         read_only_fields = fields
 
 
-class OrganizationFilter(django_filters.FilterSet):
+class OrganizationFilter(FilterSet):
     name = django_filters.CharFilter("name", "icontains")
     function = django_filters.ChoiceFilter(choices=Function.choices, method="with_function")
 
@@ -63,7 +65,7 @@ class MembershipOut(RecordSerializer[Membership]):
 class MemberIn(serializers.Serializer[Any]):
     organization = VisibleRelatedField(queryset=Organization.objects.all())
     email = serializers.EmailField(max_length=254)
-    name = serializers.CharField(required=False, allow_blank=True, max_length=150)
+    name = TextField(required=False, allow_blank=True, max_length=150)
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
 
 

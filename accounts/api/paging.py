@@ -1,9 +1,12 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from rest_framework import pagination
+from django.utils.translation import gettext as _
+from rest_framework import exceptions, pagination
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
+
+from accounts.numbers import whole_number
 
 
 class CursorPagination(pagination.CursorPagination):
@@ -25,6 +28,16 @@ class CursorPagination(pagination.CursorPagination):
                 offset + self.get_page_size(request) + 1, ascending=order.startswith("-") == backward, beyond=position
             )
         return super().paginate_queryset(queryset, request, view)
+
+    def get_page_size(self, request: Request) -> int:
+        """How many were asked for, up to the most; what is no such number is refused."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        size = whole_number(asked)
+        if not size:
+            raise exceptions.ValidationError({self.page_size_query_param: [_("Give a number of records from 1.")]})
+        return min(size, self.max_page_size)
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
         """The order that was asked for, made total by the primary key so that no row is met twice or never."""

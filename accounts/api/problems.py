@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+import redis
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelInvalid
@@ -12,15 +13,14 @@ from django.db.models import ProtectedError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
+from rest_framework.views import APIView, set_rollback
 
 from accounts import errors
 from accounts.constraints import violated_constraint
 
 MEDIA_TYPE = "application/problem+json"
-
-_STATUS_OF = {errors.Invalid: 400, errors.Forbidden: 403, errors.Refused: 409}
 
 log = structlog.get_logger(__name__)
 
@@ -51,9 +51,8 @@ type Answer = tuple[int, str, list[dict[str, str]], dict[str, str]]
 def _problem(exc: Exception) -> Answer | None:  # noqa: C901 - one case after the other
     match exc:
         case errors.DomainError():
-            status = next(status for kind, status in _STATUS_OF.items() if isinstance(exc, kind))
             faults = [_fault(field, exc.code, message) for field, message in exc.errors.items()]
-            return status, exc.code, faults, {}
+            return exc.status, exc.code, faults, {}
         case exceptions.ValidationError():
             return 400, "invalid", list(_flatten(exc.detail)), {}
         case ModelInvalid():
@@ -70,6 +69,10 @@ def _problem(exc: Exception) -> Answer | None:  # noqa: C901 - one case after th
         case OperationalError() if "lock" in str(exc) or "deadlock" in str(exc):
             fault = _fault("", "busy", _("Somebody else is changing the same records; try again."))
             return 503, "busy", [fault], {"Retry-After": "1"}
+        case redis.RedisError():  # what cannot do without, such as a log-in
+            log.error("valkey_lost", error=str(exc))
+            fault = _fault("", "unavailable", _("A part that this needs cannot be reached; try again in a while."))
+            return 503, "unavailable", [fault], {"Retry-After": "10"}
         case Http404():
             return (404, "not_found", [_fault("", "not_found", _("There is no such record."))], {})
         case PermissionDenied():
@@ -102,3 +105,12 @@ def _flatten(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
                 yield from _flatten(value, f"{path}.{index}".lstrip(".") if nested else path)
     else:
         yield _fault(path, getattr(detail, "code", "invalid"), detail)
+
+
+class NothingHere(APIView):
+    """Below the API, every address that leads nowhere."""
+
+    http_method_names = ()  # so that each of them is none
+
+    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise exceptions.NotFound(_("Nothing is at this address."))

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from django.db import DataError, models
+from django.db import models
 from django.utils.functional import cached_property
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
@@ -11,11 +11,16 @@ from rest_framework.reverse import reverse
 
 from accounts.actors import Actor
 from accounts.api.doors import doors_of
+from accounts.api.fields import record_id
 from accounts.api.idempotency import once
 from accounts.verbs import Verb
 
+#: What a record's key may be in an address: an id, or a code.
+ID = "[0-9]{1,18}"
+CODE = "[A-Za-z0-9_-]{1,80}"
+
 #: Stands for a record's key in an address.
-_ANY = "any-key"
+_ANY = "0" * 18
 
 
 class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
@@ -24,7 +29,7 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
     A record that the caller may not see is not there: 404.
     """
 
-    lookup_value_regex = "[^/.]{1,80}"
+    lookup_value_regex = ID
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     request: Request
 
@@ -75,14 +80,6 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
             return rows
         return rows.prefetch_related(*related) if is_page else rows.select_related(*related)
 
-    def get_object(self) -> Any:
-        try:
-            return super().get_object()
-        except (ValueError, OverflowError) as error:  # an id that is no number, or larger than any
-            from django.http import Http404
-
-            raise Http404 from error
-
     def command(
         self,
         service: Callable[..., models.Model],
@@ -126,7 +123,10 @@ class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
         return super().get_queryset().visible_to(self.context["request"].user)
 
     def to_internal_value(self, data: Any) -> Any:
-        try:
-            return super().to_internal_value(data)
-        except (OverflowError, ValueError, DataError):  # no id that could be
+        is_code = isinstance(self.queryset.model._meta.pk, models.CharField)
+        if not isinstance(data, str if is_code else str | int) or isinstance(data, bool):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+        key = data if is_code else record_id(data)
+        if key is None:
             self.fail("does_not_exist", pk_value=data)
+        return super().to_internal_value(key)

@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from django import forms
 from django.utils.translation import gettext as _
 
+from accounts.numbers import whole_number
+
 
 def mass_cell(text: str, line: int) -> Decimal | None:
     """A mass; nothing for an empty cell."""
@@ -34,7 +36,7 @@ def choice_cell(text: str, known: Iterable[str], line: int) -> str:
 
 def number_cell(text: str, line: int) -> int:
     """The number of a record, with or without “#”."""
-    digits = text.removeprefix("#")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+    number = whole_number(text.removeprefix("#"))
+    if number is None:
         raise forms.ValidationError(_("Line %(line)s: “%(value)s” is no number.") % {"line": line, "value": text})
-    return int(digits)
+    return number

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-from typing import Any
-
 from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext as _
@@ -18,6 +15,7 @@ from accounts.admin.scoped import (
     text_field,
 )
 from accounts.models import Function, Organization
+from collection.admin.cells import choice_cell, mass_cell, number_cell
 from collection.models import (
     BatteryModel,
     CollectionPoint,
@@ -36,7 +34,7 @@ from collection.units import Unit
 class RequestForm(VerbForm):
     collection_point = forms.ModelChoiceField(CollectionPoint.objects.select_related("facility"))
     collector = forms.ModelChoiceField(Organization.objects.with_function(Function.COLLECTOR))
-    packs_expected = forms.IntegerField(min_value=1)
+    packs_expected = forms.IntegerField(min_value=1, max_value=pickups.MOST_PACKS)
     condition = forms.ChoiceField(choices=Condition.choices, label=gettext_lazy("worst condition"))
     convenient_from = instant_field(gettext_lazy("convenient from"))
     convenient_until = instant_field(gettext_lazy("convenient until"))
@@ -75,45 +73,26 @@ class CollectForm(VerbForm):
     )
 
     def clean_batteries(self) -> list[Scan]:
-        models = {
-            m.code: m for m in BatteryModel.objects.filter(code__in=[r["model"] for r in self._rows() if r["model"]])
-        }
-        scans = []
-        for number, row in enumerate(self._rows(), start=1):
-            try:
-                mass = Decimal(row["mass"]) if row["mass"] else None
-                if mass is not None and (not mass.is_finite() or abs(mass) >= 10**9):
-                    raise InvalidOperation
-            except InvalidOperation:
-                raise forms.ValidationError(
-                    _("Line %(line)s: “%(value)s” is no mass.") % {"line": number, "value": row["mass"]}
-                ) from None
-            unit, condition = row["unit"] or Unit.KG, row["condition"] or None
-            for value, known in ((unit, Unit.values), (condition, [None, *Condition.values])):
-                if value not in known:
-                    raise forms.ValidationError(
-                        _("Line %(line)s: “%(value)s” is not one of %(known)s.")
-                        % {"line": number, "value": value, "known": ", ".join(k for k in known if k)}
-                    )
-            if row["model"] and row["model"] not in models:
-                raise forms.ValidationError(
-                    _("Line %(line)s: there is no battery model “%(value)s”.") % {"line": number, "value": row["model"]}
-                )
-            known_as = row["identifier"]
-            common: dict[str, Any] = {
-                "mass_value": mass,
-                "unit": unit,
-                "condition": condition,
-                "model": models.get(row["model"]),
-            }
-            if known_as.startswith("#") and known_as[1:].isdigit():
-                scans.append(Scan(battery=int(known_as[1:]), **common))
-            else:
-                scheme = row["scheme"] or (
-                    Identifier.Scheme.VIN if len(known_as) == 17 else Identifier.Scheme.OEM_SERIAL
-                )
-                scans.append(Scan(identifier=NewIdentifier(scheme, known_as, row["issuer"]), **common))
-        return scans
+        codes = {row["model"] for row in self._rows() if row["model"]}
+        models = {model.code: model for model in BatteryModel.objects.filter(code__in=codes)}
+        return [self._scan(row, models, line) for line, row in enumerate(self._rows(), start=1)]
+
+    def _scan(self, row: dict[str, str], models: dict[str, BatteryModel], line: int) -> Scan:
+        name = row["identifier"]
+        if row["model"] and row["model"] not in models:
+            raise forms.ValidationError(
+                _("Line %(line)s: there is no battery model “%(value)s”.") % {"line": line, "value": row["model"]}
+            )
+        scheme = row["scheme"] or (Identifier.Scheme.VIN if len(name) == 17 else Identifier.Scheme.OEM_SERIAL)
+        is_number = name.startswith("#")
+        return Scan(
+            battery=number_cell(name, line) if is_number else None,
+            identifier=None if is_number else NewIdentifier(scheme, name, row["issuer"]),
+            mass_value=mass_cell(row["mass"], line),
+            unit=choice_cell(row["unit"] or Unit.KG, Unit.values, line),
+            condition=choice_cell(row["condition"], Condition.values, line) if row["condition"] else None,
+            model=models.get(row["model"]),
+        )
 
     def _rows(self) -> list[dict[str, str]]:
         rows: list[dict[str, str]] = self.cleaned_data["batteries"]

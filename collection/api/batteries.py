@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -72,8 +74,8 @@ class RegisterIn(serializers.Serializer[Any]):
 
 class PlainIdentifierIn(serializers.Serializer[Any]):
     scheme = serializers.ChoiceField(choices=Identifier.Scheme.choices)
-    value = serializers.CharField(max_length=100)
-    issuer = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    value = TextField(max_length=100)
+    issuer = TextField(max_length=100, required=False, allow_blank=True)
 
 
 class GiveUpIn(serializers.Serializer[Any]):
@@ -88,7 +90,7 @@ class GiveUpScannedIn(GiveUpIn):
 class CorrectIn(serializers.Serializer[Any]):
     """What is left out stays; null says that it is not known."""
 
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
     corrected_at = serializers.DateTimeField(required=False)
     model = VisibleRelatedField(queryset=BatteryModel.objects.all(), required=False, allow_null=True)
     producer = VisibleRelatedField(queryset=Organization.objects.all(), required=False, allow_null=True)
@@ -100,15 +102,15 @@ class CorrectIn(serializers.Serializer[Any]):
     mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
 
 
-class BatteryFilter(django_filters.FilterSet):
+class BatteryFilter(FilterSet):
     identifier = django_filters.CharFilter(method="going_by")
     chemistry = django_filters.CharFilter("chemistry")
     placed_in = django_filters.CharFilter("placed_in__code", "startswith")
     at_jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     status = django_filters.ChoiceFilter(choices=BatteryStatus.choices)
-    model = django_filters.NumberFilter("model")
-    producer = django_filters.NumberFilter("producer")
-    facility = django_filters.NumberFilter("facility")
+    model = WholeNumberFilter("model")
+    producer = WholeNumberFilter("producer")
+    facility = WholeNumberFilter("facility")
 
     class Meta:
         model = Battery

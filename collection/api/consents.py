@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.doors import opens
+from accounts.api.fields import TextField
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -27,8 +28,8 @@ class ConsentOut(RecordSerializer[Consent]):
 
 
 class ConsentIn(serializers.Serializer[Any]):
-    number = serializers.CharField(max_length=60)
-    authority = serializers.CharField(max_length=100)
+    number = TextField(max_length=60)
+    authority = TextField(max_length=100)
     exporter = VisibleRelatedField(queryset=Organization.objects.all())
     importer = VisibleRelatedField(queryset=Organization.objects.all())
     from_country = VisibleRelatedField(queryset=Jurisdiction.objects.all())

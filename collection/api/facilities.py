@@ -6,6 +6,8 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -30,14 +32,14 @@ class FacilityIn(serializers.Serializer[Any]):
     """Without a time zone a facility has the usual one of its jurisdiction."""
 
     operator = VisibleRelatedField(queryset=Organization.objects.all())
-    name = serializers.CharField(max_length=200)
+    name = TextField(max_length=200)
     jurisdiction = VisibleRelatedField(queryset=Jurisdiction.objects.all())
-    address = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    locality = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    postal_code = serializers.CharField(max_length=10, required=False, allow_blank=True)
+    address = TextField(max_length=200, required=False, allow_blank=True)
+    locality = TextField(max_length=100, required=False, allow_blank=True)
+    postal_code = TextField(max_length=10, required=False, allow_blank=True)
     latitude = serializers.DecimalField(8, 5, min_value=-90, max_value=90, required=False)
     longitude = serializers.DecimalField(8, 5, min_value=-180, max_value=180, required=False)
-    time_zone = serializers.CharField(max_length=40, required=False)
+    time_zone = TextField(max_length=40, required=False)
     storage_limit_kg = serializers.DecimalField(12, 3, required=False)
 
 
@@ -45,11 +47,11 @@ class FacilityChangeIn(FacilityIn):
     """What is left out stays."""
 
     operator = None  # type: ignore[assignment]
-    name = serializers.CharField(max_length=200, required=False)
+    name = TextField(max_length=200, required=False)
     jurisdiction = VisibleRelatedField(queryset=Jurisdiction.objects.all(), required=False)
 
 
-class FacilityFilter(django_filters.FilterSet):
+class FacilityFilter(FilterSet):
     name = django_filters.CharFilter("name", "icontains")
     jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
 
@@ -83,10 +85,10 @@ class PermitOut(RecordSerializer[Permit]):
 class PermitIn(serializers.Serializer[Any]):
     facility = VisibleRelatedField(queryset=Facility.objects.all())
     kind = serializers.ChoiceField(choices=Permit.Kind.choices)
-    number = serializers.CharField(max_length=60)
+    number = TextField(max_length=60)
     valid_from = serializers.DateField()
     valid_until = serializers.DateField()
-    source = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    source = TextField(max_length=300, required=False, allow_blank=True)
 
 
 class PermitViewSet(VisibleViewSet):
@@ -125,22 +127,22 @@ class CollectionPointOut(RecordSerializer[CollectionPoint]):
 class CollectionPointIn(serializers.Serializer[Any]):
     facility = VisibleRelatedField(queryset=Facility.objects.all())
     kind = serializers.ChoiceField(choices=CollectionPoint.Kind.choices)
-    contact = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    notes = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    contact = TextField(max_length=200, required=False, allow_blank=True)
+    notes = TextField(max_length=5000, required=False, allow_blank=True)
 
 
 class CollectionPointChangeIn(serializers.Serializer[Any]):
     """What is left out stays."""
 
     kind = serializers.ChoiceField(choices=CollectionPoint.Kind.choices, required=False)
-    contact = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    notes = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    contact = TextField(max_length=200, required=False, allow_blank=True)
+    notes = TextField(max_length=5000, required=False, allow_blank=True)
 
 
-class CollectionPointFilter(django_filters.FilterSet):
+class CollectionPointFilter(FilterSet):
     jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     name = django_filters.CharFilter("facility__name", "icontains")
-    operator = django_filters.NumberFilter("facility__operator")
+    operator = WholeNumberFilter("facility__operator")
 
     class Meta:
         model = CollectionPoint

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api.fields import TextField, record_id
 from accounts.api.records import RecordSerializer
 from collection.models import Confidence, Identifier
 from collection.services.identifiers import NewIdentifier
@@ -40,8 +41,8 @@ class IdentifierIn(serializers.Serializer[Any]):
     """An identifier as read off the battery or the vehicle."""
 
     scheme = serializers.ChoiceField(choices=Identifier.Scheme.choices)
-    value = serializers.CharField(max_length=100)
-    issuer = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+    value = TextField(max_length=100)
+    issuer = TextField(max_length=100, required=False, allow_blank=True, default="")
 
     def to_internal_value(self, data: Any) -> Any:
         return NewIdentifier(**super().to_internal_value(data))
@@ -52,6 +53,12 @@ class RecordId(serializers.IntegerField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_value=1, max_value=2**63 - 1, **options)
+
+    def to_internal_value(self, data: Any) -> int:
+        number = record_id(data)
+        if number is None:
+            self.fail("invalid")
+        return number
 
 
 class FirstDay(serializers.DateField):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import django_filters
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, opens
+from accounts.api.filters import FilterSet
 from accounts.api.records import RecordSerializer
 from accounts.api.renderers import CsvDownload
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
@@ -74,7 +74,7 @@ class ImportIn(serializers.Serializer[Any]):
         return {**given, "filename": file.name or "", "content": file.read()}
 
 
-class ImportFilter(django_filters.FilterSet):
+class ImportFilter(FilterSet):
     class Meta:
         model = ImportRun
         fields = ("status", "kind", "organization", "sha256")

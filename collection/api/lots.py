@@ -7,6 +7,8 @@ from django.db.models import Prefetch
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.custody import LifeMixin
@@ -46,20 +48,20 @@ class BringInIn(serializers.Serializer[Any]):
     """Feedstock from outside. Without `assays`, a material of known stoichiometry counts as pure."""
 
     facility = VisibleRelatedField(queryset=Facility.objects.all())
-    number = serializers.CharField(max_length=60)
+    number = TextField(max_length=60)
     material = VisibleRelatedField(queryset=Material.objects.all())
     mass_value = MassField()
     mass_unit = UnitField()
     moisture = MoistureField(required=False)
     assays = AssaysField(required=False)
-    origin = serializers.CharField(max_length=200)
+    origin = TextField(max_length=200)
     brought_at = serializers.DateTimeField()
 
 
 class PartIn(serializers.Serializer[Any]):
     mass_value = MassField()
     mass_unit = UnitField()
-    number = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    number = TextField(max_length=60, required=False, allow_blank=True)
 
     def to_internal_value(self, data: Any) -> Any:
         return Part(**super().to_internal_value(data))
@@ -75,29 +77,29 @@ class SplitIn(serializers.Serializer[Any]):
 class DisposeIn(serializers.Serializer[Any]):
     disposition = serializers.ChoiceField(choices=[(s.value, s.label) for s in DISPOSITIONS])
     disposed_at = serializers.DateTimeField()
-    note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    note = TextField(max_length=500, required=False, allow_blank=True)
 
 
 class CorrectLotIn(serializers.Serializer[Any]):
     """What is left out stays."""
 
     corrected_at = serializers.DateTimeField()
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
     mass_value = MassField(required=False)
     mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
     moisture = MoistureField(required=False)
     assays = AssaysField(required=False)
 
 
-class LotFilter(django_filters.FilterSet):
+class LotFilter(FilterSet):
     number = django_filters.CharFilter("number", "iexact")
     status = django_filters.ChoiceFilter(choices=LotStatus.choices)
     material = django_filters.CharFilter("material")
     kind = django_filters.ChoiceFilter(field_name="material__kind", choices=Material.Kind.choices)
-    owner = django_filters.NumberFilter("owner")
-    facility = django_filters.NumberFilter("facility")
-    shipment = django_filters.NumberFilter("shipment")
-    split_from = django_filters.NumberFilter("split_from")
+    owner = WholeNumberFilter("owner")
+    facility = WholeNumberFilter("facility")
+    shipment = WholeNumberFilter("shipment")
+    split_from = WholeNumberFilter("split_from")
     made_from = django_filters.IsoDateTimeFilter("made_at", "gte")
     made_until = django_filters.IsoDateTimeFilter("made_at", "lt")
 

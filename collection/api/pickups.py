@@ -6,6 +6,8 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -35,17 +37,17 @@ class PickupOut(RecordSerializer[Pickup]):
 class RequestIn(serializers.Serializer[Any]):
     collection_point = VisibleRelatedField(queryset=CollectionPoint.objects.all())
     collector = VisibleRelatedField(queryset=Organization.objects.all())
-    packs_expected = serializers.IntegerField(min_value=1, max_value=100_000)
+    packs_expected = serializers.IntegerField(min_value=1, max_value=pickups.MOST_PACKS)
     condition = serializers.ChoiceField(choices=Condition.choices, default=Condition.INTACT)
     convenient_from = serializers.DateTimeField()
     convenient_until = serializers.DateTimeField()
-    notes = serializers.CharField(required=False, allow_blank=True, max_length=5000)
+    notes = TextField(required=False, allow_blank=True, max_length=5000)
     batteries = serializers.ListField(child=RecordId(), required=False, max_length=MOST_BATTERIES)
 
 
 class ScheduleIn(serializers.Serializer[Any]):
     carrier = VisibleRelatedField(queryset=Organization.objects.all())
-    vehicle = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    vehicle = TextField(required=False, allow_blank=True, max_length=60)
     destination = VisibleRelatedField(queryset=Facility.objects.all())
     window_start = serializers.DateTimeField()
     window_end = serializers.DateTimeField()
@@ -59,7 +61,7 @@ class ScanIn(serializers.Serializer[Any]):
     mass_value = MassField(required=False)
     unit = UnitField()
     condition = serializers.ChoiceField(choices=Condition.choices, required=False)
-    model = serializers.CharField(required=False, max_length=80)
+    model = TextField(required=False, max_length=80)
 
 
 class CollectIn(serializers.Serializer[Any]):
@@ -76,7 +78,7 @@ class CollectIn(serializers.Serializer[Any]):
         return [Scan(**{**row, "model": models.get(row.get("model", ""))}) for row in rows]
 
 
-class PickupFilter(django_filters.FilterSet):
+class PickupFilter(FilterSet):
     jurisdiction = django_filters.CharFilter("collection_point__facility__jurisdiction__code", "startswith")
     window_from = django_filters.IsoDateTimeFilter("window_start", "gte")
     window_until = django_filters.IsoDateTimeFilter("window_start", "lt")

@@ -6,8 +6,9 @@ import django_filters
 from django.db.models import Prefetch
 from rest_framework import serializers
 
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
-from accounts.api.viewsets import VisibleViewSet
+from accounts.api.viewsets import CODE, VisibleViewSet
 from collection.api.fields import Sourced
 from collection.models import (
     BatteryModel,
@@ -32,6 +33,7 @@ class JurisdictionViewSet(VisibleViewSet):
 
     queryset = Jurisdiction.objects.all()
     serializer_class = JurisdictionOut
+    lookup_value_regex = CODE
     filterset_fields = ("kind", "parent")
     ordering_fields = ("code", "name")
 
@@ -70,6 +72,7 @@ class ChemistryViewSet(VisibleViewSet):
         Prefetch("compositions", Composition.objects.prefetch_related("elements"))
     )
     serializer_class = ChemistryOut
+    lookup_value_regex = CODE
     filterset_fields = ("family",)
     ordering_fields = ("code",)
 
@@ -86,9 +89,9 @@ class BatteryModelOut(Sourced):
         read_only_fields = fields
 
 
-class BatteryModelFilter(django_filters.FilterSet):
+class BatteryModelFilter(FilterSet):
     name = django_filters.CharFilter("name", "icontains")
-    year = django_filters.NumberFilter(method="of_year")
+    year = WholeNumberFilter(method="of_year")
 
     class Meta:
         model = BatteryModel
@@ -128,5 +131,6 @@ class MaterialViewSet(VisibleViewSet):
 
     queryset = Material.objects.prefetch_related("elements")
     serializer_class = MaterialOut
+    lookup_value_regex = CODE
     filterset_fields = ("kind",)
     ordering_fields = ("code", "name")

@@ -7,6 +7,8 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -74,7 +76,7 @@ class LineIn(serializers.Serializer[Any]):
 
     battery = RecordId(required=False)
     lot = RecordId(required=False)
-    package = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    package = TextField(required=False, allow_blank=True, max_length=40)
     declared_value = MassField(required=False)
     unit = UnitField()
 
@@ -83,10 +85,10 @@ class LineIn(serializers.Serializer[Any]):
 
 
 class PackageIn(serializers.Serializer[Any]):
-    label = serializers.CharField(max_length=40)
+    label = TextField(max_length=40)
     kind = serializers.ChoiceField(choices=Package.Kind.choices, default=Package.Kind.SOUND)
-    packing_instruction = serializers.CharField(required=False, allow_blank=True, max_length=20)
-    un_number = serializers.CharField(required=False, allow_blank=True, max_length=6)
+    packing_instruction = TextField(required=False, allow_blank=True, max_length=20)
+    un_number = TextField(required=False, allow_blank=True, max_length=6)
 
     def to_internal_value(self, data: Any) -> Any:
         return NewPackage(**super().to_internal_value(data))
@@ -101,14 +103,14 @@ class DraftIn(PackIn):
     origin = VisibleRelatedField(queryset=Facility.objects.all())
     destination = VisibleRelatedField(queryset=Facility.objects.all())
     carrier = VisibleRelatedField(queryset=Organization.objects.all())
-    vehicle = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    vehicle = TextField(required=False, allow_blank=True, max_length=60)
     planned_at = serializers.DateTimeField(required=False, allow_null=True)
     consent = VisibleRelatedField(queryset=Consent.objects.all(), required=False, allow_null=True)
 
 
 class ChangeIn(serializers.Serializer[Any]):
     carrier = VisibleRelatedField(queryset=Organization.objects.all(), required=False)
-    vehicle = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    vehicle = TextField(required=False, allow_blank=True, max_length=60)
     planned_at = serializers.DateTimeField(required=False)
     consent = VisibleRelatedField(queryset=Consent.objects.all(), required=False)
 
@@ -128,7 +130,7 @@ class ReceivedLineIn(serializers.Serializer[Any]):
 
 class RejectedLineIn(serializers.Serializer[Any]):
     line = RecordId()
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
 
 
 class ReceiveIn(serializers.Serializer[Any]):
@@ -152,21 +154,21 @@ class CorrectLineIn(serializers.Serializer[Any]):
     line = RecordId()
     declared_value = MassField()
     unit = UnitField()
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
     corrected_at = serializers.DateTimeField()
 
 
 class DocumentIn(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=TransportDocument.Kind.choices)
-    number = serializers.CharField(max_length=60)
+    number = TextField(max_length=60)
     issued_on = serializers.DateField(required=False, allow_null=True)
 
 
-class ShipmentFilter(django_filters.FilterSet):
+class ShipmentFilter(FilterSet):
     to_jurisdiction = django_filters.CharFilter("destination__jurisdiction__code", "startswith")
     from_jurisdiction = django_filters.CharFilter("origin__jurisdiction__code", "startswith")
-    battery = django_filters.NumberFilter("lines__battery", distinct=True)
-    lot = django_filters.NumberFilter("lines__lot", distinct=True)
+    battery = WholeNumberFilter("lines__battery", distinct=True)
+    lot = WholeNumberFilter("lines__lot", distinct=True)
     dispatched_from = django_filters.IsoDateTimeFilter("dispatched_at", "gte")
     dispatched_until = django_filters.IsoDateTimeFilter("dispatched_at", "lt")
 

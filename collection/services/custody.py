@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -63,8 +63,27 @@ def lock_lots(ids: Iterable[int]) -> list[Lot]:
     return list(Lot.objects.select_for_update(of=("self",)).filter(pk__in=set(ids)).order_by("pk"))
 
 
+#: Before it no battery of a car was on its way to a recycler; whatever is dated earlier is a slip.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+#: How many years ahead anything is planned.
+PLANNED_YEARS = 5
+
+
+def check_plan(planned_at: datetime, *, field: str) -> None:
+    """Refuse an instant for which nobody plans anything; it may have passed, where a plan is entered late."""
+    _check_not_ancient(planned_at, field)
+    if planned_at > timezone.now() + timedelta(days=366 * PLANNED_YEARS):
+        raise Invalid(_("This time lies more than %(years)s years ahead.") % {"years": PLANNED_YEARS}, field=field)
+
+
+def _check_not_ancient(instant: datetime, field: str) -> None:
+    if instant < EARLIEST:
+        raise Invalid(_("This time lies before the year %(year)s.") % {"year": EARLIEST.year}, field=field)
+
+
 def check_time(occurred_at: datetime, *, field: str = "occurred_at") -> None:
-    """Refuse an instant that lies in the future."""
+    """Refuse an instant that lies in the future, or too far in the past."""
+    _check_not_ancient(occurred_at, field)
     if occurred_at > timezone.now() + CLOCK_SKEW:
         raise Invalid(_("This time lies in the future."), field=field, code="in_future")
 

@@ -34,6 +34,9 @@ from collection.services.custody import Entry, Place
 from collection.services.identifiers import NewIdentifier, find_to_collect
 from collection.units import Unit, to_kg
 
+#: How many packs one pickup can be expected to take; a thousand trucks bring no more.
+MOST_PACKS = 100_000
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -80,9 +83,11 @@ def request(
         raise Refused(_("The collection point is not active."), field="collection_point", code="inactive")
     if not collector.has_function(Function.COLLECTOR):
         raise Invalid(_("%(name)s is not a collector.") % {"name": collector.name}, field="collector")
-    if packs_expected < 1:
-        raise Invalid(_("Say how many packs there are: at least one."), field="packs_expected")
-    _check_period(convenient_from, convenient_until, field="convenient_until")
+    if not 1 <= packs_expected <= MOST_PACKS:
+        raise Invalid(
+            _("Say how many packs there are: from 1 to %(most)s.") % {"most": MOST_PACKS}, field="packs_expected"
+        )
+    _check_period(convenient_from, convenient_until, fields=("convenient_from", "convenient_until"))
     pickup = Pickup(
         collection_point=collection_point,
         collector=collector,
@@ -194,9 +199,11 @@ def _end(pickup: Pickup, status: PickupStatus, reason: rules.Reason) -> Pickup:
     return pickup
 
 
-def _check_period(start: datetime, end: datetime, *, field: str) -> None:
+def _check_period(start: datetime, end: datetime, *, fields: tuple[str, str]) -> None:
+    for instant, field in zip((start, end), fields, strict=True):
+        custody.check_plan(instant, field=field)
     if end <= start:
-        raise Invalid(_("The end must be after the start."), field=field, code="period")
+        raise Invalid(_("The end must be after the start."), field=fields[1], code="period")
 
 
 def _arrange(
@@ -211,7 +218,7 @@ def _arrange(
         raise Invalid(_("%(name)s is not a carrier.") % {"name": carrier.name}, field="carrier")
     if destination == pickup.collection_point.facility:
         raise Invalid(_("The batteries go to another facility."), field="destination")
-    _check_period(window_start, window_end, field="window_end")
+    _check_period(window_start, window_end, fields=("window_start", "window_end"))
     pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
     pickup.window_start, pickup.window_end = window_start, window_end
     pickup.status, pickup.reason = PickupStatus.SCHEDULED, ""

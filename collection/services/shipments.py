@@ -62,6 +62,8 @@ def draft(
     """Draft a shipment from a facility of the actor's organization."""
     if origin == destination:
         raise Invalid(_("A shipment goes to another facility."), field="destination")
+    if planned_at is not None:
+        custody.check_plan(planned_at, field="planned_at")
     _check_carrier(carrier)
     shipment = Shipment(
         shipper=origin.operator,
@@ -94,7 +96,9 @@ def change(
         _check_carrier(carrier)
         shipment.carrier = carrier
     shipment.vehicle = shipment.vehicle if vehicle is None else vehicle
-    shipment.planned_at = planned_at or shipment.planned_at
+    if planned_at is not None:
+        custody.check_plan(planned_at, field="planned_at")
+        shipment.planned_at = planned_at
     shipment.consent = consent or shipment.consent
     rules.check_lengths(shipment)
     shipment.save(update_fields=["carrier", "vehicle", "planned_at", "consent"])

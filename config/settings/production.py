@@ -31,7 +31,13 @@ DATABASES["default"]["OPTIONS"] = {
 # Valkey is the broker and the cache
 
 REDIS_URL = env.str("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},  # requests go on without one that is silent
+    }
+}
 CELERY_BROKER_URL = REDIS_URL
 
 # Nothing unencrypted. TLS ends at a proxy in front, and only a named one is believed (see docs/operations.md).

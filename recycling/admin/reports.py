@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from accounts.admin.scoped import Button, ScopedAdmin, VerbForm, text_field
 from accounts.models import Function, Organization
+from accounts.numbers import whole_number
 from collection.admin.search import battery_named
 from collection.models import Jurisdiction
 from recycling.admin.bars import bar
@@ -179,12 +180,13 @@ class OfLine(admin.SimpleListFilter):
 
     def _line(self, request: HttpRequest) -> EprReportLine | None:
         text = self.value() or request.GET.get("line", "")
-        if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        number = whole_number(text)
+        if number is None:
             return None
         return (
             EprReportLine.objects.visible_to(request.user)  # type: ignore[arg-type]
             .select_related("report", "facility")
-            .filter(pk=int(text))
+            .filter(pk=number)
             .first()
         )
 

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.numbers import whole_number
 from collection.models import Battery, Identifier, Lot
 
 
@@ -38,9 +39,9 @@ def lot_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
 
 
 def _one(name: str, found: set[int], line: int) -> int:
-    digits = name.removeprefix("#")
-    if name.startswith("#") and digits.isascii() and digits.isdigit() and len(digits) <= 18:
-        return int(digits)
+    number = whole_number(name[1:]) if name.startswith("#") else None
+    if number is not None:
+        return number
     if len(found) != 1:
         message: Any = _("Line %(line)s: there is no “%(name)s”.")
         if found:

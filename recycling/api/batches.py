@@ -10,6 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, TrueOrFalseFilter, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, RecordId, UnitField
@@ -93,7 +95,7 @@ class BalanceOut(serializers.Serializer[Any]):
 
 class OpenBatchIn(serializers.Serializer[Any]):
     line = VisibleRelatedField(queryset=ProcessLine.objects.all())
-    number = serializers.CharField(max_length=60)
+    number = TextField(max_length=60)
     started_at = serializers.DateTimeField()
 
 
@@ -116,13 +118,13 @@ class ChargeIn(serializers.Serializer[Any]):
 
 class UnchargeIn(serializers.Serializer[Any]):
     uncharged_at = serializers.DateTimeField()
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
     batteries = serializers.ListField(child=RecordId(), required=False, max_length=MOST_ROWS)
     lots = serializers.ListField(child=RecordId(), required=False, max_length=MOST_ROWS)
 
 
 class AddReagentIn(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=100)
+    name = TextField(max_length=100)
     mass_value = MassField()
     unit = UnitField()
 
@@ -134,7 +136,7 @@ class RemoveReagentIn(serializers.Serializer[Any]):
 class RecordOutputIn(serializers.Serializer[Any]):
     """Without `assays`, a material of known stoichiometry counts as pure."""
 
-    number = serializers.CharField(max_length=60)
+    number = TextField(max_length=60)
     material = VisibleRelatedField(queryset=Material.objects.all())
     mass_value = MassField()
     mass_unit = UnitField()
@@ -146,25 +148,25 @@ class RecordOutputIn(serializers.Serializer[Any]):
 class RemoveOutputIn(serializers.Serializer[Any]):
     lot = RecordId()
     removed_at = serializers.DateTimeField()
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
 
 
 class CloseIn(serializers.Serializer[Any]):
     closed_at = serializers.DateTimeField()
-    explanation = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    explanation = TextField(max_length=5000, required=False, allow_blank=True)
 
 
-class BatchFilter(django_filters.FilterSet):
-    line = django_filters.NumberFilter("line")
-    plant = django_filters.NumberFilter("line__plant")
+class BatchFilter(FilterSet):
+    line = WholeNumberFilter("line")
+    plant = WholeNumberFilter("line__plant")
     stage = django_filters.ChoiceFilter(field_name="line__stage", choices=Stage.choices)
     jurisdiction = django_filters.CharFilter("line__plant__facility__jurisdiction", "startswith")
-    battery = django_filters.NumberFilter("charges__battery")
-    lot = django_filters.NumberFilter("charges__lot")
-    output = django_filters.NumberFilter("outputs__lot")
+    battery = WholeNumberFilter("charges__battery")
+    lot = WholeNumberFilter("charges__lot")
+    output = WholeNumberFilter("outputs__lot")
     started_from = django_filters.IsoDateTimeFilter("started_at", "gte")
     started_until = django_filters.IsoDateTimeFilter("started_at", "lt")
-    is_explained = django_filters.BooleanFilter("explanation", lookup_expr="gt", method="by_explanation")
+    is_explained = TrueOrFalseFilter("explanation", lookup_expr="gt", method="by_explanation")
 
     class Meta:
         model = Batch

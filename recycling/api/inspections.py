@@ -11,6 +11,8 @@ from rest_framework.response import Response
 
 from accounts.actors import Actor
 from accounts.api.doors import calls
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.idempotency import once
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
@@ -35,7 +37,7 @@ class TriageIn(serializers.Serializer[Any]):
     decision = serializers.ChoiceField(choices=Decision.choices)
     condition = serializers.ChoiceField(choices=Condition.choices, default=Condition.INTACT)
     state_of_health = serializers.DecimalField(max_digits=4, decimal_places=3, required=False, allow_null=True)
-    note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    note = TextField(max_length=500, required=False, allow_blank=True)
 
     def to_internal_value(self, data: Any) -> Any:
         return Triage(**super().to_internal_value(data))
@@ -51,19 +53,19 @@ class ReleaseIn(serializers.Serializer[Any]):
     plant = VisibleRelatedField(queryset=Plant.objects.all())
     batteries = serializers.ListField(child=RecordId(), allow_empty=False, max_length=MOST_ROWS)
     released_at = serializers.DateTimeField()
-    recipient = serializers.CharField(max_length=200)
-    note = serializers.CharField(max_length=250, required=False, allow_blank=True)
+    recipient = TextField(max_length=200)
+    note = TextField(max_length=250, required=False, allow_blank=True)
 
 
 class ReleasedOut(serializers.Serializer[Any]):
     batteries = serializers.ListField(child=serializers.IntegerField())
 
 
-class InspectionFilter(django_filters.FilterSet):
+class InspectionFilter(FilterSet):
     inspected_from = django_filters.IsoDateTimeFilter("inspected_at", "gte")
     inspected_until = django_filters.IsoDateTimeFilter("inspected_at", "lt")
-    battery = django_filters.NumberFilter("battery")
-    plant = django_filters.NumberFilter("plant")
+    battery = WholeNumberFilter("battery")
+    plant = WholeNumberFilter("plant")
 
     class Meta:
         model = Inspection

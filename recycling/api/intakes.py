@@ -6,6 +6,8 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, RecordId, UnitField
@@ -89,7 +91,7 @@ class RejectedIn(serializers.Serializer[Any]):
     battery = RecordId(required=False)
     identifier = IdentifierIn(required=False)
     lot = RecordId(required=False)
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
 
     def to_internal_value(self, data: Any) -> Any:
         return RejectedThing(**super().to_internal_value(data))
@@ -100,28 +102,28 @@ class RecordIn(serializers.Serializer[Any]):
 
     plant = VisibleRelatedField(queryset=Plant.objects.all())
     shipment = VisibleRelatedField(queryset=Shipment.objects.all())
-    ticket = serializers.CharField(max_length=60)
+    ticket = TextField(max_length=60)
     weighed_at = serializers.DateTimeField()
     gross_value = MassField()
     tare_value = MassField()
     unit = UnitField()
     batteries = ReceivedIn(many=True, required=False, max_length=MOST_ROWS)
     rejected = RejectedIn(many=True, required=False, max_length=MOST_ROWS)
-    note = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    note = TextField(max_length=500, required=False, allow_blank=True)
 
 
 class CorrectWeighingIn(serializers.Serializer[Any]):
     gross_value = MassField()
     tare_value = MassField()
     unit = serializers.ChoiceField(choices=Unit.choices)
-    reason = serializers.CharField(max_length=500)
+    reason = TextField(max_length=500)
 
 
-class IntakeFilter(django_filters.FilterSet):
+class IntakeFilter(FilterSet):
     weighed_from = django_filters.IsoDateTimeFilter("weighed_at", "gte")
     weighed_until = django_filters.IsoDateTimeFilter("weighed_at", "lt")
-    plant = django_filters.NumberFilter("plant")
-    shipment = django_filters.NumberFilter("shipment")
+    plant = WholeNumberFilter("plant")
+    shipment = WholeNumberFilter("shipment")
 
     class Meta:
         model = Intake
@@ -147,10 +149,10 @@ class IntakeViewSet(VisibleViewSet):
     correct_weighing = door(intakes.correct_weighing, CorrectWeighingIn)
 
 
-class DiscrepancyFilter(django_filters.FilterSet):
-    plant = django_filters.NumberFilter("intake__plant")
-    battery = django_filters.NumberFilter("battery")
-    intake = django_filters.NumberFilter("intake")
+class DiscrepancyFilter(FilterSet):
+    plant = WholeNumberFilter("intake__plant")
+    battery = WholeNumberFilter("battery")
+    intake = WholeNumberFilter("intake")
     due_until = django_filters.DateFilter("due_on", "lte")
 
     class Meta:

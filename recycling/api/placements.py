@@ -8,6 +8,8 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
@@ -42,12 +44,12 @@ class DeclareIn(serializers.Serializer[Any]):
     period_start = serializers.DateField()
     period_end = serializers.DateField()
     units = serializers.IntegerField(min_value=0, max_value=placements.MOST_UNITS)
-    source_key = serializers.CharField(max_length=200)
+    source_key = TextField(max_length=200)
     model = VisibleRelatedField(queryset=BatteryModel.objects.all(), required=False, allow_null=True)
     chemistry = VisibleRelatedField(queryset=Chemistry.objects.all(), required=False, allow_null=True)
     mass_kg = _mass()
-    description = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    source = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    description = TextField(max_length=200, required=False, allow_blank=True)
+    source = TextField(max_length=300, required=False, allow_blank=True)
 
 
 class CorrectPlacementIn(serializers.Serializer[Any]):
@@ -57,11 +59,11 @@ class CorrectPlacementIn(serializers.Serializer[Any]):
     mass_kg = _mass()
 
 
-class PlacementFilter(django_filters.FilterSet):
+class PlacementFilter(FilterSet):
     jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
-    producer = django_filters.NumberFilter("producer")
+    producer = WholeNumberFilter("producer")
     chemistry = django_filters.CharFilter("chemistry")
-    model = django_filters.NumberFilter("model")
+    model = WholeNumberFilter("model")
     starts_from = django_filters.DateFilter("period_start", "gte")
     ends_by = django_filters.DateFilter("period_end", "lte")
 

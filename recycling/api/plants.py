@@ -6,6 +6,8 @@ import django_filters
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.fields import FirstDay, LastDay
@@ -30,8 +32,8 @@ class PlantOut(RecordSerializer[Plant]):
 
 
 class SettingsIn(serializers.Serializer[Any]):
-    operating_status = serializers.CharField(max_length=60, required=False, allow_blank=True)
-    status_as_of = serializers.CharField(max_length=10, required=False, allow_blank=True)
+    operating_status = TextField(max_length=60, required=False, allow_blank=True)
+    status_as_of = TextField(max_length=10, required=False, allow_blank=True)
     mass_tolerance = serializers.DecimalField(max_digits=5, decimal_places=4, required=False)
     assay_tolerance = serializers.DecimalField(max_digits=5, decimal_places=4, required=False)
     discrepancy_days = serializers.IntegerField(min_value=0, max_value=365, required=False)
@@ -41,8 +43,8 @@ class OpenPlantIn(SettingsIn):
     facility = VisibleRelatedField(queryset=Facility.objects.all())
 
 
-class PlantFilter(django_filters.FilterSet):
-    operator = django_filters.NumberFilter("facility__operator")
+class PlantFilter(FilterSet):
+    operator = WholeNumberFilter("facility__operator")
     jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
     stage = django_filters.ChoiceFilter(field_name="lines__stage", choices=Stage.choices, distinct=True)
 
@@ -84,7 +86,7 @@ class ChangeProcessLineIn(serializers.Serializer[Any]):
 
 class AddProcessLineIn(serializers.Serializer[Any]):
     plant = VisibleRelatedField(queryset=Plant.objects.all())
-    name = serializers.CharField(max_length=100)
+    name = TextField(max_length=100)
     stage = serializers.ChoiceField(choices=Stage.choices)
     chemistries = VisibleRelatedField(queryset=Chemistry.objects.all(), many=True, required=False)
     forms = serializers.ListField(
@@ -120,7 +122,7 @@ class AddNameplateIn(serializers.Serializer[Any]):
     basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.INPUT)
     valid_from = serializers.DateField()
     valid_until = serializers.DateField(required=False, allow_null=True)
-    source = serializers.CharField(max_length=300)
+    source = TextField(max_length=300)
     confidence = serializers.ChoiceField(choices=Confidence.choices, default=Confidence.READ)
 
 
@@ -151,7 +153,7 @@ class AddOutageIn(serializers.Serializer[Any]):
     last_day = serializers.DateField(required=False, allow_null=True)
     share = serializers.DecimalField(max_digits=4, decimal_places=3, required=False)
     kind = serializers.ChoiceField(choices=Outage.Kind.choices)
-    reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    reason = TextField(max_length=300, required=False, allow_blank=True)
 
 
 class OutageViewSet(VisibleViewSet):

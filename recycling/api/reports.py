@@ -19,9 +19,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, door, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
+from accounts.numbers import whole_number
 from collection.models import Jurisdiction, Mandate
 from recycling.api import report_files
 from recycling.models import EprEvidence, EprPlacement, EprReport, EprReportLine, EprScheme
@@ -133,21 +136,21 @@ class RequestReportIn(serializers.Serializer[Any]):
 
 
 class AcceptIn(serializers.Serializer[Any]):
-    note = serializers.CharField(required=False, allow_blank=True, max_length=5000)
+    note = TextField(required=False, allow_blank=True, max_length=5000)
 
 
 class ReturnIn(serializers.Serializer[Any]):
-    note = serializers.CharField(max_length=5000)
+    note = TextField(max_length=5000)
 
 
-class ReportFilter(django_filters.FilterSet):
-    scheme = django_filters.NumberFilter("scheme")
+class ReportFilter(FilterSet):
+    scheme = WholeNumberFilter("scheme")
     scheme_code = django_filters.CharFilter("scheme__code")
-    producer = django_filters.NumberFilter("producer")
+    producer = WholeNumberFilter("producer")
     jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
     starts_from = django_filters.DateFilter("period_start", "gte")
     ends_by = django_filters.DateFilter("period_end", "lte")
-    supersedes = django_filters.NumberFilter("supersedes")
+    supersedes = WholeNumberFilter("supersedes")
 
     class Meta:
         model = EprReport
@@ -260,10 +263,10 @@ class ReportViewSet(VisibleViewSet):
 
     def _line(self, request: Request) -> EprReportLine:
         report = self.get_object()
-        position = request.query_params.get("line", "")
-        if not position.isascii() or not position.isdigit() or len(position) > 9:
+        position = whole_number(request.query_params.get("line", ""))
+        if position is None:
             raise serializers.ValidationError({"line": ["Name a figure by its position."]})
-        line: EprReportLine | None = report.lines.select_related("report").filter(position=int(position)).first()
+        line: EprReportLine | None = report.lines.select_related("report").filter(position=position).first()
         if line is None:
             raise Http404
         return line

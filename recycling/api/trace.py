@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.viewsets import VisibleViewSet
+from accounts.api.viewsets import ID
 from collection.models import Battery, Element, Lot
 from recycling.queries.contents import OutputFate
 from recycling.queries.sightings import battery_as_seen, sources_as_seen
@@ -53,18 +52,12 @@ class BatteryTraceOut(serializers.Serializer[Any]):
 class TraceViewSet(viewsets.GenericViewSet[Any]):
     """One trace by the id of a record that the caller may see."""
 
-    lookup_value_regex = VisibleViewSet.lookup_value_regex
+    lookup_value_regex = ID
     filter_backends = ()
     pagination_class = None
 
     def get_queryset(self) -> Any:
         return super().get_queryset().visible_to(self.request.user)
-
-    def get_object(self) -> Any:
-        try:
-            return super().get_object()
-        except (ValueError, OverflowError) as error:  # an id that is no number, or larger than any
-            raise Http404 from error
 
 
 class BatteryTraceViewSet(TraceViewSet):

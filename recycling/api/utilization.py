@@ -11,6 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.doors import VerbsField, opens
+from accounts.api.fields import TextField
+from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.paging import CursorPagination
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleViewSet
@@ -53,7 +55,7 @@ class QuestionIn(serializers.Serializer[Any]):
     stage = serializers.ChoiceField(choices=Stage.choices, required=False)
     line = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     plant = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    jurisdiction = serializers.CharField(max_length=6, required=False, help_text="US is all of its states too.")
+    jurisdiction = TextField(max_length=6, required=False, help_text="US is all of its states too.")
     # `from` is a word of the language, so it is added below.
 
 
@@ -119,8 +121,8 @@ class BacklogOut(serializers.Serializer[Any]):
     days = serializers.DecimalField(max_digits=30, decimal_places=2, allow_null=True)
 
 
-class BacklogFilter(django_filters.FilterSet):
-    plant = django_filters.NumberFilter("pk")
+class BacklogFilter(FilterSet):
+    plant = WholeNumberFilter("pk")
     jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
 
     class Meta:

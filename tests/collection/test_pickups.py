@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Command, Role
+from collection.admin.pickups import RequestForm
 from collection.models import (
     PICKUP_MOVES,
     Battery,
@@ -79,16 +80,39 @@ def test_a_failed_pickup_is_scheduled_again_and_a_cancelled_one_frees_its_batter
     requested_pickup(world, batteries=[battery.pk])
 
 
+YEAR_1, YEAR_9999 = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "field"),
     [
         ({"packs_expected": 0}, Invalid, "packs_expected"),
+        ({"packs_expected": 100_001}, Invalid, "packs_expected"),
         ({"convenient_until": ago(days=11)}, Invalid, "convenient_until"),
+        ({"convenient_from": YEAR_1}, Invalid, "convenient_from"),
+        ({"convenient_until": YEAR_9999}, Invalid, "convenient_until"),
         ({"batteries": [10**9]}, Invalid, "batteries.0"),
     ],
 )
 def test_a_request_that_makes_no_sense(world: World, change: dict[str, Any], kind: Any, field: str) -> None:
     refused(kind, requested_pickup, field, world=world, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"window_start": YEAR_1}, "window_start"), ({"window_end": ago(days=-366 * 5 - 1)}, "window_end")],
+)
+def test_a_window_for_which_nobody_plans(world: World, change: dict[str, Any], field: str) -> None:
+    window = {"window_start": ago(days=2), "window_end": ago(days=-366 * 5 + 1)}
+    asked = {
+        "actor": world.actor(world.collector), "pickup": requested_pickup(world), "carrier": world.carrier,
+        "destination": world.plant_site, **window,
+    }  # fmt: skip
+    refused(Invalid, pickups.schedule, field, **asked | change)
+    pickups.schedule(**asked)
+    refused(Invalid, pickups.reschedule, field, **asked | change)
+    collect = {"actor": world.actor(world.carrier), "pickup": asked["pickup"], "batteries": [Scan(identifier=serial())]}
+    refused(Invalid, pickups.collect, "collected_at", **collect, collected_at=YEAR_1)
 
 
 def test_a_request_names_an_active_point_a_collector_and_batteries_there(world: World) -> None:
@@ -286,7 +310,7 @@ def test_in_the_admin(world: World, client: Client) -> None:
     }  # fmt: skip
     address = f"/admin/collection/pickup/{pickup.pk}/verb/schedule/"
     answer = client.post(address, form)
-    assert answer.status_code == 409 and "The batteries go to another facility." in answer.content.decode()
+    assert answer.status_code == 400 and "The batteries go to another facility." in answer.content.decode()
     assert client.post(address, form | {"destination": world.plant_site.pk}).status_code == 302
     pickup.refresh_from_db()
     assert pickup.status == PickupStatus.SCHEDULED
@@ -299,3 +323,37 @@ def test_in_the_admin(world: World, client: Client) -> None:
     assert Battery.objects.get(identifiers__value="SN-NEW-1").condition == "damaged"
     client.force_login(world.user(world.stranger))
     assert client.get(f"/admin/collection/pickup/{pickup.pk}/change/").status_code in (302, 404)
+
+
+@pytest.mark.parametrize("packs", [3_000_000_000, 100_001])
+def test_a_request_in_the_admin_for_more_packs_than_there_are(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch, packs: int
+) -> None:
+    client.force_login(world.user(world.yard_owner))
+    form = {
+        "collection_point": world.point.pk, "collector": world.collector.pk, "packs_expected": packs, "condition": "intact",
+        "convenient_from_0": "2026-01-01", "convenient_from_1": "08:00",
+        "convenient_until_0": "2026-01-02", "convenient_until_1": "08:00",
+    }  # fmt: skip
+    answer = client.post("/admin/collection/pickup/add/", form)
+    assert answer.status_code == 200 and "100000" in answer.content.decode()
+    field = RequestForm.base_fields["packs_expected"]
+    monkeypatch.setattr(field, "validators", [])
+    answer = client.post("/admin/collection/pickup/add/", form)
+    assert answer.status_code == 400 and "from 1 to 100000" in answer.content.decode()
+    monkeypatch.setattr(pickups, "MOST_PACKS", 10**12)
+    if packs > 2**31:  # what the rule would let pass, the database does not
+        answer = client.post("/admin/collection/pickup/add/", form)
+        assert answer.status_code == 400 and "outside of what can be stored" in answer.content.decode()
+        assert not Pickup.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["#²", "#" + "9" * 5000, "#٣", "#"])
+def test_a_number_in_the_admin_is_one(world: World, client: Client, name: str) -> None:
+    pickup = scheduled_pickup(world)
+    client.force_login(world.user(world.collector))
+    before = state()
+    form = {"collected_at_0": "2026-01-02", "collected_at_1": "08:00", "batteries": f"{name}, 400"}
+    answer = client.post(f"/admin/collection/pickup/{pickup.pk}/verb/collect/", form)
+    assert answer.status_code == 200 and "is no number" in answer.content.decode()
+    assert state() == before

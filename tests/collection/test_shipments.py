@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -87,6 +87,16 @@ def test_lines_can_be_taken_off_and_put_on_again(world: World) -> None:
     refused(Refused, shipments.pack, actor=actor, shipment=shipment, lines=[])
     refused(Refused, shipments.unpack, actor=actor, shipment=shipment, lines=[])
     refused(Refused, shipments.change, actor=actor, shipment=shipment, vehicle="x")
+
+
+@pytest.mark.parametrize("planned_at", [datetime(1999, 12, 31, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
+def test_a_departure_that_nobody_plans(world: World, planned_at: datetime) -> None:
+    (pack,) = batteries_at(world, world.yard)
+    refused(Invalid, drafted_shipment, "planned_at", world=world, things=[pack], planned_at=planned_at)
+    shipment = drafted_shipment(world, [pack], planned_at=ago(days=1))
+    actor = world.actor(world.yard_owner)
+    refused(Invalid, shipments.change, "planned_at", actor=actor, shipment=shipment, planned_at=planned_at)
+    shipments.change(actor=actor, shipment=shipment, planned_at=ago(days=-30))
 
 
 def test_a_cancelled_shipment_frees_its_lines(world: World) -> None:

@@ -128,7 +128,7 @@ def test_in_the_admin(charged: World, client: Client) -> None:
     made = client.post("/admin/recycling/utilizationrun/add/", {"from_day": "2025-01-01", "to_day": "2025-01-02"})
     assert made.status_code == 302 and UtilizationRun.objects.count() == 2
     wrong = client.post("/admin/recycling/utilizationrun/add/", {"from_day": "2025-02-01", "to_day": "2025-01-02"})
-    assert wrong.status_code == 409 and UtilizationRun.objects.count() == 2
+    assert wrong.status_code == 400 and UtilizationRun.objects.count() == 2
     client.force_login(charged.user(charged.producer))
     assert client.get("/admin/recycling/utilizationrun/add/").status_code == 403
     assert "80.0 %" not in client.get("/admin/recycling/utilizationsnapshot/").content.decode()
