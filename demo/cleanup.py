@@ -73,7 +73,7 @@ def _emptied() -> list[type[models.Model]]:
         model
         for app in ("accounts", "collection", "recycling")
         for model in apps.get_app_config(app).get_models(include_auto_created=True)
-        if model._meta.managed and model._meta.label not in kept
+        if model._meta.managed and not model._meta.proxy and model._meta.label not in kept
     ]
     tracked = [
         (model, model._meta.get_field("pgh_obj").related_model)  # type: ignore[misc]

@@ -22,13 +22,13 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
     template_name = "relode/pages.html"
 
-    def __init__(self, object_list: Any, per_page: int, **options: Any) -> None:
+    def __init__(self, object_list: Any, *options: Any, **named_options: Any) -> None:
         self.most, narrowed = COUNTED, object_list
         if hasattr(object_list, "head") and object_list.query.order_by[:1] in (("-pk",), ("-id",)):
             narrowed = object_list.head(COUNTED_IF_SEEN + 1)
             if narrowed is not object_list:  # not everything is seen
                 self.most = COUNTED_IF_SEEN
-        super().__init__(narrowed, per_page, **options)
+        super().__init__(narrowed, *options, **named_options)
 
     @cached_property
     def count(self) -> int:

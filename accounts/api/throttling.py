@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @cache
 def _valkey(address: str) -> redis.Redis:
-    return redis.Redis.from_url(address)
+    return redis.Redis.from_url(address, socket_timeout=1, socket_connect_timeout=1)
 
 
 class CountingThrottle(throttling.SimpleRateThrottle):

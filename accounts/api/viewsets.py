@@ -63,13 +63,13 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         """Filters are for lists: a single record is named by its key and by nothing else."""
         if self.detail:
             return self._with_organizations(queryset)
-        return self._with_organizations(super().filter_queryset(queryset), is_page=True)
+        return self._with_organizations(super().filter_queryset(queryset), is_page=not hasattr(queryset, "head"))
 
     def _with_organizations(self, rows: models.QuerySet[Any], *, is_page: bool = False) -> models.QuerySet[Any]:
         """`rows` with the organizations that the verbs ask about, so that a page of records asks no more of them.
 
         For a page they are read afterwards, by their keys: a join would be made for all that is visible before the
-        page is cut.
+        page is cut. What has a `head` is cut first, and joined.
         """
         if "verbs" not in self.get_serializer_class()._declared_fields:
             return rows

@@ -11,10 +11,12 @@ The functions are in migrations; a test sees that they are what stands here, and
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.lookups import Exact
 
@@ -232,6 +234,11 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
         others, sees = without_sight(self)
         if sees is None:
             return self
+        with suppress(EmptyResultSet):  # Django's word for a filter that nothing passes
+            return others.filter(pk__in=self._first_keys(others, sees, most, ascending, beyond))
+        return self.none()
+
+    def _first_keys(self, others: Self, sees: Sees | SeesEntry, most: int, ascending: bool, beyond: Any) -> list[Any]:
         keys = others.order_by("pk" if ascending else "-pk").values("pk")
         if beyond is not None:
             keys = keys.filter(**{"pk__gt" if ascending else "pk__lt": beyond})
@@ -240,7 +247,7 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
         if len(found) < most and keys[looked_at : looked_at + 1].exists():
             among = others.order_by().values("pk").query.sql_with_params() if others.query.where else None
             found = self.sight.search(whose, most, among=among, ascending=ascending, beyond=beyond)
-        return others.filter(pk__in=found)
+        return found
 
 
 _SHIPMENT = (

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization
+from accounts.models import Organization, Viewer
 from collection.models import Battery, CustodyEvent, Element, Facility, Jurisdiction
 from recycling.models.batches import Batch, Factor
 
@@ -23,11 +23,19 @@ def _exact(name: Any) -> models.DecimalField[Any, Any]:
     return models.DecimalField(name, max_digits=60, decimal_places=30)
 
 
+class TallyQuerySet[M: models.Model](models.QuerySet[M]):
+    def visible_to(self, user: Viewer) -> TallyQuerySet[M]:
+        """The platform's own: everybody else reads them through the overview, which shows whose they may see."""
+        return self if user.is_superuser else self.none()
+
+
 class TallyDue(models.Model):
     """That something changed in a month since it was tallied. Only ever added, so that no two changes wait for each other."""
 
     month = models.DateField(_("month"))
     noted_at = models.DateTimeField(_("noted at"))
+
+    objects = TallyQuerySet["TallyDue"].as_manager()
 
     class Meta:
         verbose_name = _("due tally")
@@ -55,6 +63,8 @@ class TallyUnits(models.Model):
     units_collected = models.PositiveIntegerField(_("units collected"))
     units_recycled = models.PositiveIntegerField(_("units recycled"))
     kg_recycled = _exact(_("recycled (kg)"))
+
+    objects = TallyQuerySet["TallyUnits"].as_manager()
 
     class Meta:
         verbose_name = _("tally of batteries")
@@ -97,6 +107,8 @@ class TallyElement(models.Model):
     recovered_kg = _exact(_("recovered (kg)"))
     pending_kg = _exact(_("pending (kg)"))
     residue_kg = _exact(_("in residue (kg)"))
+
+    objects = TallyQuerySet["TallyElement"].as_manager()
 
     class Meta:
         verbose_name = _("tally of an element")

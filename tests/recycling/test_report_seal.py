@@ -122,11 +122,11 @@ def test_a_worker_killed_while_it_seals_leaves_nothing_half_filed(
     sent: list[int] = []
     monkeypatch.setattr(tasks.seal_report, "delay", sent.append)
     with django_capture_on_commit_callbacks(execute=True):
-        tasks._sweep_reports()
+        tasks.sweep()
     assert sent == []
     silence()
     with django_capture_on_commit_callbacks(execute=True):
-        tasks._sweep_reports()
+        tasks.sweep()
     assert sent == [correction.pk] and found(correction).status == "submitting"
     report = sealed(correction)
     assert (report.status, report.submitted_at) == ("submitted", signed.submitted_at)

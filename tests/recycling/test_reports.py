@@ -185,7 +185,7 @@ def test_recomputed_to_the_same_digits_from_what_was_known_then(world: World) ->
     report = filed(world)
     before = list(report.lines.values())
     # Everything is corrected afterwards.
-    Battery.objects.filter(pk__in=[p.pk for p in packs]).update(producer=world.other_producer, mass_value=1)
+    Battery.objects.filter(pk__in=[p.pk for p in packs]).update(mass_value=1)
     placements.correct(actor=world.actor(world.producer), placement=placement, units=1)
     Factor.objects.update(recovered=0)
     proof = report_proof.verify(EprReport.objects.get(pk=report.pk))
