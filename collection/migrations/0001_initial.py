@@ -2,6 +2,7 @@ import accounts.create_models
 import collection.validators
 import django.contrib.postgres.constraints
 import django.contrib.postgres.fields.ranges
+import django.contrib.postgres.indexes
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
@@ -10,6 +11,101 @@ import pgtrigger.compiler
 from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
+
+#: As `collection.models.sight` says it; a test compares.
+FUNCTIONS = [
+    (
+        """
+CREATE FUNCTION collection_sees_battery (thing bigint, organizations bigint[], places text[]) RETURNS boolean
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200 AS $$
+SELECT EXISTS (
+    SELECT FROM collection_battery t
+    WHERE t.id = thing AND (
+        t.producer_id = ANY (organizations)
+        OR t.registered_by_id = ANY (organizations)
+        OR t.placed_in_id = ANY (places)
+    )
+    UNION ALL
+    SELECT FROM collection_custodyevent t
+    LEFT JOIN collection_facility f0 ON f0.id = t.to_facility_id
+    WHERE t.battery_id = thing AND (
+        t.to_organization_id = ANY (organizations)
+        OR t.from_organization_id = ANY (organizations)
+        OR f0.operator_id = ANY (organizations)
+        OR f0.jurisdiction_id = ANY (places)
+    )
+    UNION ALL
+    SELECT FROM collection_shipmentline t
+    JOIN collection_shipment s ON s.id = t.shipment_id
+    LEFT JOIN collection_pickup p ON p.shipment_id = s.id
+    LEFT JOIN collection_facility f0 ON f0.id = s.origin_id
+    LEFT JOIN collection_facility f1 ON f1.id = s.destination_id
+    WHERE t.battery_id = thing AND (
+        s.shipper_id = ANY (organizations)
+        OR s.carrier_id = ANY (organizations)
+        OR p.collector_id = ANY (organizations)
+        OR f0.operator_id = ANY (organizations)
+        OR f0.jurisdiction_id = ANY (places)
+        OR f1.operator_id = ANY (organizations)
+        OR f1.jurisdiction_id = ANY (places)
+    )
+    UNION ALL
+    SELECT FROM collection_pickupbattery t
+    JOIN collection_pickup p ON p.id = t.pickup_id
+    JOIN collection_collectionpoint c ON c.id = p.collection_point_id
+    LEFT JOIN collection_facility f0 ON f0.id = c.facility_id
+    LEFT JOIN collection_facility f1 ON f1.id = p.destination_id
+    WHERE t.battery_id = thing AND (
+        p.collector_id = ANY (organizations)
+        OR p.carrier_id = ANY (organizations)
+        OR f0.operator_id = ANY (organizations)
+        OR f0.jurisdiction_id = ANY (places)
+        OR f1.operator_id = ANY (organizations)
+    )
+)
+$$
+        """,
+        "DROP FUNCTION collection_sees_battery",
+    ),
+    (
+        """
+CREATE FUNCTION collection_sees_lot (thing bigint, organizations bigint[], places text[]) RETURNS boolean
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200 AS $$
+SELECT EXISTS (
+    SELECT FROM collection_lot t
+    WHERE t.id = thing AND (
+        t.owner_id = ANY (organizations)
+    )
+    UNION ALL
+    SELECT FROM collection_custodyevent t
+    LEFT JOIN collection_facility f0 ON f0.id = t.to_facility_id
+    WHERE t.lot_id = thing AND (
+        t.to_organization_id = ANY (organizations)
+        OR t.from_organization_id = ANY (organizations)
+        OR f0.operator_id = ANY (organizations)
+        OR f0.jurisdiction_id = ANY (places)
+    )
+    UNION ALL
+    SELECT FROM collection_shipmentline t
+    JOIN collection_shipment s ON s.id = t.shipment_id
+    LEFT JOIN collection_pickup p ON p.shipment_id = s.id
+    LEFT JOIN collection_facility f0 ON f0.id = s.origin_id
+    LEFT JOIN collection_facility f1 ON f1.id = s.destination_id
+    WHERE t.lot_id = thing AND (
+        s.shipper_id = ANY (organizations)
+        OR s.carrier_id = ANY (organizations)
+        OR p.collector_id = ANY (organizations)
+        OR f0.operator_id = ANY (organizations)
+        OR f0.jurisdiction_id = ANY (places)
+        OR f1.operator_id = ANY (organizations)
+        OR f1.jurisdiction_id = ANY (places)
+    )
+)
+$$
+        """,
+        "DROP FUNCTION collection_sees_lot",
+    ),
+]
 
 
 class Migration(migrations.Migration):
@@ -63,11 +159,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'composition',
                         'verbose_name_plural': 'compositions',
                         'ordering': ('chemistry', 'version'),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('chemistry', 'version'), name='composition_once_per_version'),
-                            models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('chemistry',), name='composition_one_default_per_chemistry'),
-                            models.CheckConstraint(condition=models.Q(('pack_kg_per_kwh__gt', 0)), name='composition_pack_mass_positive'),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('chemistry', 'version'), name='composition_once_per_version'), models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('chemistry',), name='composition_one_default_per_chemistry'), models.CheckConstraint(condition=models.Q(('pack_kg_per_kwh__gt', 0)), name='composition_pack_mass_positive')],
                     },
                 ),
                 migrations.CreateModel(
@@ -82,11 +174,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'element of a composition',
                         'verbose_name_plural': 'elements of a composition',
                         'ordering': ('composition', 'element'),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('composition', 'element'), name='composition_element_once'),
-                            models.CheckConstraint(condition=models.Q(('kg_per_kwh__gte', 0), ('kg_per_kwh__lt', 100)), name='composition_element_plausible'),
-                            models.CheckConstraint(condition=models.Q(('element__in', ['Li', 'Ni', 'Co', 'Mn', 'Cu', 'Al', 'Fe', 'graphite', 'P', 'REE'])), name='composition_element_known'),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('composition', 'element'), name='composition_element_once'), models.CheckConstraint(condition=models.Q(('kg_per_kwh__gte', 0), ('kg_per_kwh__lt', 100)), name='composition_element_plausible'), models.CheckConstraint(condition=models.Q(('element__in', ['Li', 'Ni', 'Co', 'Mn', 'Cu', 'Al', 'Fe', 'graphite', 'P', 'REE'])), name='composition_element_known')],
                     },
                 ),
                 migrations.CreateModel(
@@ -102,9 +190,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'jurisdiction',
                         'verbose_name_plural': 'jurisdictions',
                         'ordering': ('code',),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(models.Q(('code__regex', '^[A-Z]{2}$'), ('kind', 'country'), ('parent__isnull', True)), models.Q(models.Q(('kind', 'country'), _negated=True), ('code__regex', '^[A-Z]{2}-[A-Z0-9]{1,3}$'), ('code__startswith', models.F('parent')), ('parent__isnull', False)), _connector='OR'), name='jurisdiction_code_fits_kind'),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('code__regex', '^[A-Z]{2}$'), ('kind', 'country'), ('parent__isnull', True)), models.Q(models.Q(('kind', 'country'), _negated=True), ('code__regex', '^[A-Z]{2}-[A-Z0-9]{1,3}$'), ('code__startswith', models.F('parent')), ('parent__isnull', False)), _connector='OR'), name='jurisdiction_code_fits_kind')],
                     },
                 ),
                 migrations.CreateModel(
@@ -117,13 +203,8 @@ class Migration(migrations.Migration):
                     options={
                         'verbose_name': 'mandate',
                         'verbose_name_plural': 'mandates',
-                        'constraints': [
-                            models.UniqueConstraint(fields=('organization', 'jurisdiction'), name='mandate_once_per_jurisdiction'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_mandateevent" ("id", "jurisdiction_id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."id", NEW."jurisdiction_id", NEW."organization_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id"); RETURN NULL;', hash='e38f6bd74b01e75deaeb9391639ada4fd721238e', operation='INSERT', pgid='pgtrigger_insert_insert_cfffd', table='collection_mandate', when='AFTER')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_mandateevent" ("id", "jurisdiction_id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."id", NEW."jurisdiction_id", NEW."organization_id", _pgh_attach_context(), NOW(), \'update\', NEW."id"); RETURN NULL;', hash='ab3e7cfa468db6a692906b2249f00acb0188ca74', operation='UPDATE', pgid='pgtrigger_update_update_13c0a', table='collection_mandate', when='AFTER')),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('organization', 'jurisdiction'), name='mandate_once_per_jurisdiction')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_mandateevent" ("id", "jurisdiction_id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."id", NEW."jurisdiction_id", NEW."organization_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id"); RETURN NULL;', hash='e38f6bd74b01e75deaeb9391639ada4fd721238e', operation='INSERT', pgid='pgtrigger_insert_insert_cfffd', table='collection_mandate', when='AFTER')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_mandateevent" ("id", "jurisdiction_id", "organization_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."id", NEW."jurisdiction_id", NEW."organization_id", _pgh_attach_context(), NOW(), \'update\', NEW."id"); RETURN NULL;', hash='ab3e7cfa468db6a692906b2249f00acb0188ca74', operation='UPDATE', pgid='pgtrigger_update_update_13c0a', table='collection_mandate', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -164,15 +245,8 @@ class Migration(migrations.Migration):
                         'verbose_name': 'facility',
                         'verbose_name_plural': 'facilities',
                         'ordering': ('name', 'pk'),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('operator', 'name'), name='facility_name_once_per_operator'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('latitude__isnull', True), ('longitude__isnull', True)), models.Q(('latitude__isnull', False), ('latitude__range', (-90, 90)), ('longitude__isnull', False), ('longitude__range', (-180, 180))), _connector='OR'), name='facility_coordinates_on_earth'),
-                            models.CheckConstraint(condition=models.Q(('storage_limit_kg__gt', 0)), name='facility_storage_limit_positive'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_facilityevent" ("address", "confidence", "id", "is_simulated", "jurisdiction_id", "latitude", "locality", "longitude", "name", "operator_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "source", "storage_limit_kg", "time_zone") VALUES (NEW."address", NEW."confidence", NEW."id", NEW."is_simulated", NEW."jurisdiction_id", NEW."latitude", NEW."locality", NEW."longitude", NEW."name", NEW."operator_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."postal_code", NEW."source", NEW."storage_limit_kg", NEW."time_zone"); RETURN NULL;', hash='419a346d43a683a2f106a3f8637ddf46e2d1ebaa', operation='INSERT', pgid='pgtrigger_insert_insert_98be8', table='collection_facility', when='AFTER')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_facilityevent" ("address", "confidence", "id", "is_simulated", "jurisdiction_id", "latitude", "locality", "longitude", "name", "operator_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "source", "storage_limit_kg", "time_zone") VALUES (NEW."address", NEW."confidence", NEW."id", NEW."is_simulated", NEW."jurisdiction_id", NEW."latitude", NEW."locality", NEW."longitude", NEW."name", NEW."operator_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."postal_code", NEW."source", NEW."storage_limit_kg", NEW."time_zone"); RETURN NULL;', hash='905c671d1ba905adf93be05549eead04612b88f6', operation='UPDATE', pgid='pgtrigger_update_update_9c229', table='collection_facility', when='AFTER')),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('operator', 'name'), name='facility_name_once_per_operator'), models.CheckConstraint(condition=models.Q(models.Q(('latitude__isnull', True), ('longitude__isnull', True)), models.Q(('latitude__isnull', False), ('latitude__range', (-90, 90)), ('longitude__isnull', False), ('longitude__range', (-180, 180))), _connector='OR'), name='facility_coordinates_on_earth'), models.CheckConstraint(condition=models.Q(('storage_limit_kg__gt', 0)), name='facility_storage_limit_positive')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_facilityevent" ("address", "confidence", "id", "is_simulated", "jurisdiction_id", "latitude", "locality", "longitude", "name", "operator_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "source", "storage_limit_kg", "time_zone") VALUES (NEW."address", NEW."confidence", NEW."id", NEW."is_simulated", NEW."jurisdiction_id", NEW."latitude", NEW."locality", NEW."longitude", NEW."name", NEW."operator_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."postal_code", NEW."source", NEW."storage_limit_kg", NEW."time_zone"); RETURN NULL;', hash='419a346d43a683a2f106a3f8637ddf46e2d1ebaa', operation='INSERT', pgid='pgtrigger_insert_insert_98be8', table='collection_facility', when='AFTER')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_facilityevent" ("address", "confidence", "id", "is_simulated", "jurisdiction_id", "latitude", "locality", "longitude", "name", "operator_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "postal_code", "source", "storage_limit_kg", "time_zone") VALUES (NEW."address", NEW."confidence", NEW."id", NEW."is_simulated", NEW."jurisdiction_id", NEW."latitude", NEW."locality", NEW."longitude", NEW."name", NEW."operator_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."postal_code", NEW."source", NEW."storage_limit_kg", NEW."time_zone"); RETURN NULL;', hash='905c671d1ba905adf93be05549eead04612b88f6', operation='UPDATE', pgid='pgtrigger_update_update_9c229', table='collection_facility', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -215,13 +289,8 @@ class Migration(migrations.Migration):
                     options={
                         'verbose_name': 'permit',
                         'verbose_name_plural': 'permits',
-                        'constraints': [
-                            django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('facility', '='), ('kind', '='), ('valid', '&&')], name='permit_periods_apart'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_permitevent" ("facility_id", "id", "kind", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "source", "valid") VALUES (NEW."facility_id", NEW."id", NEW."kind", NEW."number", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."source", NEW."valid"); RETURN NULL;', hash='77c28d5e9b92fe9e00c91d89149b1278f06cfe85', operation='INSERT', pgid='pgtrigger_insert_insert_28f3b', table='collection_permit', when='AFTER')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_permitevent" ("facility_id", "id", "kind", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "source", "valid") VALUES (NEW."facility_id", NEW."id", NEW."kind", NEW."number", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."source", NEW."valid"); RETURN NULL;', hash='62e523f441fca1c07c70ec91d6e16ef52da74578', operation='UPDATE', pgid='pgtrigger_update_update_9dbe2', table='collection_permit', when='AFTER')),
-                        ],
+                        'constraints': [django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('facility', '='), ('kind', '='), ('valid', '&&')], name='permit_periods_apart')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_permitevent" ("facility_id", "id", "kind", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "source", "valid") VALUES (NEW."facility_id", NEW."id", NEW."kind", NEW."number", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."source", NEW."valid"); RETURN NULL;', hash='77c28d5e9b92fe9e00c91d89149b1278f06cfe85', operation='INSERT', pgid='pgtrigger_insert_insert_28f3b', table='collection_permit', when='AFTER')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_permitevent" ("facility_id", "id", "kind", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "source", "valid") VALUES (NEW."facility_id", NEW."id", NEW."kind", NEW."number", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."source", NEW."valid"); RETURN NULL;', hash='62e523f441fca1c07c70ec91d6e16ef52da74578', operation='UPDATE', pgid='pgtrigger_update_update_9dbe2', table='collection_permit', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -258,10 +327,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'collection point',
                         'verbose_name_plural': 'collection points',
                         'ordering': ('facility__name', 'pk'),
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_collectionpointevent" ("contact", "facility_id", "id", "is_active", "kind", "notes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "source_key") VALUES (NEW."contact", NEW."facility_id", NEW."id", NEW."is_active", NEW."kind", NEW."notes", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."source_key"); RETURN NULL;', hash='fdca48f8e91083c0332391e1706f449e157874ed', operation='INSERT', pgid='pgtrigger_insert_insert_a4b2d', table='collection_collectionpoint', when='AFTER')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_collectionpointevent" ("contact", "facility_id", "id", "is_active", "kind", "notes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "source_key") VALUES (NEW."contact", NEW."facility_id", NEW."id", NEW."is_active", NEW."kind", NEW."notes", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."source_key"); RETURN NULL;', hash='8f9816bb7b675bcdf47377c6b7bbeceb1fa31ede', operation='UPDATE', pgid='pgtrigger_update_update_4b399', table='collection_collectionpoint', when='AFTER')),
-                        ],
+                        'triggers': [pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_collectionpointevent" ("contact", "facility_id", "id", "is_active", "kind", "notes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "source_key") VALUES (NEW."contact", NEW."facility_id", NEW."id", NEW."is_active", NEW."kind", NEW."notes", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."source_key"); RETURN NULL;', hash='fdca48f8e91083c0332391e1706f449e157874ed', operation='INSERT', pgid='pgtrigger_insert_insert_a4b2d', table='collection_collectionpoint', when='AFTER')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_collectionpointevent" ("contact", "facility_id", "id", "is_active", "kind", "notes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "source_key") VALUES (NEW."contact", NEW."facility_id", NEW."id", NEW."is_active", NEW."kind", NEW."notes", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."source_key"); RETURN NULL;', hash='8f9816bb7b675bcdf47377c6b7bbeceb1fa31ede', operation='UPDATE', pgid='pgtrigger_update_update_4b399', table='collection_collectionpoint', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -306,10 +372,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'battery model',
                         'verbose_name_plural': 'battery models',
                         'ordering': ('name', 'pk'),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(('rated_kwh__gt', 0)), name='battery_model_energy_positive'),
-                            models.CheckConstraint(condition=models.Q(('mass_kg__gt', 0)), name='battery_model_mass_positive'),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(('rated_kwh__gt', 0)), name='battery_model_energy_positive'), models.CheckConstraint(condition=models.Q(('mass_kg__gt', 0)), name='battery_model_mass_positive')],
                     },
                 ),
                 migrations.CreateModel(
@@ -328,36 +391,22 @@ class Migration(migrations.Migration):
                         ('status', models.CharField(choices=[('in_use', 'in use'), ('at_facility', 'at a facility'), ('in_transit', 'in transit'), ('consumed', 'charged into a batch'), ('second_life', 'released to a further use'), ('lost', 'lost or destroyed')], default='in_use', editable=False, max_length=11, verbose_name='status')),
                         ('registered_at', models.DateTimeField(auto_now_add=True, verbose_name='registered at')),
                         ('is_simulated', models.BooleanField(default=False, verbose_name='simulated')),
-                        ('producer', models.ForeignKey(blank=True, help_text='Empty: an orphan, whose producer is not known.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='produced_batteries', to='accounts.organization', verbose_name='producer')),
-                        ('registered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='registered_batteries', to='accounts.organization', verbose_name='registered by')),
+                        ('producer', models.ForeignKey(blank=True, db_index=False, help_text='Empty: an orphan, whose producer is not known.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='produced_batteries', to='accounts.organization', verbose_name='producer')),
+                        ('registered_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='registered_batteries', to='accounts.organization', verbose_name='registered by')),
                         ('model', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='batteries', to='collection.batterymodel', verbose_name='battery model')),
                         ('chemistry', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='batteries', to='collection.chemistry', verbose_name='chemistry')),
                         ('composition', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='batteries', to='collection.composition', verbose_name='composition')),
                         ('facility', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='batteries', to='collection.facility', verbose_name='at')),
-                        ('placed_in', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='batteries', to='collection.jurisdiction', verbose_name='placed on the market in')),
+                        ('placed_in', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='batteries', to='collection.jurisdiction', verbose_name='placed on the market in')),
                         ('shipment', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='batteries', to='collection.shipment', verbose_name='on shipment')),
                     ],
                     options={
                         'verbose_name': 'battery',
                         'verbose_name_plural': 'batteries',
                         'ordering': ('-pk',),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(models.Q(('facility__isnull', False), ('shipment__isnull', True), ('status', 'at_facility')), models.Q(('facility__isnull', True), ('shipment__isnull', False), ('status', 'in_transit')), models.Q(('status__in', ['in_use', 'consumed', 'second_life', 'lost']), ('facility__isnull', True), ('shipment__isnull', True)), _connector='OR'), name='battery_in_one_place'),
-                            models.CheckConstraint(condition=models.Q(('mass_value__gt', 0)), name='battery_mass_positive'),
-                            models.CheckConstraint(condition=models.Q(('mass_unit__in', ['g', 'kg', 't', 'lb', 'short_ton'])), name='battery_unit_known'),
-                            models.CheckConstraint(condition=models.Q(('rated_kwh__gt', 0)), name='battery_energy_positive'),
-                            models.CheckConstraint(condition=models.Q(('content_kwh__isnull', True), models.Q(('composition__isnull', False), ('content_kwh__gt', 0)), _connector='OR'), name='battery_content_has_composition'),
-                            models.CheckConstraint(condition=models.Q(('state_of_health__gte', 0), ('state_of_health__lte', 1)), name='battery_state_of_health_share'),
-                            models.CheckConstraint(condition=models.Q(('condition__in', ['intact', 'damaged', 'defective', 'recalled'])), name='battery_condition_known'),
-                        ],
-                        'indexes': [
-                            models.Index(fields=['facility', 'status'], name='battery_at'),
-                            models.Index(fields=['producer', 'placed_in'], name='battery_placed'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{in_use:at_facility,at_facility:in_transit,in_transit:at_facility,at_facility:consumed,consumed:at_facility,at_facility:second_life,second_life:at_facility,at_facility:lost,in_transit:lost,lost:at_facility}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='6d6e251d4a4b76aa69e91844d7b1d16ed0a6a640', operation='UPDATE', pgid='pgtrigger_status_moves_ebd99', table='collection_battery', when='BEFORE')),
-                            pgtrigger.compiler.Trigger(name='corrected_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."chemistry_id" IS DISTINCT FROM (NEW."chemistry_id") OR OLD."composition_id" IS DISTINCT FROM (NEW."composition_id") OR OLD."content_kwh" IS DISTINCT FROM (NEW."content_kwh") OR OLD."mass_unit" IS DISTINCT FROM (NEW."mass_unit") OR OLD."mass_value" IS DISTINCT FROM (NEW."mass_value") OR OLD."model_id" IS DISTINCT FROM (NEW."model_id") OR OLD."placed_in_id" IS DISTINCT FROM (NEW."placed_in_id") OR OLD."placed_on" IS DISTINCT FROM (NEW."placed_on") OR OLD."producer_id" IS DISTINCT FROM (NEW."producer_id") OR OLD."rated_kwh" IS DISTINCT FROM (NEW."rated_kwh"))', func='INSERT INTO "collection_batteryhistory" ("chemistry_id", "composition_id", "content_kwh", "mass_unit", "mass_value", "model_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "placed_in_id", "placed_on", "producer_id", "rated_kwh") VALUES (NEW."chemistry_id", NEW."composition_id", NEW."content_kwh", NEW."mass_unit", NEW."mass_value", NEW."model_id", _pgh_attach_context(), NOW(), \'corrected\', NEW."id", NEW."placed_in_id", NEW."placed_on", NEW."producer_id", NEW."rated_kwh"); RETURN NULL;', hash='733afe88d0d7a29fb0b51cbbb4b4af9c2db15840', operation='UPDATE', pgid='pgtrigger_corrected_update_d0759', table='collection_battery', when='AFTER')),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('facility__isnull', False), ('shipment__isnull', True), ('status', 'at_facility')), models.Q(('facility__isnull', True), ('shipment__isnull', False), ('status', 'in_transit')), models.Q(('status__in', ['in_use', 'consumed', 'second_life', 'lost']), ('facility__isnull', True), ('shipment__isnull', True)), _connector='OR'), name='battery_in_one_place'), models.CheckConstraint(condition=models.Q(('mass_value__gt', 0)), name='battery_mass_positive'), models.CheckConstraint(condition=models.Q(('mass_unit__in', ['g', 'kg', 't', 'lb', 'short_ton'])), name='battery_unit_known'), models.CheckConstraint(condition=models.Q(('rated_kwh__gt', 0)), name='battery_energy_positive'), models.CheckConstraint(condition=models.Q(('content_kwh__isnull', True), models.Q(('composition__isnull', False), ('content_kwh__gt', 0)), _connector='OR'), name='battery_content_has_composition'), models.CheckConstraint(condition=models.Q(('state_of_health__gte', 0), ('state_of_health__lte', 1)), name='battery_state_of_health_share'), models.CheckConstraint(condition=models.Q(('condition__in', ['intact', 'damaged', 'defective', 'recalled'])), name='battery_condition_known')],
+                        'indexes': [models.Index(fields=['facility', 'status'], name='battery_at'), models.Index(fields=['producer', 'placed_in'], name='battery_placed'), models.Index(fields=['producer', 'id'], name='battery_of_producer'), models.Index(fields=['registered_by', 'id'], name='battery_registered_by'), models.Index(fields=['placed_in', 'id'], name='battery_placed_in'), models.Index(fields=['status', 'id'], name='battery_in_status'), models.Index(condition=models.Q(('condition', 'intact'), _negated=True), fields=['condition', 'id'], name='battery_not_intact')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{in_use:at_facility,at_facility:in_transit,in_transit:at_facility,at_facility:consumed,consumed:at_facility,at_facility:second_life,second_life:at_facility,at_facility:lost,in_transit:lost,lost:at_facility}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='6d6e251d4a4b76aa69e91844d7b1d16ed0a6a640', operation='UPDATE', pgid='pgtrigger_status_moves_ebd99', table='collection_battery', when='BEFORE')), pgtrigger.compiler.Trigger(name='corrected_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."chemistry_id" IS DISTINCT FROM (NEW."chemistry_id") OR OLD."composition_id" IS DISTINCT FROM (NEW."composition_id") OR OLD."content_kwh" IS DISTINCT FROM (NEW."content_kwh") OR OLD."mass_unit" IS DISTINCT FROM (NEW."mass_unit") OR OLD."mass_value" IS DISTINCT FROM (NEW."mass_value") OR OLD."model_id" IS DISTINCT FROM (NEW."model_id") OR OLD."placed_in_id" IS DISTINCT FROM (NEW."placed_in_id") OR OLD."placed_on" IS DISTINCT FROM (NEW."placed_on") OR OLD."producer_id" IS DISTINCT FROM (NEW."producer_id") OR OLD."rated_kwh" IS DISTINCT FROM (NEW."rated_kwh"))', func='INSERT INTO "collection_batteryhistory" ("chemistry_id", "composition_id", "content_kwh", "mass_unit", "mass_value", "model_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "placed_in_id", "placed_on", "producer_id", "rated_kwh") VALUES (NEW."chemistry_id", NEW."composition_id", NEW."content_kwh", NEW."mass_unit", NEW."mass_value", NEW."model_id", _pgh_attach_context(), NOW(), \'corrected\', NEW."id", NEW."placed_in_id", NEW."placed_on", NEW."producer_id", NEW."rated_kwh"); RETURN NULL;', hash='733afe88d0d7a29fb0b51cbbb4b4af9c2db15840', operation='UPDATE', pgid='pgtrigger_corrected_update_d0759', table='collection_battery', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -396,14 +445,8 @@ class Migration(migrations.Migration):
                         'verbose_name': 'identifier',
                         'verbose_name_plural': 'identifiers',
                         'ordering': ('pk',),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('scheme', 'issuer', 'value'), name='identifier_once'),
-                            models.CheckConstraint(condition=models.Q(('value', ''), _negated=True), name='identifier_not_empty'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('scheme', 'vin'), _negated=True), models.Q(('issuer', ''), ('value__regex', '^[A-HJ-NPR-Z0-9]{17}$')), _connector='OR'), name='identifier_vin_form'),
-                        ],
-                        'indexes': [
-                            models.Index(fields=['value'], name='identifier_value'),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('scheme', 'issuer', 'value'), name='identifier_once'), models.CheckConstraint(condition=models.Q(('value', ''), _negated=True), name='identifier_not_empty'), models.CheckConstraint(condition=models.Q(models.Q(('scheme', 'vin'), _negated=True), models.Q(('issuer', ''), ('value__regex', '^[A-HJ-NPR-Z0-9]{17}$')), _connector='OR'), name='identifier_vin_form')],
+                        'indexes': [models.Index(models.Func(models.F('value'), models.Value('abcdefghijklmnopqrstuvwxyz -'), models.Value('ABCDEFGHIJKLMNOPQRSTUVWXYZ'), function='translate', output_field=models.CharField()), name='identifier_searched')],
                     },
                 ),
                 migrations.CreateModel(
@@ -419,9 +462,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'material',
                         'verbose_name_plural': 'materials',
                         'ordering': ('kind', 'name'),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(('kind__in', ['product', 'intermediate', 'residue', 'energy'])), name='material_kind_known'),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['product', 'intermediate', 'residue', 'energy'])), name='material_kind_known')],
                     },
                 ),
                 migrations.CreateModel(
@@ -436,10 +477,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'element of a material',
                         'verbose_name_plural': 'elements of a material',
                         'ordering': ('material', 'element'),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('material', 'element'), name='material_element_once'),
-                            models.CheckConstraint(condition=models.Q(('fraction__gt', 0), ('fraction__lte', 1)), name='material_element_is_fraction'),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('material', 'element'), name='material_element_once'), models.CheckConstraint(condition=models.Q(('fraction__gt', 0), ('fraction__lte', 1)), name='material_element_is_fraction')],
                     },
                 ),
                 migrations.CreateModel(
@@ -465,18 +503,9 @@ class Migration(migrations.Migration):
                         'verbose_name': 'lot',
                         'verbose_name_plural': 'lots',
                         'ordering': ('-pk',),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('owner', 'number'), name='lot_number_once_per_owner'),
-                            models.CheckConstraint(condition=models.Q(('mass_value__gt', 0)), name='lot_mass_positive'),
-                            models.CheckConstraint(condition=models.Q(('mass_unit__in', ['g', 'kg', 't', 'lb', 'short_ton'])), name='lot_unit_known'),
-                            models.CheckConstraint(condition=models.Q(('moisture__gte', 0), ('moisture__lt', 1)), name='lot_moisture_is_fraction'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('facility__isnull', False), ('shipment__isnull', True), ('status', 'in_stock')), models.Q(('facility__isnull', True), ('shipment__isnull', False), ('status', 'in_transit')), models.Q(models.Q(('status__in', ['in_stock', 'in_transit']), _negated=True), ('facility__isnull', True), ('shipment__isnull', True)), _connector='OR'), name='lot_in_one_place'),
-                            models.CheckConstraint(condition=models.Q(('split_from', models.F('pk')), _negated=True), name='lot_not_split_from_itself'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{in_stock:in_transit,in_transit:in_stock,in_stock:consumed,consumed:in_stock,in_stock:split,in_stock:void,in_stock:sold,in_stock:landfilled,in_stock:mineralized,in_stock:energy_recovered,in_stock:lost,sold:in_stock,landfilled:in_stock,mineralized:in_stock,energy_recovered:in_stock,lost:in_stock,in_transit:lost}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='6824e8044fb98786ef86a6869d1911e0164d1ef5', operation='UPDATE', pgid='pgtrigger_status_moves_7a568', table='collection_lot', when='BEFORE')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."mass_unit" IS DISTINCT FROM (NEW."mass_unit") OR OLD."mass_value" IS DISTINCT FROM (NEW."mass_value") OR OLD."moisture" IS DISTINCT FROM (NEW."moisture") OR OLD."status" IS DISTINCT FROM (NEW."status"))', func='INSERT INTO "collection_lothistory" ("mass_unit", "mass_value", "moisture", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "status") VALUES (NEW."mass_unit", NEW."mass_value", NEW."moisture", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."status"); RETURN NULL;', hash='53d9fab4d676e71cee8ac135de5aa15c3787582e', operation='UPDATE', pgid='pgtrigger_update_update_afbb4', table='collection_lot', when='AFTER')),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('owner', 'number'), name='lot_number_once_per_owner'), models.CheckConstraint(condition=models.Q(('mass_value__gt', 0)), name='lot_mass_positive'), models.CheckConstraint(condition=models.Q(('mass_unit__in', ['g', 'kg', 't', 'lb', 'short_ton'])), name='lot_unit_known'), models.CheckConstraint(condition=models.Q(('moisture__gte', 0), ('moisture__lt', 1)), name='lot_moisture_is_fraction'), models.CheckConstraint(condition=models.Q(models.Q(('facility__isnull', False), ('shipment__isnull', True), ('status', 'in_stock')), models.Q(('facility__isnull', True), ('shipment__isnull', False), ('status', 'in_transit')), models.Q(models.Q(('status__in', ['in_stock', 'in_transit']), _negated=True), ('facility__isnull', True), ('shipment__isnull', True)), _connector='OR'), name='lot_in_one_place'), models.CheckConstraint(condition=models.Q(('split_from', models.F('pk')), _negated=True), name='lot_not_split_from_itself')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{in_stock:in_transit,in_transit:in_stock,in_stock:consumed,consumed:in_stock,in_stock:split,in_stock:void,in_stock:sold,in_stock:landfilled,in_stock:mineralized,in_stock:energy_recovered,in_stock:lost,sold:in_stock,landfilled:in_stock,mineralized:in_stock,energy_recovered:in_stock,lost:in_stock,in_transit:lost}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='6824e8044fb98786ef86a6869d1911e0164d1ef5', operation='UPDATE', pgid='pgtrigger_status_moves_7a568', table='collection_lot', when='BEFORE')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."mass_unit" IS DISTINCT FROM (NEW."mass_unit") OR OLD."mass_value" IS DISTINCT FROM (NEW."mass_value") OR OLD."moisture" IS DISTINCT FROM (NEW."moisture") OR OLD."status" IS DISTINCT FROM (NEW."status"))', func='INSERT INTO "collection_lothistory" ("mass_unit", "mass_value", "moisture", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "status") VALUES (NEW."mass_unit", NEW."mass_value", NEW."moisture", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."status"); RETURN NULL;', hash='53d9fab4d676e71cee8ac135de5aa15c3787582e', operation='UPDATE', pgid='pgtrigger_update_update_afbb4', table='collection_lot', when='AFTER'))],
+                        'indexes': [models.Index(fields=['number'], name='lot_number')],
                     },
                 ),
                 migrations.CreateModel(
@@ -508,15 +537,8 @@ class Migration(migrations.Migration):
                         'verbose_name': 'assay',
                         'verbose_name_plural': 'assays',
                         'ordering': ('lot', 'element'),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('lot', 'element'), name='assay_once_per_element'),
-                            models.CheckConstraint(condition=models.Q(('fraction__gte', 0), ('fraction__lte', 1)), name='assay_is_fraction'),
-                            models.CheckConstraint(condition=models.Q(('element__in', ['Li', 'Ni', 'Co', 'Mn', 'Cu', 'Al', 'Fe', 'graphite', 'P', 'REE'])), name='assay_element_known'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_assayevent" ("element", "fraction", "id", "lot_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."element", NEW."fraction", NEW."id", NEW."lot_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id"); RETURN NULL;', hash='f90066d36e6d50518ae005fe04baf662b2b37529', operation='INSERT', pgid='pgtrigger_insert_insert_38862', table='collection_assay', when='AFTER')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_assayevent" ("element", "fraction", "id", "lot_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."element", NEW."fraction", NEW."id", NEW."lot_id", _pgh_attach_context(), NOW(), \'update\', NEW."id"); RETURN NULL;', hash='b3091a34a268f086527eae2c2c485eb81266e82d', operation='UPDATE', pgid='pgtrigger_update_update_7b294', table='collection_assay', when='AFTER')),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('lot', 'element'), name='assay_once_per_element'), models.CheckConstraint(condition=models.Q(('fraction__gte', 0), ('fraction__lte', 1)), name='assay_is_fraction'), models.CheckConstraint(condition=models.Q(('element__in', ['Li', 'Ni', 'Co', 'Mn', 'Cu', 'Al', 'Fe', 'graphite', 'P', 'REE'])), name='assay_element_known')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_assayevent" ("element", "fraction", "id", "lot_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."element", NEW."fraction", NEW."id", NEW."lot_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id"); RETURN NULL;', hash='f90066d36e6d50518ae005fe04baf662b2b37529', operation='INSERT', pgid='pgtrigger_insert_insert_38862', table='collection_assay', when='AFTER')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_assayevent" ("element", "fraction", "id", "lot_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."element", NEW."fraction", NEW."id", NEW."lot_id", _pgh_attach_context(), NOW(), \'update\', NEW."id"); RETURN NULL;', hash='b3091a34a268f086527eae2c2c485eb81266e82d', operation='UPDATE', pgid='pgtrigger_update_update_7b294', table='collection_assay', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -554,15 +576,8 @@ class Migration(migrations.Migration):
                         'verbose_name': 'consent',
                         'verbose_name_plural': 'consents',
                         'ordering': ('-pk',),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('authority', 'number'), name='consent_number_once'),
-                            models.CheckConstraint(condition=models.Q(('from_country', models.F('to_country')), _negated=True), name='consent_crosses_a_border'),
-                            models.CheckConstraint(condition=models.Q(('limit_kg__gt', 0)), name='consent_limit_positive'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_consentevent" ("authority", "exporter_id", "from_country_id", "id", "importer_id", "is_simulated", "limit_kg", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "to_country_id", "valid") VALUES (NEW."authority", NEW."exporter_id", NEW."from_country_id", NEW."id", NEW."importer_id", NEW."is_simulated", NEW."limit_kg", NEW."number", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."to_country_id", NEW."valid"); RETURN NULL;', hash='274da9b5a2349a4941af51a177c7e473d8647969', operation='INSERT', pgid='pgtrigger_insert_insert_fa9e1', table='collection_consent', when='AFTER')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_consentevent" ("authority", "exporter_id", "from_country_id", "id", "importer_id", "is_simulated", "limit_kg", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "to_country_id", "valid") VALUES (NEW."authority", NEW."exporter_id", NEW."from_country_id", NEW."id", NEW."importer_id", NEW."is_simulated", NEW."limit_kg", NEW."number", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."to_country_id", NEW."valid"); RETURN NULL;', hash='079ad7d77a9d8481555f44fbe7cb2ebb217fac2e', operation='UPDATE', pgid='pgtrigger_update_update_f80ab', table='collection_consent', when='AFTER')),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('authority', 'number'), name='consent_number_once'), models.CheckConstraint(condition=models.Q(('from_country', models.F('to_country')), _negated=True), name='consent_crosses_a_border'), models.CheckConstraint(condition=models.Q(('limit_kg__gt', 0)), name='consent_limit_positive')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "collection_consentevent" ("authority", "exporter_id", "from_country_id", "id", "importer_id", "is_simulated", "limit_kg", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "to_country_id", "valid") VALUES (NEW."authority", NEW."exporter_id", NEW."from_country_id", NEW."id", NEW."importer_id", NEW."is_simulated", NEW."limit_kg", NEW."number", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."to_country_id", NEW."valid"); RETURN NULL;', hash='274da9b5a2349a4941af51a177c7e473d8647969', operation='INSERT', pgid='pgtrigger_insert_insert_fa9e1', table='collection_consent', when='AFTER')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "collection_consentevent" ("authority", "exporter_id", "from_country_id", "id", "importer_id", "is_simulated", "limit_kg", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "to_country_id", "valid") VALUES (NEW."authority", NEW."exporter_id", NEW."from_country_id", NEW."id", NEW."importer_id", NEW."is_simulated", NEW."limit_kg", NEW."number", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."to_country_id", NEW."valid"); RETURN NULL;', hash='079ad7d77a9d8481555f44fbe7cb2ebb217fac2e', operation='UPDATE', pgid='pgtrigger_update_update_f80ab', table='collection_consent', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -612,20 +627,9 @@ class Migration(migrations.Migration):
                         'verbose_name': 'shipment',
                         'verbose_name_plural': 'shipments',
                         'ordering': ('-pk',),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(('origin', models.F('destination')), _negated=True), name='shipment_goes_somewhere'),
-                            models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'ready', 'cancelled']), ('dispatched_at__isnull', False), _connector='OR'), name='shipment_under_way_was_dispatched'),
-                            models.CheckConstraint(condition=models.Q(('arrived_at__gte', models.F('dispatched_at'))), name='shipment_arrives_after_dispatch'),
-                            models.CheckConstraint(condition=models.Q(('received_at__gte', models.F('arrived_at'))), name='shipment_received_after_arrival'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['cancelled', 'rejected', 'partly_rejected']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='shipment_refusal_has_reason'),
-                        ],
-                        'indexes': [
-                            models.Index(fields=['destination', 'status'], name='shipment_inbound'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{draft:ready,ready:draft,ready:in_transit,in_transit:arrived,arrived:received,arrived:partly_rejected,arrived:rejected,received:closed,partly_rejected:closed,rejected:closed,draft:cancelled,ready:cancelled}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='a922390cd153f6e36178722be75c2462c8cda062', operation='UPDATE', pgid='pgtrigger_status_moves_e1db0', table='collection_shipment', when='BEFORE')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."carrier_id" IS DISTINCT FROM (NEW."carrier_id") OR OLD."consent_id" IS DISTINCT FROM (NEW."consent_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."status" IS DISTINCT FROM (NEW."status"))', func='INSERT INTO "collection_shipmenthistory" ("carrier_id", "consent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "status") VALUES (NEW."carrier_id", NEW."consent_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."status"); RETURN NULL;', hash='fad42a89f5bb73e86f7a0d79a623f2842a06c9a6', operation='UPDATE', pgid='pgtrigger_update_update_6f106', table='collection_shipment', when='AFTER')),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(('origin', models.F('destination')), _negated=True), name='shipment_goes_somewhere'), models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'ready', 'cancelled']), ('dispatched_at__isnull', False), _connector='OR'), name='shipment_under_way_was_dispatched'), models.CheckConstraint(condition=models.Q(('arrived_at__gte', models.F('dispatched_at'))), name='shipment_arrives_after_dispatch'), models.CheckConstraint(condition=models.Q(('received_at__gte', models.F('arrived_at'))), name='shipment_received_after_arrival'), models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['cancelled', 'rejected', 'partly_rejected']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='shipment_refusal_has_reason')],
+                        'indexes': [models.Index(fields=['destination', 'status'], name='shipment_inbound')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{draft:ready,ready:draft,ready:in_transit,in_transit:arrived,arrived:received,arrived:partly_rejected,arrived:rejected,received:closed,partly_rejected:closed,rejected:closed,draft:cancelled,ready:cancelled}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='a922390cd153f6e36178722be75c2462c8cda062', operation='UPDATE', pgid='pgtrigger_status_moves_e1db0', table='collection_shipment', when='BEFORE')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."carrier_id" IS DISTINCT FROM (NEW."carrier_id") OR OLD."consent_id" IS DISTINCT FROM (NEW."consent_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."status" IS DISTINCT FROM (NEW."status"))', func='INSERT INTO "collection_shipmenthistory" ("carrier_id", "consent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "status") VALUES (NEW."carrier_id", NEW."consent_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."status"); RETURN NULL;', hash='fad42a89f5bb73e86f7a0d79a623f2842a06c9a6', operation='UPDATE', pgid='pgtrigger_update_update_6f106', table='collection_shipment', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -659,12 +663,8 @@ class Migration(migrations.Migration):
                         'verbose_name': 'package',
                         'verbose_name_plural': 'packages',
                         'ordering': ('shipment', 'label'),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('shipment', 'label'), name='package_label_once'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='kind_is_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."kind" IS DISTINCT FROM (NEW."kind"))', func="\n                    RAISE EXCEPTION 'a package keeps its kind' USING ERRCODE = 'check_violation',\n                        CONSTRAINT = 'package_keeps_kind';\n                ", hash='192dea80e74b1eea01bf48a302ad32684d15c605', operation='UPDATE', pgid='pgtrigger_kind_is_fixed_daa46', table='collection_package', when='BEFORE')),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('shipment', 'label'), name='package_label_once')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='kind_is_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."kind" IS DISTINCT FROM (NEW."kind"))', func="\n                    RAISE EXCEPTION 'a package keeps its kind' USING ERRCODE = 'check_violation',\n                        CONSTRAINT = 'package_keeps_kind';\n                ", hash='192dea80e74b1eea01bf48a302ad32684d15c605', operation='UPDATE', pgid='pgtrigger_kind_is_fixed_daa46', table='collection_package', when='BEFORE'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -685,20 +685,8 @@ class Migration(migrations.Migration):
                         'verbose_name': 'shipment line',
                         'verbose_name_plural': 'shipment lines',
                         'ordering': ('shipment', 'pk'),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(models.Q(('battery__isnull', False), ('lot__isnull', True)), models.Q(('battery__isnull', True), ('lot__isnull', False)), _connector='OR'), name='shipment_line_of_one_thing'),
-                            models.CheckConstraint(condition=models.Q(('declared_value__gt', 0)), name='shipment_line_mass_positive'),
-                            models.CheckConstraint(condition=models.Q(('unit__in', ['g', 'kg', 't', 'lb', 'short_ton'])), name='shipment_line_unit_known'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'rejected'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='shipment_line_rejection_has_reason'),
-                            models.UniqueConstraint(condition=models.Q(('outcome', 'open')), fields=('battery',), name='shipment_line_one_open_per_battery'),
-                            models.UniqueConstraint(condition=models.Q(('outcome', 'open')), fields=('lot',), name='shipment_line_one_open_per_lot'),
-                            models.UniqueConstraint(fields=('shipment', 'battery'), name='shipment_line_battery_once'),
-                            models.UniqueConstraint(fields=('shipment', 'lot'), name='shipment_line_lot_once'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='damaged_apart', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n    IF EXISTS (\n        SELECT 1 FROM packed l\n        JOIN collection_package p ON p.id = l.package_id\n        JOIN collection_battery b ON b.id = l.battery_id\n        WHERE l.outcome = 'open' AND (p.kind = 'damaged') <> (b.condition <> 'intact')\n    ) THEN\n        RAISE EXCEPTION 'damaged, defective or recalled batteries may not be packed with sound ones'\n            USING ERRCODE = 'check_violation', CONSTRAINT = 'shipment_line_damaged_apart';\n    END IF;\n    RETURN NULL;\n", hash='e9147a4f122e67cf22191d23a442e719ffb9281b', level='STATEMENT', operation='INSERT', pgid='pgtrigger_damaged_apart_e281a', referencing='REFERENCING NEW TABLE AS packed ', table='collection_shipmentline', when='AFTER')),
-                            pgtrigger.compiler.Trigger(name='damaged_apart_on_update', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n    IF EXISTS (\n        SELECT 1 FROM packed l\n        JOIN collection_package p ON p.id = l.package_id\n        JOIN collection_battery b ON b.id = l.battery_id\n        WHERE l.outcome = 'open' AND (p.kind = 'damaged') <> (b.condition <> 'intact')\n    ) THEN\n        RAISE EXCEPTION 'damaged, defective or recalled batteries may not be packed with sound ones'\n            USING ERRCODE = 'check_violation', CONSTRAINT = 'shipment_line_damaged_apart';\n    END IF;\n    RETURN NULL;\n", hash='318617ddb107c18713e208544e2b4a5aac0b01f5', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_damaged_apart_on_update_bf1cf', referencing='REFERENCING OLD TABLE AS unpacked  NEW TABLE AS packed ', table='collection_shipmentline', when='AFTER')),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('battery__isnull', False), ('lot__isnull', True)), models.Q(('battery__isnull', True), ('lot__isnull', False)), _connector='OR'), name='shipment_line_of_one_thing'), models.CheckConstraint(condition=models.Q(('declared_value__gt', 0)), name='shipment_line_mass_positive'), models.CheckConstraint(condition=models.Q(('unit__in', ['g', 'kg', 't', 'lb', 'short_ton'])), name='shipment_line_unit_known'), models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'rejected'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='shipment_line_rejection_has_reason'), models.UniqueConstraint(condition=models.Q(('outcome', 'open')), fields=('battery',), name='shipment_line_one_open_per_battery'), models.UniqueConstraint(condition=models.Q(('outcome', 'open')), fields=('lot',), name='shipment_line_one_open_per_lot'), models.UniqueConstraint(fields=('shipment', 'battery'), name='shipment_line_battery_once'), models.UniqueConstraint(fields=('shipment', 'lot'), name='shipment_line_lot_once')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='damaged_apart', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n    IF EXISTS (\n        SELECT 1 FROM packed l\n        JOIN collection_package p ON p.id = l.package_id\n        JOIN collection_battery b ON b.id = l.battery_id\n        WHERE l.outcome = 'open' AND (p.kind = 'damaged') <> (b.condition <> 'intact')\n    ) THEN\n        RAISE EXCEPTION 'damaged, defective or recalled batteries may not be packed with sound ones'\n            USING ERRCODE = 'check_violation', CONSTRAINT = 'shipment_line_damaged_apart';\n    END IF;\n    RETURN NULL;\n", hash='e9147a4f122e67cf22191d23a442e719ffb9281b', level='STATEMENT', operation='INSERT', pgid='pgtrigger_damaged_apart_e281a', referencing='REFERENCING NEW TABLE AS packed ', table='collection_shipmentline', when='AFTER')), pgtrigger.compiler.Trigger(name='damaged_apart_on_update', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n    IF EXISTS (\n        SELECT 1 FROM packed l\n        JOIN collection_package p ON p.id = l.package_id\n        JOIN collection_battery b ON b.id = l.battery_id\n        WHERE l.outcome = 'open' AND (p.kind = 'damaged') <> (b.condition <> 'intact')\n    ) THEN\n        RAISE EXCEPTION 'damaged, defective or recalled batteries may not be packed with sound ones'\n            USING ERRCODE = 'check_violation', CONSTRAINT = 'shipment_line_damaged_apart';\n    END IF;\n    RETURN NULL;\n", hash='318617ddb107c18713e208544e2b4a5aac0b01f5', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_damaged_apart_on_update_bf1cf', referencing='REFERENCING OLD TABLE AS unpacked  NEW TABLE AS packed ', table='collection_shipmentline', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -714,9 +702,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'transport document',
                         'verbose_name_plural': 'transport documents',
                         'ordering': ('shipment', 'kind', 'number'),
-                        'constraints': [
-                            models.UniqueConstraint(fields=('shipment', 'kind', 'number'), name='transport_document_once'),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('shipment', 'kind', 'number'), name='transport_document_once')],
                     },
                 ),
                 migrations.CreateModel(
@@ -732,13 +718,13 @@ class Migration(migrations.Migration):
                         ('reference', models.CharField(blank=True, help_text='The record behind it, such as “batch 12”.', max_length=60, verbose_name='reference')),
                         ('note', models.CharField(blank=True, max_length=500, verbose_name='note')),
                         ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='custody_events', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                        ('battery', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='collection.battery', verbose_name='battery')),
+                        ('battery', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='collection.battery', verbose_name='battery')),
                         ('corrects', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='collection.custodyevent', verbose_name='corrects')),
-                        ('from_organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization', verbose_name='from')),
-                        ('to_organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization', verbose_name='to')),
+                        ('from_organization', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization', verbose_name='from')),
+                        ('to_organization', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization', verbose_name='to')),
                         ('from_facility', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collection.facility', verbose_name='from facility')),
-                        ('to_facility', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='arrivals', to='collection.facility', verbose_name='to facility')),
-                        ('lot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='collection.lot', verbose_name='lot')),
+                        ('to_facility', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='arrivals', to='collection.facility', verbose_name='to facility')),
+                        ('lot', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='collection.lot', verbose_name='lot')),
                         ('from_shipment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collection.shipment', verbose_name='from shipment')),
                         ('to_shipment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collection.shipment', verbose_name='to shipment')),
                     ],
@@ -746,24 +732,9 @@ class Migration(migrations.Migration):
                         'verbose_name': 'custody entry',
                         'verbose_name_plural': 'custody ledger',
                         'ordering': ('-occurred_at', '-pk'),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(models.Q(('battery__isnull', False), ('lot__isnull', True)), models.Q(('battery__isnull', True), ('lot__isnull', False)), _connector='OR'), name='custody_event_of_one_thing'),
-                            models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='custody_event_sequence_from_one'),
-                            models.CheckConstraint(condition=models.Q(('to_facility__isnull', True), ('to_shipment__isnull', True), _connector='OR'), name='custody_event_to_one_place'),
-                            models.CheckConstraint(condition=models.Q(('from_facility__isnull', True), ('from_shipment__isnull', True), _connector='OR'), name='custody_event_from_one_place'),
-                            models.CheckConstraint(condition=models.Q(('mass_kg__gt', 0)), name='custody_event_mass_positive'),
-                            models.CheckConstraint(condition=models.Q(('kind', 'corrected'), ('corrects__isnull', True), _connector='OR'), name='custody_event_only_corrections_correct'),
-                            models.UniqueConstraint(fields=('battery', 'sequence'), name='custody_event_battery_sequence'),
-                            models.UniqueConstraint(fields=('lot', 'sequence'), name='custody_event_lot_sequence'),
-                        ],
-                        'indexes': [
-                            models.Index(fields=['to_facility', 'battery'], name='custody_event_to'),
-                            models.Index(fields=['from_organization'], name='custody_event_from_org'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='ed7ddbeed81dd9a861e9d6228ac4e5ac4e79bed0', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_d4acf', table='collection_custodyevent', when='BEFORE')),
-                            pgtrigger.compiler.Trigger(name='starts_where_the_last_ended', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF EXISTS (\n                        SELECT 1 FROM entries e\n                        LEFT JOIN collection_custodyevent p\n                            ON p.battery_id = e.battery_id AND p.sequence = e.sequence - 1\n                        WHERE e.battery_id IS NOT NULL AND (\n                            (e.sequence > 1 AND p.id IS NULL)\n                            OR e.from_facility_id IS DISTINCT FROM p.to_facility_id\n                            OR e.from_shipment_id IS DISTINCT FROM p.to_shipment_id)\n                    ) OR EXISTS (\n                        SELECT 1 FROM entries e\n                        LEFT JOIN collection_custodyevent p\n                            ON p.lot_id = e.lot_id AND p.sequence = e.sequence - 1\n                        WHERE e.lot_id IS NOT NULL AND (\n                            (e.sequence > 1 AND p.id IS NULL)\n                            OR e.from_facility_id IS DISTINCT FROM p.to_facility_id\n                            OR e.from_shipment_id IS DISTINCT FROM p.to_shipment_id)\n                    ) THEN\n                        RAISE EXCEPTION 'custody ledger: an entry must start where the one before it ended'\n                            USING ERRCODE = 'check_violation', CONSTRAINT = 'custody_event_starts_where_last_ended';\n                    END IF;\n                    RETURN NULL;\n                ", hash='d53d3bdc3242630852cf21c9c8b81735d648f3ad', level='STATEMENT', operation='INSERT', pgid='pgtrigger_starts_where_the_last_ended_c159c', referencing='REFERENCING NEW TABLE AS entries ', table='collection_custodyevent', when='AFTER')),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('battery__isnull', False), ('lot__isnull', True)), models.Q(('battery__isnull', True), ('lot__isnull', False)), _connector='OR'), name='custody_event_of_one_thing'), models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='custody_event_sequence_from_one'), models.CheckConstraint(condition=models.Q(('to_facility__isnull', True), ('to_shipment__isnull', True), _connector='OR'), name='custody_event_to_one_place'), models.CheckConstraint(condition=models.Q(('from_facility__isnull', True), ('from_shipment__isnull', True), _connector='OR'), name='custody_event_from_one_place'), models.CheckConstraint(condition=models.Q(('mass_kg__gt', 0)), name='custody_event_mass_positive'), models.CheckConstraint(condition=models.Q(('kind', 'corrected'), ('corrects__isnull', True), _connector='OR'), name='custody_event_only_corrections_correct'), models.UniqueConstraint(fields=('battery', 'sequence'), name='custody_event_battery_sequence'), models.UniqueConstraint(fields=('lot', 'sequence'), name='custody_event_lot_sequence')],
+                        'indexes': [models.Index(fields=['to_facility', 'battery'], name='custody_event_to'), models.Index(fields=['to_organization', 'battery'], name='custody_event_to_org'), models.Index(fields=['from_organization', 'battery'], name='custody_event_from_org'), models.Index(condition=models.Q(('lot__isnull', False)), fields=['to_facility', 'lot'], name='custody_event_lot_to'), models.Index(condition=models.Q(('lot__isnull', False)), fields=['to_organization', 'lot'], name='custody_event_lot_to_org'), models.Index(condition=models.Q(('lot__isnull', False)), fields=['from_organization', 'lot'], name='custody_event_lot_from_org'), django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['occurred_at'], name='custody_event_by_time'), models.Index(condition=models.Q(('kind__in', ['rejected', 'uncharged', 'released', 'split', 'disposed', 'lost', 'found', 'corrected'])), fields=['kind', 'id'], name='custody_event_rare'), models.Index(condition=models.Q(('reference', ''), _negated=True), fields=['reference'], name='custody_event_reference')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='ed7ddbeed81dd9a861e9d6228ac4e5ac4e79bed0', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_d4acf', table='collection_custodyevent', when='BEFORE')), pgtrigger.compiler.Trigger(name='starts_where_the_last_ended', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF EXISTS (\n                        SELECT 1 FROM entries e\n                        LEFT JOIN collection_custodyevent p\n                            ON p.battery_id = e.battery_id AND p.sequence = e.sequence - 1\n                        WHERE e.battery_id IS NOT NULL AND (\n                            (e.sequence > 1 AND p.id IS NULL)\n                            OR e.from_facility_id IS DISTINCT FROM p.to_facility_id\n                            OR e.from_shipment_id IS DISTINCT FROM p.to_shipment_id)\n                    ) OR EXISTS (\n                        SELECT 1 FROM entries e\n                        LEFT JOIN collection_custodyevent p\n                            ON p.lot_id = e.lot_id AND p.sequence = e.sequence - 1\n                        WHERE e.lot_id IS NOT NULL AND (\n                            (e.sequence > 1 AND p.id IS NULL)\n                            OR e.from_facility_id IS DISTINCT FROM p.to_facility_id\n                            OR e.from_shipment_id IS DISTINCT FROM p.to_shipment_id)\n                    ) THEN\n                        RAISE EXCEPTION 'custody ledger: an entry must start where the one before it ended'\n                            USING ERRCODE = 'check_violation', CONSTRAINT = 'custody_event_starts_where_last_ended';\n                    END IF;\n                    RETURN NULL;\n                ", hash='d53d3bdc3242630852cf21c9c8b81735d648f3ad', level='STATEMENT', operation='INSERT', pgid='pgtrigger_starts_where_the_last_ended_c159c', referencing='REFERENCING NEW TABLE AS entries ', table='collection_custodyevent', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -793,12 +764,8 @@ class Migration(migrations.Migration):
                         'verbose_name': 'import',
                         'verbose_name_plural': 'imports',
                         'ordering': ('-pk',),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(('filename', ''), _negated=True), name='import_run_names_its_file'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{queued:running,running:queued,running:done,running:refused,running:failed}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='52cdf687812b2950e746181f050bcddc2f4fbaed', operation='UPDATE', pgid='pgtrigger_status_moves_82824', table='collection_importrun', when='BEFORE')),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(('filename', ''), _negated=True), name='import_run_names_its_file')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{queued:running,running:queued,running:done,running:refused,running:failed}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='52cdf687812b2950e746181f050bcddc2f4fbaed', operation='UPDATE', pgid='pgtrigger_status_moves_82824', table='collection_importrun', when='BEFORE'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -844,21 +811,9 @@ class Migration(migrations.Migration):
                         'verbose_name': 'pickup',
                         'verbose_name_plural': 'pickups',
                         'ordering': ('-pk',),
-                        'constraints': [
-                            models.CheckConstraint(condition=models.Q(('packs_expected__gte', 1)), name='pickup_of_something'),
-                            models.CheckConstraint(condition=models.Q(('convenient_until__gt', models.F('convenient_from'))), name='pickup_convenience_is_a_period'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('window_end__isnull', True), ('window_start__isnull', True)), models.Q(('window_end__gt', models.F('window_start')), ('window_end__isnull', False), ('window_start__isnull', False)), _connector='OR'), name='pickup_window_is_a_period'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['scheduled', 'collected']), _negated=True), models.Q(('carrier__isnull', False), ('destination__isnull', False), ('window_start__isnull', False)), _connector='OR'), name='pickup_schedule_complete'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['failed', 'cancelled']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='pickup_refusal_has_reason'),
-                            models.CheckConstraint(condition=models.Q(models.Q(('collected_at__isnull', False), ('shipment__isnull', False), ('status', 'collected')), models.Q(models.Q(('status', 'collected'), _negated=True), ('collected_at__isnull', True), ('shipment__isnull', True)), _connector='OR'), name='pickup_collected_has_shipment'),
-                        ],
-                        'indexes': [
-                            models.Index(fields=['status', 'window_start'], name='pickup_agenda'),
-                        ],
-                        'triggers': [
-                            pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{requested:scheduled,requested:cancelled,scheduled:collected,scheduled:failed,scheduled:cancelled,failed:scheduled,failed:cancelled}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='31654f246071badd7f7f8713079b36f31fd79b7c', operation='UPDATE', pgid='pgtrigger_status_moves_dda25', table='collection_pickup', when='BEFORE')),
-                            pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."carrier_id" IS DISTINCT FROM (NEW."carrier_id") OR OLD."collector_id" IS DISTINCT FROM (NEW."collector_id") OR OLD."destination_id" IS DISTINCT FROM (NEW."destination_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."vehicle" IS DISTINCT FROM (NEW."vehicle") OR OLD."window_end" IS DISTINCT FROM (NEW."window_end") OR OLD."window_start" IS DISTINCT FROM (NEW."window_start"))', func='INSERT INTO "collection_pickuphistory" ("carrier_id", "collector_id", "destination_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "status", "vehicle", "window_end", "window_start") VALUES (NEW."carrier_id", NEW."collector_id", NEW."destination_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."status", NEW."vehicle", NEW."window_end", NEW."window_start"); RETURN NULL;', hash='84d3dc76df1069a8a6bdc118cecab1009dfabe17', operation='UPDATE', pgid='pgtrigger_update_update_6999c', table='collection_pickup', when='AFTER')),
-                        ],
+                        'constraints': [models.CheckConstraint(condition=models.Q(('packs_expected__gte', 1)), name='pickup_of_something'), models.CheckConstraint(condition=models.Q(('convenient_until__gt', models.F('convenient_from'))), name='pickup_convenience_is_a_period'), models.CheckConstraint(condition=models.Q(models.Q(('window_end__isnull', True), ('window_start__isnull', True)), models.Q(('window_end__gt', models.F('window_start')), ('window_end__isnull', False), ('window_start__isnull', False)), _connector='OR'), name='pickup_window_is_a_period'), models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['scheduled', 'collected']), _negated=True), models.Q(('carrier__isnull', False), ('destination__isnull', False), ('window_start__isnull', False)), _connector='OR'), name='pickup_schedule_complete'), models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['failed', 'cancelled']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='pickup_refusal_has_reason'), models.CheckConstraint(condition=models.Q(models.Q(('collected_at__isnull', False), ('shipment__isnull', False), ('status', 'collected')), models.Q(models.Q(('status', 'collected'), _negated=True), ('collected_at__isnull', True), ('shipment__isnull', True)), _connector='OR'), name='pickup_collected_has_shipment')],
+                        'indexes': [models.Index(fields=['status', 'window_start'], name='pickup_agenda')],
+                        'triggers': [pgtrigger.compiler.Trigger(name='status_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{requested:scheduled,requested:cancelled,scheduled:collected,scheduled:failed,scheduled:cancelled,failed:scheduled,failed:cancelled}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='31654f246071badd7f7f8713079b36f31fd79b7c', operation='UPDATE', pgid='pgtrigger_status_moves_dda25', table='collection_pickup', when='BEFORE')), pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."carrier_id" IS DISTINCT FROM (NEW."carrier_id") OR OLD."collector_id" IS DISTINCT FROM (NEW."collector_id") OR OLD."destination_id" IS DISTINCT FROM (NEW."destination_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."vehicle" IS DISTINCT FROM (NEW."vehicle") OR OLD."window_end" IS DISTINCT FROM (NEW."window_end") OR OLD."window_start" IS DISTINCT FROM (NEW."window_start"))', func='INSERT INTO "collection_pickuphistory" ("carrier_id", "collector_id", "destination_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "status", "vehicle", "window_end", "window_start") VALUES (NEW."carrier_id", NEW."collector_id", NEW."destination_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."status", NEW."vehicle", NEW."window_end", NEW."window_start"); RETURN NULL;', hash='84d3dc76df1069a8a6bdc118cecab1009dfabe17', operation='UPDATE', pgid='pgtrigger_update_update_6999c', table='collection_pickup', when='AFTER'))],
                     },
                 ),
                 migrations.CreateModel(
@@ -893,12 +848,10 @@ class Migration(migrations.Migration):
                     options={
                         'verbose_name': 'battery of a pickup',
                         'verbose_name_plural': 'batteries of a pickup',
-                        'constraints': [
-                            models.UniqueConstraint(fields=('pickup', 'battery'), name='pickup_battery_once'),
-                            models.UniqueConstraint(condition=models.Q(('is_open', True)), fields=('battery',), name='pickup_battery_one_open_per_battery'),
-                        ],
+                        'constraints': [models.UniqueConstraint(fields=('pickup', 'battery'), name='pickup_battery_once'), models.UniqueConstraint(condition=models.Q(('is_open', True)), fields=('battery',), name='pickup_battery_one_open_per_battery')],
                     },
                 ),
             ],
         ),
+        *(migrations.RunSQL(sql, reverse) for sql, reverse in FUNCTIONS),
     ]
