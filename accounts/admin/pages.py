@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from unfold.views import ChangeList
 
 #: So many rows are counted, and can be paged through. Whoever looks for one that comes later searches or filters: each
 #: page costs as much as all before it.
@@ -48,3 +50,11 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         """The number of rows in words."""
         number = number_format(self.count, force_grouping=True)
         return _("more than %(number)s") % {"number": number} if self.is_capped else number
+
+
+class CountedBelow(ChangeList):  # type: ignore[misc]
+    """A list with its count below, where it says whether there are more; above it would stand as if it were all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.full_result_count = self.result_count

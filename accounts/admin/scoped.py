@@ -34,7 +34,7 @@ from unfold.widgets import (
 
 from accounts import verbs
 from accounts.actors import Actor
-from accounts.admin.pages import CappedPaginator
+from accounts.admin.pages import CappedPaginator, CountedBelow
 from accounts.constraints import violated_constraint
 from accounts.errors import DomainError, Forbidden
 from accounts.models import User
@@ -159,6 +159,9 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
     paginator = CappedPaginator
     show_full_result_count = False
     actions: ClassVar[Any] = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CountedBelow]:
+        return CountedBelow
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return self.visible(request, super().get_queryset(request))
@@ -309,6 +312,9 @@ class ReferenceAdmin(ModelAdmin):  # type: ignore[misc]
     list_fullwidth = True
     paginator = CappedPaginator
     show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CountedBelow]:
+        return CountedBelow
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request).visible_to(request.user)

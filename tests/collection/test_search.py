@@ -123,6 +123,21 @@ def test_lists_are_counted_no_further_than_pages_go(
     assert client.get("/admin/collection/battery/?p=3").status_code == 302
 
 
+def test_who_does_not_see_everything_is_counted_less_far(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "COUNTED_IF_SEEN", 60)
+    batteries_at(world, world.stranger_site, 10)
+    client.force_login(world.user(world.yard_owner))
+    for made, told in ((60, "- 60 batteries"), (1, "- more than 60 batteries – search or filter")):
+        batteries_at(world, world.yard, made)
+        page = client.get("/admin/collection/battery/").content.decode()
+        assert told in " ".join(page.split()) and "Show all" not in page
+    newest = client.get("/admin/collection/battery/").context["cl"].result_list[0]
+    assert newest.facility == world.yard
+    assert len(client.get("/admin/collection/battery/?p=2").context["cl"].result_list) == 10
+
+
 def test_every_list_is_capped_and_walks_by_no_dates_that_grow_with_packs() -> None:
     for model, page in site.site._registry.items():
         if isinstance(page, ScopedAdmin | ReferenceAdmin):
