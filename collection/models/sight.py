@@ -25,6 +25,9 @@ from collection.models.jurisdictions import Jurisdiction
 
 type Sql = tuple[str, tuple[Any, ...]]
 
+#: The greatest key that there can be.
+LAST = 2**63 - 1
+
 #: So many times the rows of a page are looked at one by one, before the search begins at whoever looks: whoever sees a
 #: third of everything, from a thousand places, say, has the page by then.
 LOOKED_AT = 3
@@ -123,7 +126,7 @@ class Sight:
         )
 
     def search(
-        self, whose: Whose, most: int, *, among: Sql | None = None, ascending: bool = False, beyond: Any = None
+        self, whose: Whose, most: int, *, among: Sql | None = None, ascending: bool = False, beyond: int | None = None
     ) -> list[Any]:
         """The keys of the newest (`ascending`: oldest) `most` things that are tied to `whose`, on the far side of the key
         `beyond` and among the keys that `among` selects: looked for at each of `whose`.
@@ -131,45 +134,63 @@ class Sight:
         What has an index in the order of the keys gives its first ones at once. The rest is looked for no further than
         those reach.
         """
-        first = f"ORDER BY 1 {_order(ascending)} LIMIT {most:d}"
-        after, before = (">", "<") if ascending else ("<", ">")
-        found = self._tied(whose, True, first, among, [(after, beyond)])
-        until = found[-1] if len(found) == most else None
-        found += self._tied(whose, False, first, among, [(after, beyond), (before, until)])
-        return sorted(set(found), reverse=not ascending)[:most]
+        above, below = (beyond or 0, LAST) if ascending else (0, LAST if beyond is None else beyond)
+        first = f"{_order(ascending)} LIMIT {most:d}"
+        parts = [_of_each(whose, *tie, first, among, above, below) for tie in self._columns(whose, in_order=True)]
+        found = _first_of_all(parts, first)
+        if len(found) == most:
+            above, below = (above, found[-1]) if ascending else (found[-1], below)
+        parts = [_of_any(whose, *tie, among, above, below) for tie in self._columns(whose, in_order=False)]
+        return sorted({*found, *_first_of_all(parts, first)}, reverse=not ascending)[:most]
 
-    def _tied(
-        self, whose: Whose, in_order: bool, first: str, among: Sql | None, bounds: Sequence[tuple[str, Any]]
-    ) -> list[Any]:
-        bounds = [(comparison, bound) for comparison, bound in bounds if bound is not None]
-        parts: list[str] = []
-        values: list[Any] = []
+    def _columns(self, whose: Whose, *, in_order: bool) -> Iterator[tuple[Tie, str, str]]:
+        """The columns of ties that could hold one of `whose`, each with its tie and the name of what it holds."""
         for tie in self.ties:
-            if tie.in_order is not in_order:
-                continue
-            conditions = [f"{tie.thing} IS NOT NULL", *(f"{tie.thing} {comparison} %s" for comparison, _ in bounds)]
-            for held, column in tie.columns():
-                if not (keys := getattr(whose, held)):
-                    continue
-                rows = f"SELECT DISTINCT {tie.thing} FROM {tie.rows} WHERE {' AND '.join(conditions)} AND {column}"  # noqa: S608 - composed of constants
-                if in_order:
-                    also = f"AND {_is_among(tie.thing, among)}" if among else ""
-                    part = f"unnest(%s::{KEYS[held]}) who (id), LATERAL ({rows} = who.id {also} {first}) tied (id)"
-                else:
-                    also = f"WHERE {_is_among('tied.id', among)}" if among else ""
-                    part = f"({rows} = ANY (%s::{KEYS[held]}) OFFSET 0) tied (id) {also}"
-                parts.append(f"SELECT tied.id FROM {part}")  # noqa: S608 - composed of constants
-                bound = [value for _, value in bounds]
-                values += [keys, *bound] if in_order else [*bound, keys]
-                values += among[1] if among else ()
-        if not parts:
-            return []
-        return _keys(f"SELECT DISTINCT id FROM ({' UNION ALL '.join(parts)}) found (id) {first}", values)  # noqa: S608 - composed of constants
+            if tie.in_order is in_order:
+                yield from ((tie, held, column) for held, column in tie.columns() if getattr(whose, held))
 
 
-def _is_among(thing: str, keys: Sql) -> str:
+def _of_each(
+    whose: Whose, tie: Tie, held: str, column: str, first: str, among: Sql | None, above: int, below: int
+) -> Sql:
+    """SQL for the first things of each of `whose` that stands in `column`.
+
+    The pair is compared as a whole, since the order by pairs leaves the planner no index but that of the pairs. By the
+    column alone it might walk along the keys of all things, in the belief that it would soon meet one.
+    """
+    pair, (chosen, choice) = f"{column}, {tie.thing}", ("", ()) if among is None else _is_among(tie.thing, among)
+    order, limit = first.split(" ", 1)
+    sql = (
+        f"SELECT tied.id FROM unnest(%s::{KEYS[held]}) who (id), LATERAL ("  # noqa: S608 - composed of constants
+        f"SELECT DISTINCT {pair} FROM {tie.rows} WHERE {tie.thing} IS NOT NULL"
+        f" AND ({pair}) > (who.id, %s) AND ({pair}) < (who.id, %s) {chosen} ORDER BY 1 {order}, 2 {order} {limit}"
+        ") tied (who, id)"
+    )
+    return sql, (getattr(whose, held), above, below, *choice)
+
+
+def _of_any(whose: Whose, tie: Tie, held: str, column: str, among: Sql | None, above: int, below: int) -> Sql:
+    """SQL for all things of those of `whose` that stand in `column`, in no order."""
+    chosen, choice = ("", ()) if among is None else _is_among("tied.id", among)
+    sql = (
+        f"SELECT tied.id FROM (SELECT DISTINCT {tie.thing} FROM {tie.rows}"  # noqa: S608 - composed of constants
+        f" WHERE {column} = ANY (%s::{KEYS[held]}) AND {tie.thing} > %s AND {tie.thing} < %s OFFSET 0"
+        f") tied (id) WHERE true {chosen}"
+    )
+    return sql, (getattr(whose, held), above, below, *choice)
+
+
+def _first_of_all(parts: Sequence[Sql], first: str) -> list[Any]:
+    if not parts:
+        return []
+    union = " UNION ALL ".join(sql for sql, _values in parts)
+    values = [value for _sql, values in parts for value in values]
+    return _keys(f"SELECT DISTINCT id FROM ({union}) found (id) ORDER BY 1 {first}", values)  # noqa: S608 - composed of constants
+
+
+def _is_among(thing: str, keys: Sql) -> Sql:
     """That `thing` is one of `keys`: asked of each by itself, since `OFFSET 0` keeps the planner from reading them all."""
-    return f"EXISTS (SELECT FROM ({keys[0]}) keys (id) WHERE keys.id = {thing} OFFSET 0)"
+    return f"AND EXISTS (SELECT FROM ({keys[0]}) keys (id) WHERE keys.id = {thing} OFFSET 0)", keys[1]
 
 
 def _order(ascending: bool) -> str:
@@ -246,7 +267,9 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
         found = self.sight.first_of(keys[:looked_at].query.sql_with_params(), whose, most, ascending=ascending)
         if len(found) < most and keys[looked_at : looked_at + 1].exists():
             among = others.order_by().values("pk").query.sql_with_params() if others.query.where else None
-            found = self.sight.search(whose, most, among=among, ascending=ascending, beyond=beyond)
+            found = self.sight.search(
+                whose, most, among=among, ascending=ascending, beyond=None if beyond is None else int(beyond)
+            )
         return found
 
 
