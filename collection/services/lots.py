@@ -280,7 +280,7 @@ def correct(
     except IntegrityError as error:
         raise Refused(violated_constraint(error), field="lot", code="sealed") from error
     lot.refresh_from_db()
-    corrected = lot.events.filter(mass_kg__isnull=False).order_by("-sequence").first()
+    corrected = lot.events.order_by("-sequence").first()
     entry = Entry(
         actor, CustodyKind.CORRECTED, corrected_at, note=reason, corrects=corrected, time_field="corrected_at"
     )

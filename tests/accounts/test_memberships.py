@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -66,8 +67,15 @@ def test_who_may_not(world: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_managers_cannot_remove_each_other(transactional_db: None) -> None:
+def test_two_managers_cannot_remove_each_other(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     world = build()
+    asked = memberships._require_another_manager
+
+    def asked_slowly(one: Membership) -> None:
+        asked(one)
+        time.sleep(0.2)  # so that whoever does not wait asks meanwhile
+
+    monkeypatch.setattr(memberships, "_require_another_manager", asked_slowly)
     first = membership(world, Role.MANAGER)
     second = memberships.change_role(actor=manager(world), membership=membership(world, Role.OPERATOR), role="manager")
     start = threading.Barrier(2)
