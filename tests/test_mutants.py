@@ -11,7 +11,8 @@ from tests.mutants import PROJECT, Mutant, mutants
 def test_a_mutant_finds_what_it_replaces(mutant: Mutant) -> None:
     assert mutant.sql or mutant.applied_to((PROJECT / mutant.file).read_text())
     for test in mutant.tests:
-        assert (PROJECT / test.partition("::")[0]).exists(), test
+        file, _colons, name = test.partition("::")
+        assert f"def {name.partition('[')[0].rpartition('::')[2]}" in (PROJECT / file).read_text(), test
 
 
 def test_each_rule_is_said_once() -> None:
