@@ -105,7 +105,7 @@ class CorrectIn(serializers.Serializer[Any]):
 class BatteryFilter(FilterSet):
     identifier = django_filters.CharFilter(method="going_by")
     chemistry = django_filters.CharFilter("chemistry")
-    placed_in = django_filters.CharFilter("placed_in__code", "startswith")
+    placed_in = django_filters.CharFilter(method="placed_within")
     at_jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     status = django_filters.ChoiceFilter(choices=BatteryStatus.choices)
     model = WholeNumberFilter("model")
@@ -121,6 +121,11 @@ class BatteryFilter(FilterSet):
         where a join would tempt the planner to walk through all batteries.
         """
         return rows.filter(pk__in=list(Identifier.objects.reading(value).values_list("battery", flat=True)))
+
+    def placed_within(self, rows: QuerySet[Battery], _name: str, value: str) -> QuerySet[Battery]:
+        """Those placed on the market where the code begins with `value`: of a country, or of a part of one."""
+        codes = Place.objects.filter(code__startswith=value).values_list("code", flat=True)
+        return rows.filter(placed_in__in=list(codes))
 
 
 class BatteryViewSet(LifeMixin, VisibleViewSet):
