@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, pagination
@@ -20,10 +21,11 @@ class CursorPagination(pagination.CursorPagination):
     def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any] | None:
         """A page. Of things that not everybody sees, its keys are found first: see `SeenQuerySet.head`."""
         order, *_others = self.get_ordering(request, queryset, view)
+        cursor = self.decode_cursor(request)
+        offset, backward, position = cursor or (0, False, None)
+        if position is not None and not _is_value_of(queryset, order.lstrip("-"), position):
+            raise exceptions.NotFound(self.invalid_cursor_message)
         if hasattr(queryset, "head") and order.lstrip("-") in ("pk", "id"):
-            self.request = request
-            cursor = self.decode_cursor(request)
-            offset, backward, position = cursor or (0, False, None)
             queryset = queryset.head(
                 offset + self.get_page_size(request) + 1, ascending=order.startswith("-") == backward, beyond=position
             )
@@ -49,3 +51,12 @@ class CursorPagination(pagination.CursorPagination):
         if not any(field.lstrip("-") in ("pk", "id") for field in fields):
             fields = (*fields, "-pk" if fields[0].startswith("-") else "pk")
         return fields
+
+
+def _is_value_of(rows: QuerySet[Any], field: str, text: str) -> bool:
+    """Whether `text` could stand in the field: cursors are written by anybody."""
+    try:
+        rows.filter(**{field: text})
+    except (ValueError, TypeError, ValidationError):
+        return False
+    return "\0" not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q
 
+from accounts.numbers import whole_number
 from collection.models import Identifier, Lot
 
 
@@ -13,9 +14,9 @@ def battery_named(term: str, *, path: str = "pk") -> Q:
     The ids are looked up first: one look into an index, where a join would tempt the planner to walk through all rows.
     """
     ids = list(Identifier.objects.reading(term).values_list("battery", flat=True))
-    digits = term.removeprefix("#")
-    if digits.isascii() and digits.isdigit() and len(digits) <= 18:
-        ids.append(int(digits))
+    number = whole_number(term.removeprefix("#"))
+    if number is not None:
+        ids.append(number)
     return Q(**{f"{path}__in": ids})
 
 
