@@ -22,14 +22,16 @@ class Actor:
         return cls(user, tuple(Membership.objects.filter(user=user).select_related("organization")))
 
     def may(
-        self, *organizations: Organization | None, role: Role = Role.OPERATOR, function: Function | None = None
+        self, *organizations: Organization | int | None, role: Role = Role.OPERATOR, function: Function | None = None
     ) -> bool:
-        """Whether the actor holds at least `role` in one of `organizations` (that has `function`)."""
+        """Whether the actor holds at least `role` in one of `organizations`, or of those with these keys (that has
+        `function`).
+        """
         if not self.user.is_active:
             return False
         if self.user.is_superuser:
             return True
-        wanted = {organization.pk for organization in organizations if organization is not None}
+        wanted = {organization.pk if isinstance(organization, Organization) else organization for organization in organizations}
         return any(
             membership.organization_id in wanted
             and Role(membership.role).rank >= role.rank

@@ -24,7 +24,7 @@ from accounts.errors import Forbidden
 from accounts.models import Function, Organization, Role
 
 type Paths = str | Sequence[str]
-type Whose = Paths | Callable[[Any], Iterable[Organization | None]]
+type Whose = Paths | Callable[[Any], Iterable[int | None]]
 type Requirement = Callable[[Actor, Any], None]
 
 
@@ -111,7 +111,9 @@ class Verb[**Arguments, Result]:
             self.requirement(actor, record)
         else:
             whose = self._organizations({**arguments, self.target: record})
-            actor.require(*whose, role=self.role, function=self.function)
+            if not actor.may(*whose, role=self.role, function=self.function):
+                named = Organization.objects.filter(pk__in=[key for key in whose if key is not None])
+                actor.require(*named, role=self.role, function=self.function)  # refuses, and says whose it is
 
     def check_status(self, record: Any) -> None:
         """Raise `Refused` unless the record's status allows it."""
@@ -152,7 +154,8 @@ class Verb[**Arguments, Result]:
         """Whether who may depends on another argument than the record."""
         return self.requirement is None and any(path.split("__")[0] != self.target for path in self.paths)
 
-    def _organizations(self, arguments: Mapping[str, Any]) -> list[Organization | None]:
+    def _organizations(self, arguments: Mapping[str, Any]) -> list[int | None]:
+        """The keys of the organizations that it is for: to compare, nobody needs to read them."""
         if callable(self.of):
             return list(self.of(arguments[self.target]))
         return [_follow(arguments, steps) for steps in self._steps]
@@ -163,9 +166,8 @@ class Verb[**Arguments, Result]:
 
 
 def _follow(arguments: Mapping[str, Any], steps: Sequence[str]) -> Any:
-    first, *others = steps
-    found = arguments.get(first)
-    for name in others:
+    found = arguments.get(steps[0])
+    for name in (*steps[1:-1], f"{steps[-1]}_id") if len(steps) > 1 else ("pk",):
         found = getattr(found, name) if found is not None else None
     return found
 
@@ -192,8 +194,8 @@ def verb[**Arguments, Result](
     after. Nothing else asks then: `tests/test_verbs.py` sees that it did.
 
     `of` are the organizations in which the actor needs `role` (one that has `function`, if named): paths from an
-    argument (`pickup__collection_point__facility__operator`), or a function of the record, which needs `reads` of it: a
-    page of records reads them at once. Where neither can say it, `requires` raises `Forbidden` by itself.
+    argument (`pickup__collection_point__facility__operator`), or a function from the record to their keys, which needs
+    `reads` of it: a page of records reads them at once. Where neither can say it, `requires` raises `Forbidden` by itself.
 
     `to` is the status that the record moves to, by `moves`; where it may end in several, the usual one first. A verb
     that moves none says `when`: the values of `field` that allow it; any, if it says nothing.

@@ -66,15 +66,15 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         return self._with_organizations(super().filter_queryset(queryset), is_page=not hasattr(queryset, "head"))
 
     def _with_organizations(self, rows: models.QuerySet[Any], *, is_page: bool = False) -> models.QuerySet[Any]:
-        """`rows` with the organizations that the verbs ask about, so that a page of records asks no more of them.
+        """`rows` with the records that lead to the organizations that the verbs ask about: their keys are enough.
 
-        For a page they are read afterwards, by their keys: a join would be made for all that is visible before the
-        page is cut. What has a `head` is cut first, and joined.
+        For a page they are read afterwards: a join would be made for all that is visible before the page is cut. What
+        has a `head` is cut first, and joined.
         """
         if "verbs" not in self.get_serializer_class()._declared_fields:
             return rows
-        paths = [(*path.partition("__"), verb.target) for _name, verb in self.doors for path in verb.paths]
-        related = dict.fromkeys(rest for first, _gap, rest, target in paths if first == target)
+        paths = [(path.split("__"), verb.target) for _name, verb in self.doors for path in verb.paths]
+        related = dict.fromkeys("__".join(steps[1:-1]) for steps, target in paths if steps[0] == target and steps[2:])
         related |= dict.fromkeys(path for _name, verb in self.doors for path in verb.reads)
         if not related:
             return rows

@@ -67,13 +67,14 @@ def lock(battery: Battery) -> Battery:
     return locked
 
 
-_READS = ("registered_by", "facility__operator", "shipment__carrier")
+_READS = ("facility", "shipment")
 
 
-def _holder(battery: Battery) -> list[Organization | None]:
+def _holder(battery: Battery) -> list[int | None]:
     """Whoever has it in custody; who registered it, while it is nowhere in the chain."""
-    place = Place(facility=battery.facility, shipment=battery.shipment)
-    return [place.holder or battery.registered_by]
+    if battery.facility is not None:
+        return [battery.facility.operator_id]
+    return [battery.shipment.carrier_id if battery.shipment is not None else battery.registered_by_id]
 
 
 @verb(of="organization")

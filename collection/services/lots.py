@@ -68,14 +68,14 @@ def lock(lot: Lot) -> Lot:
     return locked
 
 
-def _holder(lot: Lot) -> list[Organization | None]:
+def _holder(lot: Lot) -> list[int | None]:
     """Whoever has it in custody; its owner, while it is nowhere."""
     if lot.facility is not None:
-        return [lot.facility.operator]
-    return [lot.shipment.carrier if lot.shipment is not None else lot.owner]
+        return [lot.facility.operator_id]
+    return [lot.shipment.carrier_id if lot.shipment is not None else lot.owner_id]
 
 
-_READS = ("owner", "facility__operator", "shipment__carrier")
+_READS = ("facility", "shipment")
 
 
 def _last_place(lot: Lot) -> Facility | None:
@@ -85,10 +85,10 @@ def _last_place(lot: Lot) -> Facility | None:
     return last[0].from_facility if last else None
 
 
-def _last_holder(lot: Lot) -> list[Organization | None]:
+def _last_holder(lot: Lot) -> list[int | None]:
     """Whoever had it in stock when it left the trace."""
     place = _last_place(lot)
-    return [place.operator if place is not None else lot.owner]
+    return [place.operator_id if place is not None else lot.owner_id]
 
 
 @verb(of="facility__operator")
@@ -239,7 +239,7 @@ def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, 
     return lot
 
 
-@verb(lock, of=_last_holder, reads=("owner",), role=Role.MANAGER, when=DISPOSITIONS)
+@verb(lock, of=_last_holder, role=Role.MANAGER, when=DISPOSITIONS)
 def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: rules.Reason) -> Lot:
     """A disposition was wrong, or a lost lot was found: it is in stock again where it was last. Needs a manager."""
     reason = rules.reason(reason)

@@ -43,10 +43,10 @@ def lock(report: EprReport) -> EprReport:
     )
 
 
-def _regulators(report: EprReport) -> list[Organization | None]:
+def _regulators(report: EprReport) -> list[int | None]:
     """Whoever oversees the jurisdiction, or the country that it is in."""
     places = [place for place in (report.jurisdiction, report.jurisdiction.parent) if place is not None]
-    return [mandate.organization for place in places for mandate in place.mandates.all()]
+    return [mandate.organization_id for place in places for mandate in place.mandates.all()]
 
 
 @verb(of="producer", function=Function.PRODUCER)
