@@ -31,7 +31,10 @@ class Actor:
             return False
         if self.user.is_superuser:
             return True
-        wanted = {organization.pk if isinstance(organization, Organization) else organization for organization in organizations}
+        wanted = {
+            organization.pk if isinstance(organization, Organization) else organization
+            for organization in organizations
+        }
         return any(
             membership.organization_id in wanted
             and Role(membership.role).rank >= role.rank

@@ -31,6 +31,7 @@ class Total(NamedTuple):
 
 
 #: Closed batches. A day begins and ends by the plant's time zone, so each batch has its own two instants of the period.
+#: Grouped, though each is there once: so the planner finds the zone of every batch, and not of every charge.
 _BATCHES = """
     SELECT k.id,
         %(start)s::date::timestamp AT TIME ZONE f.time_zone AS begins,
@@ -40,6 +41,7 @@ _BATCHES = """
     JOIN recycling_plant p ON p.id = l.plant_id
     JOIN collection_facility f ON f.id = p.facility_id
     WHERE k.status = 'closed'
+    GROUP BY k.id, f.time_zone
 """
 
 #: Of `c`, the charges of batteries within the period of their batch `k`. Two days off its ends no time zone matters any
@@ -71,40 +73,48 @@ def _columns(expression: str) -> str:
     )
 
 
-#: Which elements of a batch have a factor, as a set of bits.
-_BITS = {element: 1 << position for position, element in enumerate(Element)}
-_KNOWN = f"sum(CASE element {' '.join(f"WHEN '{element}' THEN {bit}" for element, bit in _BITS.items())} END)"
+def _has(element: Element) -> str:
+    return f"has_{element.name.lower()}"
+
+
+def _each(expression: str) -> str:
+    """A column for each element, made of `{element}` and `{has}`."""
+    return ", ".join(expression.format(element=element, has=_has(element)) for element in Element)
+
 
 #: The columns of an element as a row again.
 _ROWS = ",\n".join(
-    f"('{element}', {bit}, {', '.join(f'g.{_column(element, fate)}' for fate in _FATES)})"
-    for element, bit in _BITS.items()
+    f"('{element}', g.{_has(element)}, {', '.join(f'g.{_column(element, fate)}' for fate in _FATES)})"
+    for element in Element
 )
 
 #: A battery meets the factors of its batch as one row with a column for each element and share, and is joined to nothing
 #: else; a share of nothing is empty, and costs no multiplication. What a kilowatt-hour contains comes last, once for all
-#: batteries of one composition: content x share is energy x share x intensity, to the last digit. Only elements that
-#: a batch has a factor of count, so batches with different ones are kept apart. `OFFSET 0`: rows first, then intensities.
+#: batteries of one composition: content x share is energy x share x intensity, to the last digit. Only the energy in
+#: batches that have a factor of an element counts for it. `OFFSET 0`: rows first, then intensities.
+#:
+#: Workers add up what they read, each for itself, since the planner knows from `charge_whose` how few sums there are.
 TOTALS = f"""
     WITH batches AS ({_BATCHES}), shares AS (
-        SELECT batch_id, {_KNOWN} AS known,
+        SELECT batch_id, {_each("bool_or(element = '{element}') AS {has}")},
             {_columns("any_value(nullif({fate}, 0)) FILTER (WHERE element = '{element}')")}
         FROM recycling_factor GROUP BY batch_id
+    ), closed AS (
+        SELECT k.begins, k.ends, s.* FROM batches k JOIN shares s ON s.batch_id = k.id
     ), energies AS (
-        SELECT c.producer_id, c.placed_in_id, c.composition_id, s.known, sum(c.content_kwh) AS kwh,
-            {_columns("sum(c.content_kwh * s.{column})")}
-        FROM recycling_charge c
-        JOIN batches k ON k.id = c.batch_id
-        JOIN shares s ON s.batch_id = c.batch_id
+        SELECT c.producer_id, c.placed_in_id, c.composition_id,
+            {_each("sum(c.content_kwh) FILTER (WHERE k.{has}) AS {has}")},
+            {_columns("sum(c.content_kwh * k.{column})")}
+        FROM recycling_charge c JOIN closed k ON k.batch_id = c.batch_id
         WHERE {_WITHIN} AND c.content_kwh IS NOT NULL
-        GROUP BY 1, 2, 3, 4
+        GROUP BY 1, 2, 3
     )
     SELECT e.producer_id, e.placed_in_id, e.element, sum(e.kwh * i.kg_per_kwh),
         {", ".join(f"coalesce(sum(e.{fate} * i.kg_per_kwh), 0)" for fate in _FATES)}
     FROM (
-        SELECT g.producer_id, g.placed_in_id, g.composition_id, g.kwh, of.*
-        FROM energies g CROSS JOIN LATERAL (VALUES {_ROWS}) of (element, bit, {", ".join(_FATES)})
-        WHERE g.known & of.bit > 0
+        SELECT g.producer_id, g.placed_in_id, g.composition_id, of.*
+        FROM energies g CROSS JOIN LATERAL (VALUES {_ROWS}) of (element, kwh, {", ".join(_FATES)})
+        WHERE of.kwh IS NOT NULL
         OFFSET 0
     ) e
     JOIN collection_compositionelement i
