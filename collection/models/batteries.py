@@ -228,6 +228,7 @@ class Battery(models.Model):
         blank=True,
         related_name="batteries",
         editable=False,
+        db_index=False,
         verbose_name=_("at"),
     )
     shipment = models.ForeignKey(

@@ -163,7 +163,9 @@ class PickupBatteryQuerySet(PartQuerySet["PickupBattery"]):
 class PickupBattery(models.Model):
     """A battery that is announced for a pickup. No battery is in two open pickups."""
 
-    pickup = models.ForeignKey(Pickup, on_delete=models.CASCADE, related_name="batteries", verbose_name=_("pickup"))
+    pickup = models.ForeignKey(
+        Pickup, on_delete=models.CASCADE, related_name="batteries", db_index=False, verbose_name=_("pickup")
+    )
     battery = models.ForeignKey(
         Battery, on_delete=models.PROTECT, related_name="pickup_entries", verbose_name=_("battery")
     )

@@ -209,7 +209,7 @@ class Package(models.Model):
         DAMAGED = "damaged", _("damaged, defective or recalled")
 
     shipment = models.ForeignKey(
-        Shipment, on_delete=models.CASCADE, related_name="packages", verbose_name=_("shipment")
+        Shipment, on_delete=models.CASCADE, related_name="packages", db_index=False, verbose_name=_("shipment")
     )
     label = models.CharField(_("label"), max_length=40)
     kind = models.CharField(_("kind"), max_length=7, choices=Kind.choices)
@@ -267,7 +267,9 @@ class ShipmentLine(models.Model):
         REJECTED = "rejected", _("rejected")
         REMOVED = "removed", _("removed")
 
-    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="lines", verbose_name=_("shipment"))
+    shipment = models.ForeignKey(
+        Shipment, on_delete=models.CASCADE, related_name="lines", db_index=False, verbose_name=_("shipment")
+    )
     battery = models.ForeignKey(
         Battery,
         on_delete=models.PROTECT,

@@ -309,7 +309,9 @@ class Factor(models.Model):
     was known to contain the element, `input_kg` is 0 and the masses that came out are `unattributed_*`.
     """
 
-    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="factors", verbose_name=_("batch"))
+    batch = models.ForeignKey(
+        Batch, on_delete=models.CASCADE, related_name="factors", db_index=False, verbose_name=_("batch")
+    )
     element = models.CharField(_("element"), max_length=8, choices=Element.choices)
     input_kg = models.DecimalField(_("charged (kg)"), max_digits=38, decimal_places=20)
     recovered = models.DecimalField(_("recovered share"), max_digits=30, decimal_places=18)

@@ -82,7 +82,9 @@ class Intake(models.Model):
 class IntakeBattery(models.Model):
     """Declared against received mass of one battery."""
 
-    intake = models.ForeignKey(Intake, on_delete=models.CASCADE, related_name="batteries", verbose_name=_("intake"))
+    intake = models.ForeignKey(
+        Intake, on_delete=models.CASCADE, related_name="batteries", db_index=False, verbose_name=_("intake")
+    )
     battery = models.ForeignKey(Battery, on_delete=models.PROTECT, related_name="intakes", verbose_name=_("battery"))
     declared_kg = models.DecimalField(_("declared mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True)
     received_value = entered_field(_("received mass"), null=True, blank=True)
@@ -183,7 +185,7 @@ class Inspection(models.Model):
 
     plant = models.ForeignKey(Plant, on_delete=models.PROTECT, related_name="inspections", verbose_name=_("plant"))
     battery = models.ForeignKey(
-        Battery, on_delete=models.PROTECT, related_name="inspections", verbose_name=_("battery")
+        Battery, on_delete=models.PROTECT, related_name="inspections", db_index=False, verbose_name=_("battery")
     )
     inspected_at = models.DateTimeField(_("inspected at"))
     state_of_health = models.DecimalField(

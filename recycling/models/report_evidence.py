@@ -106,7 +106,9 @@ class EprEvidence(models.Model):
 class EprPlacement(models.Model):
     """A market placement that a report counted, as it was then."""
 
-    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="placements", verbose_name=_("report"))
+    report = models.ForeignKey(
+        EprReport, on_delete=models.CASCADE, related_name="placements", db_index=False, verbose_name=_("report")
+    )
     placement = models.ForeignKey(
         MarketPlacement, on_delete=models.PROTECT, related_name="+", verbose_name=_("market placement")
     )
@@ -141,7 +143,9 @@ class EprPlacement(models.Model):
 class EprFactor(models.Model):
     """The recovery factors that a report was computed with, as they were then."""
 
-    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="factors", verbose_name=_("report"))
+    report = models.ForeignKey(
+        EprReport, on_delete=models.CASCADE, related_name="factors", db_index=False, verbose_name=_("report")
+    )
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", verbose_name=_("batch"))
     element = models.CharField(_("element"), max_length=8, choices=Element.choices)
     recovered = models.DecimalField(_("recovered share"), max_digits=30, decimal_places=18)
@@ -165,7 +169,7 @@ class EprIntensity(models.Model):
     """The element intensities that a report was computed with, as they were then."""
 
     report = models.ForeignKey(
-        EprReport, on_delete=models.CASCADE, related_name="intensities", verbose_name=_("report")
+        EprReport, on_delete=models.CASCADE, related_name="intensities", db_index=False, verbose_name=_("report")
     )
     composition = models.ForeignKey(
         Composition, on_delete=models.PROTECT, related_name="+", verbose_name=_("composition")
@@ -189,7 +193,9 @@ class EprIntensity(models.Model):
 class EprSite(models.Model):
     """A facility that processed a report's batteries, or what came out of them at any later stage."""
 
-    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="sites", verbose_name=_("report"))
+    report = models.ForeignKey(
+        EprReport, on_delete=models.CASCADE, related_name="sites", db_index=False, verbose_name=_("report")
+    )
     facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="+", verbose_name=_("facility"))
     method = models.CharField(_("method"), max_length=10, choices=Stage.choices)
     country = models.CharField(_("country"), max_length=2)

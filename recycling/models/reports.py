@@ -321,7 +321,9 @@ class Breakdown(models.TextChoices):
 class EprReportLine(models.Model):
     """One figure of a report. The dimensions that do not apply, or are not known, are empty."""
 
-    report = models.ForeignKey(EprReport, on_delete=models.CASCADE, related_name="lines", verbose_name=_("report"))
+    report = models.ForeignKey(
+        EprReport, on_delete=models.CASCADE, related_name="lines", db_index=False, verbose_name=_("report")
+    )
     position = models.PositiveIntegerField(_("position"))
     metric = models.CharField(_("metric"), max_length=20, choices=Metric.choices)
     breakdown = models.CharField(_("broken down"), max_length=9, choices=Breakdown.choices, blank=True)

@@ -118,7 +118,12 @@ def _elements(months: _Months, scope: _Scope) -> list[Total]:
     )
     lately = (row for days in months.rest for row in totals_by_producer_and_jurisdiction(*days, **scope))
     totals = (Total(*row) for row in _added(chain(added, lately), keys=3))
-    return sorted(totals, key=lambda row: (row.producer or inf, row.jurisdiction or "", row.element))
+    return sorted(totals, key=_place_of)
+
+
+def _place_of(row: Total) -> tuple[float, bool, str, str]:
+    """By producer, jurisdiction and element, what is not known last: as the database sorts the sums of days."""
+    return row.producer or inf, row.jurisdiction is None, row.jurisdiction or "", row.element
 
 
 def _tallied(tally: type[TallyUnits | TallyElement], months: _Months, scope: _Scope) -> QuerySet[Any, Any]:

@@ -85,7 +85,8 @@ _MASSES = f"""
     GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
 """  # noqa: S608 - composed of constants
 
-#: Batteries of one batch and one composition share all factors, so their energies are added up first.
+#: Batteries of one batch and one composition share all factors, so their energies are added up first. Factors are looked
+#: up one by one (`OFFSET 0`): the planner takes rows just written for none, and would read them all for each energy.
 _ELEMENTS = f"""
     WITH charged AS MATERIALIZED (
         SELECT family, batch_id, composition_id, count(*) AS batteries, sum(content_kwh) AS kwh
@@ -101,8 +102,11 @@ _ELEMENTS = f"""
     FROM charged c
     JOIN recycling_eprintensity i
         ON i.report_id = %(report)s AND i.composition_id = c.composition_id AND i.kg_per_kwh > 0
-    JOIN recycling_eprfactor f
-        ON f.report_id = %(report)s AND f.batch_id = c.batch_id AND f.element = i.element
+    CROSS JOIN LATERAL (
+        SELECT recovered, pending, residue FROM recycling_eprfactor f
+        WHERE f.report_id = %(report)s AND f.batch_id = c.batch_id AND f.element = i.element
+        OFFSET 0
+    ) f
     GROUP BY 1, 2 ORDER BY 1, 2
 """  # noqa: S608 - composed of constants
 
