@@ -32,6 +32,9 @@ LAST = 2**63 - 1
 #: third of everything, from a thousand places, say, has the page by then.
 LOOKED_AT = 3
 
+#: As many where the list is filtered: a search at whoever looks would ask each thing of theirs for the filter.
+LOOKED_AT_FILTERED = 30
+
 
 #: What the keys of organizations, places and facilities are in the database.
 KEYS = {"organizations": "bigint[]", "places": "text[]", "facilities": "bigint[]", "operated": "bigint[]"}
@@ -93,6 +96,11 @@ class Tie:
                 conditions.append(f"f{number}.jurisdiction_id = ANY (places)")
         return f"    SELECT FROM {rows}\n    WHERE {self.thing} = thing AND (\n        {'\n        OR '.join(conditions)}\n    )"
 
+    def of_thing_and_whose(self) -> str:
+        """As `of_thing`, where `whose` is known whole, with the facilities: none has to be looked up."""
+        conditions = " OR ".join(f"{column} = ANY (whose.{held})" for held, column in self.columns())
+        return f"SELECT FROM {self.rows} WHERE {self.thing} = thing AND ({conditions})"
+
     def columns(self) -> Iterator[tuple[str, str]]:
         """Each column, with the name of what it holds."""
         for held in ("organizations", "places", "facilities", "operated"):
@@ -119,10 +127,12 @@ class Sight:
 
     def first_of(self, keys: Sql, whose: Whose, most: int, *, ascending: bool) -> list[Any]:
         """The first `most` of `keys`, which are in order, that are tied to `whose`: looked at one by one."""
+        held, kinds = ", ".join(KEYS), ", ".join(f"%s::{kind}" for kind in KEYS.values())
+        ties = " UNION ALL ".join(tie.of_thing_and_whose() for tie in self.ties)
         return _keys(
-            f"SELECT thing FROM ({keys[0]}) keys (thing), (SELECT %s::bigint[], %s::text[]) whose (organizations, places)"  # noqa: S608 - composed of constants
-            f" WHERE ({self.body}) ORDER BY 1 {_order(ascending)} LIMIT %s",
-            [*keys[1], whose.organizations, whose.places, most],
+            f"SELECT thing FROM ({keys[0]}) keys (thing), (SELECT {kinds} OFFSET 0) whose ({held})"  # noqa: S608 - composed of constants
+            f" WHERE EXISTS ({ties}) ORDER BY 1 {_order(ascending)} LIMIT %s",
+            [*keys[1], *(getattr(whose, name) for name in KEYS), most],
         )
 
     def search(
@@ -260,13 +270,14 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
         return self.none()
 
     def _first_keys(self, others: Self, sees: Sees | SeesEntry, most: int, ascending: bool, beyond: Any) -> list[Any]:
+        is_filtered = bool(others.query.where)
         keys = others.order_by("pk" if ascending else "-pk").values("pk")
         if beyond is not None:
             keys = keys.filter(**{"pk__gt" if ascending else "pk__lt": beyond})
-        whose, looked_at = Whose.of(sees.viewer), most * LOOKED_AT
+        whose, looked_at = Whose.of(sees.viewer), most * (LOOKED_AT_FILTERED if is_filtered else LOOKED_AT)
         found = self.sight.first_of(keys[:looked_at].query.sql_with_params(), whose, most, ascending=ascending)
         if len(found) < most and keys[looked_at : looked_at + 1].exists():
-            among = others.order_by().values("pk").query.sql_with_params() if others.query.where else None
+            among = others.order_by().values("pk").query.sql_with_params() if is_filtered else None
             found = self.sight.search(
                 whose, most, among=among, ascending=ascending, beyond=None if beyond is None else int(beyond)
             )

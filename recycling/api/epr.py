@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -13,8 +16,11 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.paging import CursorPagination
 from accounts.models import Function, Organization, organizations_of
-from collection.models import Jurisdiction
+from collection.models import Battery, Jurisdiction
+from recycling.models import MarketPlacement
+from recycling.queries.epr import NOBODY
 from recycling.queries.overview import overview
 
 EXACT: dict[str, Any] = {"max_digits": 60, "decimal_places": 30}
@@ -42,8 +48,6 @@ class RowOut(serializers.Serializer[Any]):
 
 
 class StandingOut(RowOut):
-    producer = serializers.IntegerField()
-    producer_name = serializers.CharField()
     jurisdiction = serializers.CharField()
     units_placed = serializers.IntegerField()
     units_collected = serializers.IntegerField()
@@ -52,9 +56,8 @@ class StandingOut(RowOut):
 
 
 class TotalOut(RowOut):
-    """Kilograms, unrounded. `producer` is empty for batteries whose producer is not known."""
+    """Kilograms, unrounded."""
 
-    producer = serializers.IntegerField(allow_null=True)
     jurisdiction = serializers.CharField(allow_null=True)
     element = serializers.CharField()
     content = serializers.DecimalField(**EXACT)
@@ -64,7 +67,13 @@ class TotalOut(RowOut):
     lost = serializers.DecimalField(**EXACT)
 
 
-class OverviewOut(serializers.Serializer[Any]):
+class ProducerOut(serializers.Serializer[Any]):
+    """How one producer stands in each jurisdiction. The last entry may have none: it is of batteries whose producer is not
+    known.
+    """
+
+    producer = serializers.IntegerField(allow_null=True)
+    producer_name = serializers.CharField()
     as_of = serializers.DateTimeField(
         help_text="All that happened until then is counted. Whole months are added up every few minutes, other days at once."
     )
@@ -72,40 +81,88 @@ class OverviewOut(serializers.Serializer[Any]):
     elements = TotalOut(many=True)
 
 
+class ProducersPages(CursorPagination):
+    """Few producers a page: each stands in up to a hundred jurisdictions, with nine elements in each."""
+
+    page_size = 5
+    max_page_size = 20
+
+
 class OverviewViewSet(viewsets.GenericViewSet[Any]):
     """How producers stand: a producer its own batteries, a regulator all that were placed in its jurisdictions."""
 
-    serializer_class = OverviewOut
-    pagination_class = None
+    serializer_class = ProducerOut
+    pagination_class = ProducersPages
     filter_backends = ()
 
-    @extend_schema(parameters=[PeriodIn], responses=OverviewOut)
+    @extend_schema(parameters=[PeriodIn], responses=ProducerOut(many=True))
     def list(self, request: Request) -> Response:
         """Read units placed, collected and recycled, and what became of each element, by producer and jurisdiction."""
         question = PeriodIn(data=request.query_params)
         question.is_valid(raise_exception=True)
         period = question.validated_data["start"], question.validated_data["end"]
-        found = [overview(*period, **scope) for scope in _scopes(request)]
-        standings = {(row.producer, row.jurisdiction): row for seen in found for row in seen.standings}
-        elements = {(row.producer, row.jurisdiction, row.element): row for seen in found for row in seen.elements}
+        scope = _scope(request)
+        page = self.paginate_queryset(scope.seen())
+        assert page is not None and self.paginator is not None
+        names = {producer.pk: producer.name for producer in page}
+        is_last = self.paginator.get_next_link() is None
+        if is_last and scope.oversees:
+            names[NOBODY] = ""
+        found = [overview(*period, **part) for part in scope.of(names)]
         as_of = min((seen.as_of for seen in found), default=timezone.now())
-        answer = {"as_of": as_of, "standings": standings.values(), "elements": elements.values()}
-        return Response(OverviewOut(answer).data)
+        rows = {
+            key: {"producer": key or None, "producer_name": name, "as_of": as_of, "standings": {}, "elements": {}}
+            for key, name in names.items()
+        }
+        for seen in found:
+            for standing in seen.standings:
+                rows[standing.producer]["standings"][standing.jurisdiction] = standing
+            for total in seen.elements:
+                rows[total.producer or NOBODY]["elements"][total.jurisdiction, total.element] = total
+        if not rows.get(NOBODY, {}).get("elements", True):
+            del rows[NOBODY]
+        shown = [row | {part: row[part].values() for part in ("standings", "elements")} for row in rows.values()]
+        return self.get_paginated_response(ProducerOut(shown, many=True).data)
 
 
-def _scopes(request: Request) -> list[dict[str, Any]]:
-    """Of which producers, and which jurisdictions, the caller may know the figures."""
+@dataclass(frozen=True)
+class _Scope:
+    """Of which producers, and which jurisdictions, somebody may know the figures; `None` is all."""
+
+    own: frozenset[int]
+    places: list[str] | None
+
+    @property
+    def oversees(self) -> bool:
+        return self.places is None or bool(self.places)
+
+    def seen(self) -> QuerySet[Organization]:
+        """The producers whose figures it may know, in part at least."""
+        if not self.oversees:
+            return Organization.objects.filter(pk__in=self.own)
+        made = Battery.objects.filter(producer=OuterRef("pk"))
+        placed = MarketPlacement.objects.filter(producer=OuterRef("pk"))
+        return Organization.objects.filter(Exists(made) | Exists(placed))
+
+    def of(self, producers: Iterable[int]) -> list[dict[str, Any]]:
+        """What to ask of `producers`: all there is of its own, and what it oversees of all."""
+        keys = list(producers)
+        if self.places is None:
+            return [{"producers": keys}]
+        parts: list[dict[str, Any]] = []
+        if self.places:
+            parts.append({"producers": keys, "jurisdictions": self.places})
+        if own := [key for key in keys if key in self.own]:
+            parts.append({"producers": own})
+        return parts
+
+
+def _scope(request: Request) -> _Scope:
     user = request.user
     if user.is_superuser:
-        return [{}]
-    own = Organization.objects.filter(
-        pk__in=organizations_of(user),  # type: ignore[arg-type]
-        functions__contains=[Function.PRODUCER],
+        return _Scope(frozenset(), None)
+    own = Organization.objects.with_function(Function.PRODUCER).filter(
+        pk__in=organizations_of(user)  # type: ignore[arg-type]
     )
-    scopes: list[dict[str, Any]] = []
-    if producers := list(own.values_list("pk", flat=True)):
-        scopes.append({"producers": producers})
     overseen = Jurisdiction.objects.overseen_by(user)  # type: ignore[arg-type]
-    if places := list(overseen.values_list("pk", flat=True)):
-        scopes.append({"jurisdictions": places})
-    return scopes
+    return _Scope(frozenset(own.values_list("pk", flat=True)), list(overseen.values_list("pk", flat=True)))

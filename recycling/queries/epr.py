@@ -11,6 +11,9 @@ from django.db import connection
 
 from collection.models import Element
 
+#: Stands among producers for that of batteries whose producer is not known; no organization has this key.
+NOBODY = 0
+
 
 class Total(NamedTuple):
     """Kilograms of one element in the recycled batteries of one producer that were placed in one jurisdiction, and what
@@ -54,7 +57,8 @@ _WITHIN = """
         OR (c.charged_at >= k.begins AND c.charged_at < k.ends)
     )
     AND (%(jurisdictions)s::text[] IS NULL OR c.placed_in_id = ANY (%(jurisdictions)s))
-    AND (%(producers)s::bigint[] IS NULL OR c.producer_id = ANY (%(producers)s))
+    AND (%(producers)s::bigint[] IS NULL OR c.producer_id = ANY (%(producers)s)
+        OR (c.producer_id IS NULL AND %(nobody)s = ANY (%(producers)s)))
 """
 
 _FATES = ("recovered", "pending", "residue")
@@ -217,6 +221,7 @@ def _run(
         "end": end,
         "jurisdictions": None if jurisdictions is None else list(jurisdictions),
         "producers": None if producers is None else list(producers),
+        "nobody": NOBODY,
     }
     with connection.cursor() as cursor:
         cursor.execute(sql, values)

@@ -10,13 +10,18 @@ from itertools import chain
 from math import inf
 from typing import Any, NamedTuple, TypedDict
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import Organization
 from recycling.models import MarketPlacement, TallyDue, TallyElement, TallyUnits
 from recycling.queries.contents import EXACT
-from recycling.queries.epr import Total, totals_by_producer_and_jurisdiction, units_by_producer_and_jurisdiction
+from recycling.queries.epr import (
+    NOBODY,
+    Total,
+    totals_by_producer_and_jurisdiction,
+    units_by_producer_and_jurisdiction,
+)
 
 
 class Standing(NamedTuple):
@@ -62,7 +67,8 @@ def overview(
 ) -> Overview:
     """Every producer's units, recycled mass and elements per jurisdiction of placement.
 
-    A fixed number of statements. `jurisdictions` and `producers` restrict it; `None` is all.
+    A fixed number of statements. `jurisdictions` and `producers` restrict it; `None` is all, and `NOBODY` among producers
+    asks for what no producer is known of.
     """
     now = timezone.now()
     months = _months(start, end)
@@ -133,7 +139,8 @@ def _tallied(tally: type[TallyUnits | TallyElement], months: _Months, scope: _Sc
 def _within(rows: QuerySet[Any, Any], scope: _Scope) -> QuerySet[Any, Any]:
     """Of `rows`, those of the producers and places asked for; in no order, to be grouped."""
     if scope["producers"] is not None:
-        rows = rows.filter(producer__in=scope["producers"])
+        orphans = Q(producer__isnull=True) if NOBODY in scope["producers"] else Q()
+        rows = rows.filter(Q(producer__in=scope["producers"]) | orphans)
     if scope["jurisdictions"] is not None:
         rows = rows.filter(jurisdiction__in=scope["jurisdictions"])
     return rows.order_by()

@@ -67,7 +67,13 @@ def _tally(month: date) -> bool:
         if not noted:  # another worker was faster
             return False
         next_month = (month + timedelta(days=31)).replace(day=1)
-        values = {"start": month, "end": next_month - timedelta(days=1), "jurisdictions": None, "producers": None}
+        values = {
+            "start": month,
+            "end": next_month - timedelta(days=1),
+            "jurisdictions": None,
+            "producers": None,
+            "nobody": None,
+        }
         for table, write in (("tallyunits", _WRITE_UNITS), ("tallyelement", _WRITE_ELEMENTS)):
             cursor.execute(f"DELETE FROM recycling_{table} WHERE month = %(start)s", values)  # noqa: S608 - composed of constants
             cursor.execute(write, values)

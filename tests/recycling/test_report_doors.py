@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from rest_framework.test import APIClient
 
 from recycling.models import EprReport, EprReportLine, MarketPlacement
 from recycling.services import factors, report_job, report_seal, reports, tallies
-from tests.recycling.chain import at
+from tests.recycling.chain import at, process
 from tests.recycling.filing import declared, drafted, filed, scheme, sealed, shared_batch
 from tests.world import World, batteries_at
 
@@ -246,22 +247,54 @@ def test_placements_of_others(world: World) -> None:
 # The overview
 
 
-def test_the_overview_is_of_what_one_may_know(world: World) -> None:
+PERIOD = {"start": "2025-01-01", "end": "2025-12-31"}
+
+
+def overview_of(world: World, organization: Any, role: str = "viewer", **asked: Any) -> dict[int | None, Any]:
+    """Each producer that the overview tells of, from all of its pages."""
+    client, address, rows = api(world, organization, role), "/api/v1/epr-overview/", []
+    asked = PERIOD | asked
+    while address:
+        page = client.get(address, asked).json()
+        rows += page["results"]
+        address, asked = page["next"], {}
+    assert len({row["producer"] for row in rows}) == len(rows)
+    return {row["producer"]: row for row in rows}
+
+
+@pytest.mark.parametrize("page_size", [1, 20])
+def test_the_overview_is_of_what_one_may_know(world: World, page_size: int) -> None:
     shared_batch(world)
     declared(world, "q1", jurisdiction=world.nv)
+    declared(world, "q2", jurisdiction=world.nj)
     factors.refresh()
     tallies.refresh()
-    period = {"start": "2025-01-01", "end": "2025-12-31"}
-    seen = api(world, world.regulator, "viewer").get("/api/v1/epr-overview/", period).json()
-    rows = {row["producer"]: row for row in seen["standings"]}
-    assert rows[world.producer.pk]["units_placed"] == 100
-    assert (rows[world.producer.pk]["units_collected"], rows[world.producer.pk]["units_recycled"]) == (10, 10)
-    assert rows[world.other_producer.pk]["units_recycled"] == 5
-    own = api(world, world.producer).get("/api/v1/epr-overview/", period).json()
-    assert {row["producer"] for row in own["standings"]} == {world.producer.pk}
-    assert {row["producer"] for row in own["elements"]} == {world.producer.pk}
-    nothing = api(world, world.recycler).get("/api/v1/epr-overview/", period).json()
-    assert (nothing["standings"], nothing["elements"]) == ([], [])
+    rows = overview_of(world, world.regulator, page_size=page_size)
+    (mine,), (theirs,) = (rows[producer.pk]["standings"] for producer in (world.producer, world.other_producer))
+    assert (mine["units_placed"], mine["units_collected"], mine["units_recycled"]) == (100, 10, 10)
+    assert theirs["units_recycled"] == 5 and rows[world.producer.pk]["elements"]
+    own = overview_of(world, world.producer, page_size=page_size)
+    assert [row["jurisdiction"] for row in own.pop(world.producer.pk)["standings"]] == ["US-NJ", "US-NV"] and not own
+    assert overview_of(world, world.recycler) == {}
+
+
+def test_the_overview_tells_of_batteries_of_nobody_at_its_end(world: World) -> None:
+    packs = batteries_at(
+        world, world.plant_site, 1, at=at(2025, 3, 1), model=None, chemistry=world.nmc, rated_kwh=Decimal(60)
+    )
+    process(world, world.shredder, packs=packs, charged_at=at(2025, 3, 2), makes=[("copper", "10", {})])
+    batteries_at(world, world.yard, 1)
+    factors.refresh()
+    tallies.refresh()
+    assert packs[0].producer is None
+    for period in ({}, {"start": "2025-03-02", "end": "2025-03-05"}):
+        *_others, last = overview_of(world, world.regulator, page_size=1, **period)
+        assert last is None
+    assert {row["jurisdiction"] for row in overview_of(world, world.regulator)[None]["elements"]} == {"US-NV"}
+    assert None not in overview_of(world, world.producer)
+
+
+def test_the_overview_asks_for_a_period(world: World) -> None:
     for wrong in ({}, {"start": "x", "end": "2025-01-01"}, {"start": "2025-02-01", "end": "2025-01-01"}):
         assert api(world, world.producer).get("/api/v1/epr-overview/", wrong).status_code == 400
 
