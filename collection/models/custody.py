@@ -15,7 +15,7 @@ from collection.models.batteries import Battery
 from collection.models.facilities import Facility
 from collection.models.lots import Lot
 from collection.models.shipments import Shipment
-from collection.models.sight import BATTERIES, LOOKED_AT, LOTS, SeesEntry, Whose, without_sight
+from collection.models.sight import BATTERIES, LOOKED_AT, LOTS, SeesEntry, Whose, first_seen, without_sight
 
 
 class CustodyKind(models.TextChoices):
@@ -65,17 +65,16 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
             return self
         order, side = ("pk", "pk__gt") if ascending else ("-pk", "pk__lt")
         rows = others.order_by(order) if beyond is None else others.order_by(order).filter(**{side: beyond})
-        looked_at = most * LOOKED_AT
-        found = list(
-            others.filter(sees, pk__in=rows.values("pk")[:looked_at]).order_by(order).values_list("pk", flat=True)
-        )
+        looked_at, whose = most * LOOKED_AT, Whose.of(sees.viewer)
+        keys, values = rows.values("pk", "battery", "lot")[:looked_at].query.sql_with_params()
+        is_seen = f"({BATTERIES.is_seen('keys.battery')} OR {LOTS.is_seen('keys.lot')})"
+        found = first_seen(f"({keys}) keys (id, battery, lot)", values, is_seen, whose, most, ascending=ascending)
         if len(found) < most and rows[looked_at : looked_at + 1].exists():
-            whose = Whose.of(sees.viewer)
             batteries, lots = BATTERIES.search(whose, LOOKED_UP), LOTS.search(whose, LOOKED_UP)
             few = len(batteries) < LOOKED_UP and len(lots) < LOOKED_UP
             rows = rows.filter(Q(battery__in=batteries) | Q(lot__in=lots)) if few else rows.filter(sees)
             found = list(rows.values_list("pk", flat=True)[:most])
-        return others.filter(pk__in=found[:most])
+        return others.filter(pk__in=found)
 
     def last_of_lots(self) -> CustodyEventQuerySet:
         """The entry by which each lot last left a facility, with that facility; a correction after it leaves none."""

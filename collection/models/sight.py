@@ -96,10 +96,10 @@ class Tie:
                 conditions.append(f"f{number}.jurisdiction_id = ANY (places)")
         return f"    SELECT FROM {rows}\n    WHERE {self.thing} = thing AND (\n        {'\n        OR '.join(conditions)}\n    )"
 
-    def of_thing_and_whose(self) -> str:
-        """As `of_thing`, where `whose` is known whole, with the facilities: none has to be looked up."""
+    def of_whose(self, thing: str) -> str:
+        """The rows that tie what stands in `thing` to `whose`, whose facilities are known: none has to be looked up."""
         conditions = " OR ".join(f"{column} = ANY (whose.{held})" for held, column in self.columns())
-        return f"SELECT FROM {self.rows} WHERE {self.thing} = thing AND ({conditions})"
+        return f"SELECT FROM {self.rows} WHERE {self.thing} = {thing} AND ({conditions})"
 
     def columns(self) -> Iterator[tuple[str, str]]:
         """Each column, with the name of what it holds."""
@@ -127,13 +127,11 @@ class Sight:
 
     def first_of(self, keys: Sql, whose: Whose, most: int, *, ascending: bool) -> list[Any]:
         """The first `most` of `keys`, which are in order, that are tied to `whose`: looked at one by one."""
-        held, kinds = ", ".join(KEYS), ", ".join(f"%s::{kind}" for kind in KEYS.values())
-        ties = " UNION ALL ".join(tie.of_thing_and_whose() for tie in self.ties)
-        return _keys(
-            f"SELECT thing FROM ({keys[0]}) keys (thing), (SELECT {kinds} OFFSET 0) whose ({held})"  # noqa: S608 - composed of constants
-            f" WHERE EXISTS ({ties}) ORDER BY 1 {_order(ascending)} LIMIT %s",
-            [*keys[1], *(getattr(whose, name) for name in KEYS), most],
-        )
+        return first_seen(f"({keys[0]}) keys (id)", keys[1], self.is_seen("keys.id"), whose, most, ascending=ascending)
+
+    def is_seen(self, thing: str) -> str:
+        """SQL for whether what stands in `thing` is tied to `whose`."""
+        return f"EXISTS ({' UNION ALL '.join(tie.of_whose(thing) for tie in self.ties)})"
 
     def search(
         self, whose: Whose, most: int, *, among: Sql | None = None, ascending: bool = False, beyond: int | None = None
@@ -158,6 +156,18 @@ class Sight:
         for tie in self.ties:
             if tie.in_order is in_order:
                 yield from ((tie, held, column) for held, column in tie.columns() if getattr(whose, held))
+
+
+def first_seen(
+    rows: str, values: Sequence[Any], is_seen: str, whose: Whose, most: int, *, ascending: bool
+) -> list[Any]:
+    """The first `most` of `keys.id` in `rows` of which `is_seen` holds."""
+    held, kinds = ", ".join(KEYS), ", ".join(f"%s::{kind}" for kind in KEYS.values())
+    return _keys(
+        f"SELECT keys.id FROM {rows}, (SELECT {kinds} OFFSET 0) whose ({held}) WHERE {is_seen}"  # noqa: S608 - composed of constants
+        f" ORDER BY 1 {_order(ascending)} LIMIT %s",
+        [*values, *(getattr(whose, name) for name in KEYS), most],
+    )
 
 
 def _of_each(
