@@ -8,7 +8,8 @@ from typing import Any
 
 from knox.models import AuthToken
 
-from accounts.models import Membership, Role
+from accounts.models import Invitation, Membership, Role
+from accounts.services import invitations
 from collection.models import Battery, CollectionPoint, Consent, ImportRun, Lot, Material, Permit, Shipment
 from collection.services import batteries, consents, facilities, lots, shipments
 from recycling.models import Factor, Inspection, UtilizationRun
@@ -99,6 +100,15 @@ def import_run(w: World) -> ImportRun:
 
 def member(w: World) -> Membership:
     return Membership.objects.get(organization=w.recycler, role=Role.VIEWER)
+
+
+def invitation(w: World) -> Invitation:
+    """One that could be sent again now, for somebody who is known here."""
+    made = invitations.invite(
+        actor=w.actor(w.recycler, Role.MANAGER), organization=w.recycler, email=w.user(w.carrier).email
+    )
+    Invitation.objects.filter(pk=made.pk).update(mailed_at=ago(hours=1))
+    return made
 
 
 def token(w: World) -> AuthToken:
