@@ -57,7 +57,7 @@ def _send_next() -> bool | None:
             message = _written(mail)
         if message is not None:
             message.send()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a mail server or a template raises, the others go out
         mail.tries += 1
         log.warning("mail_failed", mail=mail.pk, kind=mail.kind, tries=mail.tries, error=repr(error))
         if mail.tries < MOST_TRIES:

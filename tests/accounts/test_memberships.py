@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -12,7 +11,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.actors import Actor
-from accounts.errors import Forbidden, Invalid, Refused
+from accounts.errors import Forbidden, Refused
 from accounts.models import Mail, Membership, Organization, Role, User
 from accounts.services import memberships, users
 from tests.refusals import refused
