@@ -106,11 +106,18 @@ def standing_line(w: World) -> Any:
 
 
 ADMIN: dict[str, AdminDoor] = {
-    "accounts.Organization": public(lambda w: w.recycler),
+    "accounts.Organization": public(
+        lambda w: w.recycler,
+        verbs={
+            "require-second-factor": Page("recycler", MANAGER, lambda w: w.recycler),
+            "waive-second-factor": Page("recycler", MANAGER, d.strict_organization),
+        },
+    ),
     "accounts.User": AdminDoor(
         "recycler", colleague, create=Page("recycler", None),
         verbs={
             "change-password": Page("recycler", OPERATOR, colleague),
+            "remove-second-factor": Page("recycler", None, colleague),
             "deactivate": Page("recycler", None, colleague),
             "activate": Page("recycler", None, locked_out),
         },

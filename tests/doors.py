@@ -88,7 +88,11 @@ API: dict[tuple[str, str], Door] = {
         "recycler", is_own=True, body=lambda w, r: {"old_password": "x", "password": "y"}, status=400
     ),
     ("GET", "me/"): Door("recycler", is_own=True),
-    **resource("organizations", public(lambda w: w.recycler)),
+    **resource(
+        "organizations", public(lambda w: w.recycler),
+        require_second_factor=Door("recycler", MANAGER, lambda w: w.recycler, is_public=True),
+        waive_second_factor=Door("recycler", MANAGER, records.strict_organization, is_public=True),
+    ),
     **resource(
         "memberships", Door("recycler", record=records.member),
         change_role=Door("recycler", MANAGER, records.member, lambda w, r: {"role": "operator"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -11,7 +12,7 @@ from django.contrib import admin, messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from knox.models import AuthToken
@@ -20,7 +21,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from accounts.actors import Actor
 from accounts.admin.scoped import Button, PartInline, ReferenceAdmin, ScopedAdmin, VerbForm
 from accounts.models import Invitation, Membership, Organization, Role, User
-from accounts.services import invitations, memberships, passwords, tokens, users
+from accounts.services import invitations, memberships, passwords, second_factors, tokens, users
 
 # What a user may do follows from its memberships; groups and permissions of Django say nothing here.
 admin.site.unregister(Group)
@@ -36,11 +37,27 @@ class MemberInline(PartInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ReferenceAdmin):
-    list_display = ("name", "functions", "is_simulated")
+class OrganizationAdmin(ReferenceAdmin, ScopedAdmin):
+    """Maintained by the platform, but for what its managers decide."""
+
+    list_display = ("name", "functions", "requires_second_factor", "is_simulated")
     list_filter = ("is_simulated",)
     search_fields = ("name",)
+    fields = ("name", "functions", "requires_second_factor", "is_simulated")
     inlines = (MemberInline,)
+    buttons = (
+        Button(gettext_lazy("require a second factor"), second_factors.require_second_factor),
+        Button(gettext_lazy("waive the second factor"), second_factors.waive_second_factor),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return () if self.has_change_permission(request, obj) else self.fields
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return self.fields
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return super(ScopedAdmin, self).add_view(request, form_url, extra_context)  # type: ignore[no-any-return]
 
 
 class MembershipInline(PartInline):
@@ -84,6 +101,7 @@ class UserAdmin(ScopedAdmin):
     create = Button(gettext_lazy("Register a user"), users.register, UserForm)
     buttons = (
         Button(gettext_lazy("change password"), passwords.change_password, PasswordForm),
+        Button(gettext_lazy("remove second factor"), users.remove_second_factor, is_final=True),
         Button(gettext_lazy("deactivate"), users.deactivate, is_final=True),
         Button(gettext_lazy("activate"), users.activate),
     )

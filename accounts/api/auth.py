@@ -6,6 +6,7 @@ import hashlib
 from types import SimpleNamespace
 from typing import Any
 
+from allauth.mfa.base.forms import AuthenticateForm
 from django.contrib.auth import authenticate, update_session_auth_hash
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -23,7 +24,7 @@ from accounts.api.doors import calls
 from accounts.api.fields import TextField
 from accounts.api.throttling import CountingThrottle
 from accounts.models import Function, Role, User
-from accounts.services import passwords, tokens
+from accounts.services import passwords, second_factors, tokens
 
 
 class LoginAddressThrottle(CountingThrottle):
@@ -75,6 +76,11 @@ def seconds_to_wait(request: HttpRequest, email: str, *more: type[CountingThrott
 class LoginIn(serializers.Serializer[Any]):
     email = TextField(max_length=254)
     password = TextField(max_length=256, trim_whitespace=False, style={"input_type": "password"})
+    code = TextField(
+        required=False,
+        max_length=20,
+        help_text="Of the authenticator app, or a recovery code; for who has a second factor.",
+    )
 
 
 class PasswordIn(serializers.Serializer[Any]):
@@ -150,7 +156,11 @@ class LoginView(APIView):
     @calls(tokens.create)
     @extend_schema(request=LoginIn, responses=NewTokenOut, auth=[])
     def post(self, request: Request) -> Response:
-        """Log in. The answer is the same for a wrong password, an unknown email and a user who may not log in."""
+        """Log in. The answer is the same for a wrong password, an unknown email and a user who may not log in.
+
+        Who has a second factor sends its `code`, too: without one the answer is 401 with the code `second_factor`. Who has
+        nothing but passkeys makes its tokens in the admin.
+        """
         incoming = LoginIn(data=request.data)
         incoming.is_valid(raise_exception=True)
         user = authenticate(
@@ -158,8 +168,21 @@ class LoginView(APIView):
         )
         if not isinstance(user, User):
             raise exceptions.AuthenticationFailed(_("Email and password do not match."))
+        self._ask_for_code(user, incoming.validated_data.get("code"))
         token = tokens.create(actor=Actor.of(user))
         return Response(NewTokenOut(token, context={"request": request}).data)
+
+    def _ask_for_code(self, user: User, code: str | None) -> None:
+        if not second_factors.has(user):
+            return
+        if not code:
+            raise exceptions.AuthenticationFailed(
+                _("Send the code of your second factor, too, as “code”."), code="second_factor"
+            )
+        form = AuthenticateForm(user=user, data={"code": code})
+        if not form.is_valid():
+            raise exceptions.AuthenticationFailed(" ".join(form.errors["code"]), code="wrong_code")
+        form.authenticator.record_usage()
 
     def get_authenticate_header(self, request: Request) -> str:
         return "Token"

@@ -18,7 +18,7 @@ from accounts.api.idempotency import once
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Function, Invitation, Membership, Organization, Role
-from accounts.services import invitations, memberships
+from accounts.services import invitations, memberships, second_factors
 
 
 class OrganizationOut(RecordSerializer[Organization]):
@@ -26,7 +26,7 @@ class OrganizationOut(RecordSerializer[Organization]):
 
     class Meta:
         model = Organization
-        fields = ("id", "name", "functions", "is_simulated")
+        fields = ("id", "name", "functions", "requires_second_factor", "is_simulated")
         read_only_fields = fields
 
 
@@ -49,6 +49,9 @@ class OrganizationViewSet(VisibleViewSet):
     serializer_class = OrganizationOut
     filterset_class = OrganizationFilter
     ordering_fields = ("id", "name")
+
+    require_second_factor = door(second_factors.require_second_factor)
+    waive_second_factor = door(second_factors.waive_second_factor)
 
 
 class MembershipOut(RecordSerializer[Membership]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.mfa.models import Authenticator
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -46,4 +47,13 @@ def activate(*, actor: Actor, user: User) -> User:
     """The user may log in again."""
     user.is_active = True
     user.save(update_fields=["is_active"])
+    return user
+
+
+@verb(lock, requires=by_platform)
+def remove_second_factor(*, actor: Actor, user: User) -> User:
+    """Let a user who lost its second factor, and the recovery codes, log in by its password alone. It is told by mail."""
+    Authenticator.objects.filter(user=user).delete()
+    tokens.revoke_all(actor=actor, user=user)
+    mail.notify(user, "second_factor", about=_("removed by the operators of the platform"))
     return user

@@ -106,3 +106,14 @@ def test_another_file_of_the_same_name_is_another_request(
     assert upload(b"identifiers\nvin:A\n").json() == first.json()
     assert code(upload(b"identifiers\nvin:B\n")) == "key_reused"
     assert bytes(ImportRun.objects.get().content or b"") == b"identifiers\nvin:A\n"  # read for the key, and then again
+
+
+def test_the_answer_is_given_again_only_to_who_may_still_see_it(world: World, api: APIClient) -> None:
+    assert sent(api, body(world)).status_code == 201
+    member = Membership.objects.get(organization=world.recycler, role=Role.MANAGER)
+    member.delete()
+    again = sent(api, body(world))
+    assert again.status_code in (403, 404) and "new@person.example" not in again.content.decode()
+    assert Invitation.objects.count() == 1
+    Membership.objects.create(user=member.user, organization=world.recycler, role=Role.VIEWER)
+    assert sent(api, body(world)).headers["Idempotency-Replayed"] == "true"

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from accounts.models import User
+from accounts.services import second_factors
+
+
+class SecondFactorMiddleware:
+    """Leads members who have to have a second factor, and have none, to set one up before they see the admin."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or match.namespace != "admin" or match.url_name == "logout":
+            return None
+        if not isinstance(request.user, User) or not second_factors.lacks(request.user):
+            return None
+        messages.warning(request, str(second_factors.refusal().message))
+        return HttpResponseRedirect(reverse("mfa_index"))
