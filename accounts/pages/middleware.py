@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.services import second_factors
@@ -26,5 +27,5 @@ class SecondFactorMiddleware:
             return None
         if not isinstance(request.user, User) or not second_factors.lacks(request.user):
             return None
-        messages.warning(request, str(second_factors.refusal().message))
+        messages.warning(request, _("Your organization requires a second factor. Set one up to go on."))
         return HttpResponseRedirect(reverse("mfa_index"))

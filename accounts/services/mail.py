@@ -93,4 +93,4 @@ def _written(mail: Mail) -> EmailMessage | None:
 
 
 def _address(page: str, *key: str) -> str:
-    return settings.SITE_URL.rstrip("/") + reverse(page, args=key)
+    return f"{settings.SITE_URL.rstrip('/')}{reverse(page, args=key)}"

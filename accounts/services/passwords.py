@@ -54,7 +54,7 @@ def reset(*, key: str, token: str, password: str) -> User:
 def user_of_link(key: str, token: str) -> User:
     """Whose link it is. Raises `Invalid` if it is none, is over, or was used."""
     try:
-        user = User.objects.filter(pk=int(urlsafe_base64_decode(key)), is_active=True).first()
+        user: User | None = User.objects.filter(pk=int(urlsafe_base64_decode(key)), is_active=True).first()
     except (ValueError, OverflowError):
         user = None
     if user is None or not default_token_generator.check_token(user, token):

@@ -23,12 +23,12 @@ def lacking(user: str) -> Q:
 
 def lacks(user: User) -> bool:
     """Whether the user has to set one up before anything else."""
-    return User.objects.filter(lacking("pk"), pk=user.pk).exists()
+    return bool(User.objects.filter(lacking("pk"), pk=user.pk).exists())
 
 
 def has(user: User) -> bool:
     """Whether the user is asked for one when it logs in."""
-    return Authenticator.objects.filter(user=user, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
 
 
 def refusal() -> Forbidden:
