@@ -3,17 +3,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import redis
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.pages import views
 from accounts.services import second_factors
 
 
-class SecondFactorMiddleware:
-    """Leads members who have to have a second factor, and have none, to set one up before they see the admin."""
+class EntranceMiddleware:
+    """Leads members who have to have a second factor, and have none, to set one up before they see the admin.
+
+    The pages before the admin, where passwords and codes are tried, are closed while nobody can count the tries.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -29,3 +34,8 @@ class SecondFactorMiddleware:
             return None
         messages.warning(request, _("Your organization requires a second factor. Set one up to go on."))
         return HttpResponseRedirect(reverse("mfa_index"))
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        name = str(getattr(request.resolver_match, "url_name", ""))
+        is_before = name.startswith(("account_", "mfa_"))
+        return views.closed(request, error) if is_before and isinstance(error, redis.RedisError) else None

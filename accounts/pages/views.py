@@ -32,22 +32,24 @@ type View = Callable[..., HttpResponse]
 log = structlog.get_logger(__name__)
 
 
-def counted(view: View) -> View:
-    """A page where passwords or codes are tried: closed while Valkey, which counts the tries, is away."""
+def closed(request: HttpRequest, error: redis.RedisError) -> HttpResponse:
+    """What is shown while Valkey, which counts tries, is away."""
+    log.error("valkey_lost", error=str(error))
+    answer = _page(request, "closed", {"title": _("Not now")}, status=503)
+    answer["Retry-After"] = "10"
+    return answer
+
+
+def secret(view: View) -> View:
+    """A page where passwords are tried, which nobody keeps."""
 
     @wraps(view)
     @sensitive_post_parameters()
     @never_cache
-    def open_or_not(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except redis.RedisError as error:
-            log.error("valkey_lost", error=str(error))
-            answer = _page(request, "closed", {"title": _("Not now")}, status=503)
-            answer["Retry-After"] = "10"
-            return answer
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs)
 
-    return open_or_not
+    return shown
 
 
 class Login(LoginView):  # type: ignore[misc]
@@ -60,7 +62,7 @@ class Login(LoginView):  # type: ignore[misc]
         return super().get_context_data(**kwargs) | {"title": _("Log in")}
 
 
-@counted
+@secret
 def invitation(request: HttpRequest, link: str) -> HttpResponse:
     """What one is invited to; a button to accept, or, for who has no password yet, a form to set one with."""
     context: dict[str, Any] = {"title": _("Invitation")}
@@ -98,7 +100,7 @@ def _accept(request: HttpRequest, found: Invitation, context: dict[str, Any]) ->
     return _page(request, "invitation", context | {"is_for_me": request.user.email == found.email})
 
 
-@counted
+@secret
 def forgotten(request: HttpRequest) -> HttpResponse:
     """Ask for a link to set a password with. The page is the same for every address."""
     form = ForgottenForm(request.POST or None)
@@ -111,7 +113,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     return _page(request, "forgotten", {"title": _("Forgotten password"), "form": form, "is_sent": is_sent}, form=form)
 
 
-@counted
+@secret
 def new_password(request: HttpRequest, key: str, token: str) -> HttpResponse:
     """Set a password by the link that was mailed."""
     context: dict[str, Any] = {"title": _("New password")}

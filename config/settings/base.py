@@ -55,7 +55,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "accounts.pages.middleware.SecondFactorMiddleware",
+    "accounts.pages.middleware.EntranceMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

@@ -96,6 +96,15 @@ def test_the_admin_asks_for_the_code(user: User) -> None:
     assert browser.get("/admin/").status_code == 200
 
 
+def test_codes_are_not_tried_while_nobody_counts(user: User, settings: Any) -> None:
+    secret = app_of(user)
+    browser = Client()
+    page = browser.post("/admin/login/", {"login": user.email, "password": PASSWORD})["Location"]
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
+    assert browser.post(page, {"code": code_of(secret)}).status_code == 503
+    assert browser.get("/admin/").status_code == 302
+
+
 def test_members_are_led_to_set_one_up(user: User, world: World, django_capture_on_commit_callbacks: Any) -> None:
     browser = Client()
     browser.post("/admin/login/", {"login": user.email, "password": PASSWORD})
