@@ -33,7 +33,7 @@ lint: install ## check style, layers, types, migrations and the production setti
 	@.venv/bin/lint-imports
 	@$(RUN) -m mypy
 	@$(RUN) manage.py makemigrations --check --dry-run
-	@SECRET_KEY=`$(RUN) -c 'import secrets; print(secrets.token_urlsafe(64))'` ALLOWED_HOSTS=relode.example \
+	@SECRET_KEY=`$(RUN) -c 'import secrets; print(secrets.token_urlsafe(64))'` ALLOWED_HOSTS=relode.example EMAIL_URL=smtp://mail.example \
 	  DJANGO_SETTINGS_MODULE=config.settings.production \
 	  $(RUN) -m development.servers run $(RUN) manage.py check --deploy --fail-level WARNING
 

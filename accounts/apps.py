@@ -7,3 +7,7 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = _("Accounts")
+
+    def ready(self) -> None:
+        """Have mail sent as it is written, by whatever process."""
+        from accounts import tasks  # noqa: F401 - it needs the models

@@ -35,6 +35,7 @@ router.register("battery-models", reference.BatteryModelViewSet)
 router.register("materials", reference.MaterialViewSet)
 router.register("organizations", organizations.OrganizationViewSet)
 router.register("memberships", organizations.MembershipViewSet)
+router.register("invitations", organizations.InvitationViewSet)
 router.register("auth/tokens", auth.TokenViewSet)
 
 router.register("lots", lots.LotViewSet)
@@ -63,6 +64,9 @@ urlpatterns = [
     path("auth/login/", auth.LoginView.as_view(), name="login"),
     path("auth/logout/", auth.LogoutView.as_view(), name="logout"),
     path("auth/logout-all/", auth.LogoutAllView.as_view(), name="logout-all"),
+    path("auth/password/", auth.PasswordView.as_view(), name="password"),
+    path("auth/password/forgotten/", auth.ForgottenView.as_view(), name="password-forgotten"),
+    path("auth/password/reset/", auth.ResetView.as_view(), name="password-reset"),
     path("me/", auth.MeView.as_view(), name="me"),
     *router.urls,
     re_path(

@@ -96,6 +96,7 @@ GROUPS: list[tuple[Any, bool, list[Entry]]] = [
         [
             Entry("accounts.Organization", "corporate_fare"),
             Entry("accounts.Membership", "group"),
+            Entry("accounts.Invitation", "mail"),
             Entry("accounts.User", "person"),
             Entry("knox.AuthToken", "key"),
         ],

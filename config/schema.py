@@ -21,6 +21,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 #: So that each list has one name, and no two share one.
 ENUM_NAMES = {
     "Function": "accounts.models.organizations.Function",
+    "InvitationStatus": "accounts.models.invitations.InvitationStatus",
     "Role": "accounts.models.organizations.Role",
     "Condition": "collection.models.batteries.Condition",
     "BatteryStatus": "collection.models.batteries.BatteryStatus",

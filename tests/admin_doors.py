@@ -106,18 +106,31 @@ def standing_line(w: World) -> Any:
 
 
 ADMIN: dict[str, AdminDoor] = {
-    "accounts.Organization": public(lambda w: w.recycler),
+    "accounts.Organization": public(
+        lambda w: w.recycler,
+        verbs={
+            "require-second-factor": Page("recycler", MANAGER, lambda w: w.recycler),
+            "waive-second-factor": Page("recycler", MANAGER, d.strict_organization),
+        },
+    ),
     "accounts.User": AdminDoor(
         "recycler", colleague, create=Page("recycler", None),
         verbs={
-            "set-password": Page("recycler", OPERATOR, colleague),
+            "change-password": Page("recycler", OPERATOR, colleague),
+            "remove-second-factor": Page("recycler", None, colleague),
             "deactivate": Page("recycler", None, colleague),
             "activate": Page("recycler", None, locked_out),
         },
     ),
     "accounts.Membership": AdminDoor(
-        "recycler", d.member, create=Page("recycler", MANAGER),
+        "recycler", d.member,
         verbs={"change-role": Page("recycler", MANAGER, d.member), "remove": Page("recycler", MANAGER, d.member)},
+    ),
+    "accounts.Invitation": AdminDoor(
+        "recycler", d.invitation, create=Page("recycler", MANAGER),
+        verbs={
+            "resend": Page("recycler", MANAGER, d.invitation), "withdraw": Page("recycler", MANAGER, d.invitation)
+        },
     ),
     "knox.AuthToken": AdminDoor(
         "recycler", own_token, create=Page("recycler", VIEWER), verbs={"revoke": Page("recycler", VIEWER, own_token)}

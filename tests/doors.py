@@ -84,17 +84,32 @@ API: dict[tuple[str, str], Door] = {
     ("DELETE", "auth/tokens/{token_key}/"): Door(
         "recycler", record=records.token, is_own=True, status=204, key=lambda made: made.token_key
     ),
+    ("POST", "auth/password/"): Door(
+        "recycler", is_own=True, body=lambda w, r: {"old_password": "x", "password": "y"}, status=400
+    ),
     ("GET", "me/"): Door("recycler", is_own=True),
-    **resource("organizations", public(lambda w: w.recycler)),
+    **resource(
+        "organizations", public(lambda w: w.recycler),
+        require_second_factor=Door("recycler", MANAGER, lambda w: w.recycler, is_public=True),
+        waive_second_factor=Door("recycler", MANAGER, records.strict_organization, is_public=True),
+    ),
     **resource(
         "memberships", Door("recycler", record=records.member),
+        change_role=Door("recycler", MANAGER, records.member, lambda w, r: {"role": "operator"}),
+    ),
+    ("DELETE", "memberships/{pk}/"): Door("recycler", MANAGER, records.member, status=204),
+    **resource(
+        "invitations", Door("recycler", record=records.invitation),
         create=Door(
             "recycler", MANAGER, status=201,
             body=lambda w, r: {"organization": w.recycler.pk, "email": "new@person.example"},
         ),
-        change_role=Door("recycler", MANAGER, records.member, lambda w, r: {"role": "operator"}),
+        resend=Door("recycler", MANAGER, records.invitation),
+        withdraw=Door("recycler", MANAGER, records.invitation),
     ),
-    ("DELETE", "memberships/{pk}/"): Door("recycler", MANAGER, records.member, status=204),
+    ("POST", "invitations/accept/"): Door(
+        "carrier", OPERATOR, records.invitation, is_own=True, body=lambda w, r: {"link": r.link}
+    ),
     **resource("jurisdictions", public(lambda w: w.nv)),
     **resource("chemistries", public(lambda w: w.nmc)),
     **resource("battery-models", public(lambda w: w.nmc_pack)),
@@ -372,7 +387,33 @@ OPEN = {
     "healthz": 200,
     "readyz": 503,  # the tests run no worker
     "i18n/setlang/": 302,  # changes the language of the pages, and nothing for a GET
+    "admin/login/": 200,
+    "admin/password_change/": 302,
+    "account/logout/": 302,
+    "account/confirm/": 302,
+    "account/second-factor/": 302,
+    "account/second-factor/authenticate/": 302,
+    "account/second-factor/reauthenticate/": 302,
+    "account/second-factor/totp/activate/": 302,
+    "account/second-factor/totp/deactivate/": 302,
+    "account/second-factor/recovery-codes/": 302,
+    "account/second-factor/recovery-codes/generate/": 302,
+    "account/second-factor/recovery-codes/download/": 302,
+    "account/second-factor/webauthn/": 302,
+    "account/second-factor/webauthn/add/": 302,
+    "account/second-factor/webauthn/reauthenticate/": 302,
+    "account/second-factor/webauthn/login/": 302,
+    "account/second-factor/webauthn/keys/<int:pk>/remove/": 404,
+    "account/second-factor/webauthn/keys/<int:pk>/edit/": 404,
+    "account/invitations/<str:link>/": 410,  # no such link
+    "account/password/": 200,
+    "account/password/<str:key>/<str:token>/": 410,
     "api/docs/": 200,
     "api/schema/": 200,
     "api/v1/auth/login/": 405,
+    "api/v1/auth/password/forgotten/": 405,
+    "api/v1/auth/password/reset/": 405,
 }
+
+#: What anybody may post to the API.
+OPEN_POSTS = ("auth/login/", "auth/password/forgotten/", "auth/password/reset/")

@@ -6,9 +6,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from knox.models import AuthToken
 
-from accounts.models import Membership, Role
+from accounts.models import Invitation, Membership, Organization, Role
+from accounts.services import invitations
 from collection.models import Battery, CollectionPoint, Consent, ImportRun, Lot, Material, Permit, Shipment
 from collection.services import batteries, consents, facilities, lots, shipments
 from recycling.models import Factor, Inspection, UtilizationRun
@@ -99,6 +101,23 @@ def import_run(w: World) -> ImportRun:
 
 def member(w: World) -> Membership:
     return Membership.objects.get(organization=w.recycler, role=Role.VIEWER)
+
+
+def strict_organization(w: World) -> Organization:
+    """One that requires a second factor; everybody of it has one."""
+    Organization.objects.filter(pk=w.recycler.pk).update(requires_second_factor=True)
+    for user in w.users.values():
+        Authenticator.objects.get_or_create(user=user, type="totp", defaults={"data": {"secret": "A" * 32}})
+    return Organization.objects.get(pk=w.recycler.pk)
+
+
+def invitation(w: World) -> Invitation:
+    """One that could be sent again now, for somebody who is known here."""
+    made = invitations.invite(
+        actor=w.actor(w.recycler, Role.MANAGER), organization=w.recycler, email=w.user(w.carrier).email
+    )
+    Invitation.objects.filter(pk=made.pk).update(mailed_at=ago(hours=1))
+    return made
 
 
 def token(w: World) -> AuthToken:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import Role, User
+from accounts.models import Organization, Role, User
+from accounts.services import invitations
 from collection.models import Battery, Pickup, PickupStatus, ShipmentStatus
 from collection.services import shipments
 from development.servers import PROJECT
@@ -61,7 +64,7 @@ class Visitor:
 
     def log_in(self, user: User) -> None:
         self.go("/admin/login/")
-        self.page.fill("#id_username", user.email)
+        self.page.fill("#id_login", user.email)
         self.page.fill("#id_password", PASSWORD)
         self.page.keyboard.press("Enter")
         self.page.wait_for_url(f"{self.address}/admin/")
@@ -271,6 +274,62 @@ def test_the_admin_speaks_french(visit: Callable[..., Visitor], world: World) ->
     for path in ("/admin/", "/admin/collection/pickup/", "/admin/collection/pickup/add/"):
         visitor.go(path)
         assert visitor.page.locator("html").get_attribute("lang") == "fr"
+
+
+def test_a_new_person_is_invited_and_comes_with_a_second_factor(visit: Callable[..., Visitor], world: World) -> None:
+    Organization.objects.filter(pk=world.recycler.pk).update(requires_second_factor=True)
+    invitation = invitations.invite(
+        actor=world.actor(world.recycler, Role.MANAGER), organization=world.recycler, email="new@person.example"
+    )
+    person = visit(size=PHONE)
+    person.go(f"/account/invitations/{invitation.link}/")
+    person.picture("invitation-phone")
+    person.fill(name="New Person", password=PASSWORD, again=PASSWORD)
+    person.page.get_by_role("button", name="Accept").click()
+    person.page.wait_for_url(f"{person.address}/admin/login/")
+    person.picture("log-in-phone")
+    person.page.fill("#id_login", "new@person.example")
+    person.page.fill("#id_password", PASSWORD)
+    person.page.keyboard.press("Enter")
+    person.page.wait_for_url(f"{person.address}/account/second-factor/")
+    person.picture("second-factor-phone")
+    person.page.get_by_role("link", name="Activate").click()
+    person.page.fill("input[name=password]", PASSWORD)
+    person.picture("confirm-phone")
+    person.page.get_by_role("button", name="Confirm").click()
+    person.picture("authenticator-app-phone")
+    secret = person.page.input_value("#authenticator_secret")
+    person.page.fill("input[name=code]", format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+    person.page.get_by_role("button", name="Activate").click()
+    person.page.wait_for_url("**/recovery-codes/**")
+    person.picture("recovery-codes-phone")
+    person.go("/admin/")
+    assert "Plants" in person.text()
+
+
+def test_a_passkey_is_all_that_is_needed_to_log_in(visit: Callable[..., Visitor], world: World) -> None:
+    user = world.user(world.recycler)
+    person = visit(user)
+    person.address = person.address.replace("127.0.0.1", "localhost")  # a passkey is for a name
+    person.log_in(user)
+    devices = person.page.context.new_cdp_session(person.page)
+    devices.send("WebAuthn.enable")
+    key = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    options = key | {"isUserVerified": True, "automaticPresenceSimulation": True}
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    person.go("/account/second-factor/webauthn/add/")
+    person.page.fill("input[name=password]", PASSWORD)
+    person.page.get_by_role("button", name="Confirm").click()
+    person.page.check("input[name=passwordless]")
+    person.picture("add-passkey-desktop")
+    person.page.locator("#mfa_webauthn_add").click()
+    person.page.wait_for_url("**/second-factor/**recovery-codes/**")
+    person.page.context.clear_cookies()
+    person.go("/admin/login/")
+    person.picture("log-in-desktop")
+    person.page.get_by_role("button", name="Log in with a passkey").click()
+    person.page.wait_for_url(f"{person.address}/admin/")
+    assert "Plants" in person.text()
 
 
 def _utc(instant: datetime) -> datetime:

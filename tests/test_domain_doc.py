@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.db.models import TextChoices
 
+from accounts.models import INVITATION_MOVES, InvitationStatus
 from collection.models.batteries import BATTERY_MOVES, BatteryStatus
 from collection.models.imports import IMPORT_MOVES, ImportStatus
 from collection.models.lots import LOT_MOVES, LotStatus
@@ -22,6 +23,7 @@ from recycling.models.utilization import UTILIZATION_MOVES, UtilizationStatus
 TEXT = (Path(__file__).parent.parent / "docs" / "domain.md").read_text()
 
 STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
+    "Invitation": (InvitationStatus, INVITATION_MOVES),
     "Battery": (BatteryStatus, BATTERY_MOVES),
     "Lot": (LotStatus, LOT_MOVES),
     "Pickup": (PickupStatus, PICKUP_MOVES),

@@ -31,6 +31,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "relode.example",
     "DATABASE_URL": "postgres://u:p@127.0.0.1:1/relode",
     "REDIS_URL": "redis://127.0.0.1:1/0",
+    "EMAIL_URL": "smtp://127.0.0.1:1",
 }
 
 
@@ -114,6 +115,7 @@ class TestProductionSettings:
             ("ALLOWED_HOSTS", None),
             ("DATABASE_URL", None),
             ("REDIS_URL", None),
+            ("EMAIL_URL", None),
             ("SECRET_KEY", " "),
         ],
     )

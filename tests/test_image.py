@@ -151,6 +151,7 @@ def test_the_image_runs(tmp_path: Path) -> None:
     given = {
         "SECRET_KEY": secrets.token_urlsafe(64),
         "ALLOWED_HOSTS": "relode.example",
+        "EMAIL_URL": "smtp://mail.example",
         "DATABASE_URL": os.environ["DATABASE_URL"],  # Django's checks ask for PostgreSQL's version
         "REDIS_URL": os.environ["REDIS_URL"],
     }

@@ -41,6 +41,8 @@ SERVICES = ("accounts.services", "collection.services", "recycling.services")
 #: A record of each kind, on which every party has a part.
 RECORDS: dict[str, Any] = {
     "accounts.Membership": d.member,
+    "accounts.Organization": lambda w: w.recycler,
+    "accounts.Invitation": d.invitation,
     "accounts.User": lambda w: w.user(w.recycler),
     "knox.AuthToken": lambda w: AuthToken.objects.create(w.user(w.recycler))[0],
     "collection.Pickup": scheduled_pickup,

@@ -1,14 +1,18 @@
-"""Organizations, users, memberships and tokens in the admin."""
+"""Organizations, users, memberships, invitations and tokens in the admin."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from knox.models import AuthToken
@@ -16,12 +20,14 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.actors import Actor
 from accounts.admin.scoped import Button, PartInline, ReferenceAdmin, ScopedAdmin, VerbForm
-from accounts.models import Membership, Organization, Role, User
-from accounts.services import memberships, tokens, users
+from accounts.models import Invitation, Membership, Organization, Role, User
+from accounts.services import invitations, memberships, passwords, second_factors, tokens, users
 
 # What a user may do follows from its memberships; groups and permissions of Django say nothing here.
 admin.site.unregister(Group)
 admin.site.unregister(AuthToken)
+admin.site.unregister(EmailAddress)
+admin.site.unregister(Authenticator)
 
 
 class MemberInline(PartInline):
@@ -31,11 +37,27 @@ class MemberInline(PartInline):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ReferenceAdmin):
-    list_display = ("name", "functions", "is_simulated")
+class OrganizationAdmin(ReferenceAdmin, ScopedAdmin):
+    """Maintained by the platform, but for what its managers decide."""
+
+    list_display = ("name", "functions", "requires_second_factor", "is_simulated")
     list_filter = ("is_simulated",)
     search_fields = ("name",)
+    fields = ("name", "functions", "requires_second_factor", "is_simulated")
     inlines = (MemberInline,)
+    buttons = (
+        Button(gettext_lazy("require a second factor"), second_factors.require_second_factor),
+        Button(gettext_lazy("waive the second factor"), second_factors.waive_second_factor),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return () if self.has_change_permission(request, obj) else self.fields
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return self.fields
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return super(ScopedAdmin, self).add_view(request, form_url, extra_context)  # type: ignore[no-any-return]
 
 
 class MembershipInline(PartInline):
@@ -49,8 +71,11 @@ class UserForm(VerbForm):
 
 
 class PasswordForm(VerbForm):
+    old_password = forms.CharField(
+        max_length=256, strip=False, label=gettext_lazy("present password"), widget=UnfoldAdminPasswordWidget
+    )
     password = forms.CharField(
-        max_length=256, strip=False, label=gettext_lazy("password"), widget=UnfoldAdminPasswordWidget
+        max_length=256, strip=False, label=gettext_lazy("new password"), widget=UnfoldAdminPasswordWidget
     )
     again = forms.CharField(
         max_length=256, strip=False, label=gettext_lazy("the same again"), widget=UnfoldAdminPasswordWidget
@@ -63,7 +88,7 @@ class PasswordForm(VerbForm):
         return given
 
     def arguments(self) -> dict[str, Any]:
-        return {"password": self.cleaned_data["password"]}
+        return {name: self.cleaned_data[name] for name in ("old_password", "password")}
 
 
 @admin.register(User)
@@ -75,23 +100,16 @@ class UserAdmin(ScopedAdmin):
     inlines = (MembershipInline,)
     create = Button(gettext_lazy("Register a user"), users.register, UserForm)
     buttons = (
-        Button(gettext_lazy("set password"), users.set_password, PasswordForm),
+        Button(gettext_lazy("change password"), passwords.change_password, PasswordForm),
+        Button(gettext_lazy("remove second factor"), users.remove_second_factor, is_final=True),
         Button(gettext_lazy("deactivate"), users.deactivate, is_final=True),
         Button(gettext_lazy("activate"), users.activate),
     )
 
-
-class MemberForm(VerbForm):
-    organization = forms.ModelChoiceField(Organization.objects.all(), label=gettext_lazy("organization"))
-    email = forms.EmailField(max_length=254, label=gettext_lazy("email"))
-    name = forms.CharField(max_length=150, required=False, label=gettext_lazy("name"))
-    role = forms.ChoiceField(choices=Role.choices, label=gettext_lazy("role"))
-
-    def scope(self) -> None:
-        field = self.fields["organization"]
-        if isinstance(field, forms.ModelChoiceField) and not self.user.is_superuser:
-            managed = [m.organization_id for m in Actor.of(self.user).memberships if m.role == Role.MANAGER]
-            field.queryset = Organization.objects.filter(pk__in=managed)
+    def tell(self, request: HttpRequest, button: Button, done: Any) -> None:
+        if button.verb is passwords.change_password:
+            update_session_auth_hash(request, done)  # of all sessions, this one goes on
+        super().tell(request, button, done)
 
 
 class RoleForm(VerbForm):
@@ -108,7 +126,6 @@ class MembershipAdmin(ScopedAdmin):
     list_filter = ("role",)
     list_select_related = ("user", "organization")
     search_fields = ("user__email", "user__name", "organization__name")
-    create = Button(gettext_lazy("Add a member"), memberships.add, MemberForm)
     buttons = (
         Button(gettext_lazy("change role"), memberships.change_role, RoleForm),
         Button(gettext_lazy("end membership"), memberships.remove, is_final=True),
@@ -118,6 +135,34 @@ class MembershipAdmin(ScopedAdmin):
         page = done or record
         is_there = page is not None and Membership.objects.filter(pk=page.pk).exists()
         return super().address_after(request, page if is_there else None, None)
+
+
+class InvitationForm(VerbForm):
+    organization = forms.ModelChoiceField(Organization.objects.all(), label=gettext_lazy("organization"))
+    email = forms.EmailField(max_length=254, label=gettext_lazy("email"))
+    role = forms.ChoiceField(choices=Role.choices, label=gettext_lazy("role"))
+
+    def scope(self) -> None:
+        field = self.fields["organization"]
+        if isinstance(field, forms.ModelChoiceField) and not self.user.is_superuser:
+            managed = [m.organization_id for m in Actor.of(self.user).memberships if m.role == Role.MANAGER]
+            field.queryset = Organization.objects.filter(pk__in=managed)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ScopedAdmin):
+    list_display = ("email", "organization", "role", "status", "invited_at", "expires_at")
+    list_filter = ("status", "role")
+    list_select_related = ("organization",)
+    search_fields = ("email", "organization__name")
+    fields = (
+        "email", "organization", "role", "status", "invited_by", "invited_at", "mailed_at", "expires_at", "accepted_by",
+    )  # fmt: skip
+    create = Button(gettext_lazy("Invite somebody"), invitations.invite, InvitationForm)
+    buttons = (
+        Button(gettext_lazy("send again"), invitations.resend),
+        Button(gettext_lazy("withdraw"), invitations.withdraw, is_final=True),
+    )
 
 
 class TokenForm(VerbForm):

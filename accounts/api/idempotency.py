@@ -1,10 +1,12 @@
 import hashlib
 import json
 from collections.abc import Callable
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
+from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,8 +18,11 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
 
-def once(request: Request, act: Callable[[], Response]) -> Response:
-    """Run `act`, or give the answer of the first time if this user sent the same `Idempotency-Key` before.
+def once(
+    request: Request, act: Callable[[], Response], *, may_see: Callable[[Any], bool] = lambda answer: True
+) -> Response:
+    """Run `act`, or give the answer of the first time if this user sent the same `Idempotency-Key` before, and `may_see`
+    what it shows to this day: whoever left an organization finds nothing there that it was told as a member.
 
     The key is stored in the transaction of the command, so a failed command leaves its key free. The same key with
     another request is refused.
@@ -36,6 +41,8 @@ def once(request: Request, act: Callable[[], Response]) -> Response:
                 raise Refused(
                     _("This Idempotency-Key was already used for another request."), field=HEADER, code="key_reused"
                 )
+            if not may_see(command.response):
+                raise Http404
             return Response(command.response, status=command.status, headers={REPLAYED: "true"})
         response = act()
         command.status = response.status_code

@@ -11,14 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors import Actor
-from accounts.api.doors import calls, door, opens
+from accounts.api.doors import VerbsField, calls, door, opens
 from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet
 from accounts.api.idempotency import once
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
-from accounts.models import Function, Membership, Organization, Role
-from accounts.services import memberships
+from accounts.models import Function, Invitation, Membership, Organization, Role
+from accounts.services import invitations, memberships, second_factors
 
 
 class OrganizationOut(RecordSerializer[Organization]):
@@ -26,7 +26,7 @@ class OrganizationOut(RecordSerializer[Organization]):
 
     class Meta:
         model = Organization
-        fields = ("id", "name", "functions", "is_simulated")
+        fields = ("id", "name", "functions", "requires_second_factor", "is_simulated")
         read_only_fields = fields
 
 
@@ -50,6 +50,9 @@ class OrganizationViewSet(VisibleViewSet):
     filterset_class = OrganizationFilter
     ordering_fields = ("id", "name")
 
+    require_second_factor = door(second_factors.require_second_factor)
+    waive_second_factor = door(second_factors.waive_second_factor)
+
 
 class MembershipOut(RecordSerializer[Membership]):
     email = serializers.EmailField(source="user.email", read_only=True)
@@ -60,13 +63,6 @@ class MembershipOut(RecordSerializer[Membership]):
         model = Membership
         fields = ("id", "user", "email", "name", "organization", "organization_name", "role")
         read_only_fields = fields
-
-
-class MemberIn(serializers.Serializer[Any]):
-    organization = VisibleRelatedField(queryset=Organization.objects.all())
-    email = serializers.EmailField(max_length=254)
-    name = TextField(required=False, allow_blank=True, max_length=150)
-    role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
 
 
 class RoleIn(serializers.Serializer[Any]):
@@ -80,7 +76,6 @@ class MembershipViewSet(VisibleViewSet):
     serializer_class = MembershipOut
     filterset_fields = ("organization", "user", "role")
 
-    create = opens(memberships.add, MemberIn)
     change_role = door(memberships.change_role, RoleIn)
 
     @calls(memberships.remove)
@@ -93,3 +88,42 @@ class MembershipViewSet(VisibleViewSet):
             return Response(status=204)
 
         return once(request, act)
+
+
+class InvitationOut(RecordSerializer[Invitation]):
+    organization_name = serializers.CharField(source="organization.name", read_only=True)
+    is_expired = serializers.BooleanField(read_only=True)
+    verbs = VerbsField()
+
+    class Meta:
+        model = Invitation
+        fields = (
+            "id", "email", "organization", "organization_name", "role", "status", "invited_by", "invited_at", "mailed_at",
+            "expires_at", "is_expired", "accepted_by", "verbs",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class InvitationIn(serializers.Serializer[Any]):
+    organization = VisibleRelatedField(queryset=Organization.objects.all())
+    email = serializers.EmailField(max_length=254)
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
+
+
+class LinkIn(serializers.Serializer[Any]):
+    """`link` is the last part of the address that was mailed."""
+
+    link = TextField(max_length=200)
+
+
+class InvitationViewSet(VisibleViewSet):
+    """Who is invited to the caller's organizations. Whoever reads the mail of the address accepts, by the link in it."""
+
+    queryset = Invitation.objects.select_related("organization")
+    serializer_class = InvitationOut
+    filterset_fields = ("organization", "status", "role")
+
+    create = opens(invitations.invite, InvitationIn)
+    accept = opens(invitations.accept, LinkIn, name="accept", status=200)
+    resend = door(invitations.resend)
+    withdraw = door(invitations.withdraw)

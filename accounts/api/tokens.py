@@ -3,14 +3,18 @@
 from hmac import compare_digest
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
+from drf_spectacular.authentication import SessionScheme as SessionScheme_
 from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from knox.auth import TokenAuthentication as KnoxAuthentication
 from knox.crypto import hash_token
 from knox.settings import CONSTANTS
-from rest_framework import exceptions
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
 
-from accounts.services import tokens
+from accounts.models import User
+from accounts.services import second_factors, tokens
 
 
 class TokenAuthentication(KnoxAuthentication):
@@ -24,10 +28,30 @@ class TokenAuthentication(KnoxAuthentication):
         text = token.decode()
         digest = hash_token(text)
         named = tokens.good().filter(token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH]).select_related("user")
+        named = named.annotate(lacks=Q(second_factors.lacking("user")))
         for found in named:
             if compare_digest(digest, found.digest):
-                return self.validate_user(found)
+                answer = self.validate_user(found)
+                if found.lacks:
+                    raise second_factors.refusal()
+                return answer
         raise exceptions.AuthenticationFailed(_("Invalid token."))
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Who logged in to the admin, as the admin lets it in."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        found: tuple[User, None] | None = super().authenticate(request)
+        if found is not None and second_factors.lacks(found[0]):
+            raise second_factors.refusal()
+        return found
+
+
+class SessionScheme(SessionScheme_):
+    """The same in the OpenAPI schema."""
+
+    target_class = "accounts.api.tokens.SessionAuthentication"
 
 
 class TokenScheme(KnoxTokenScheme):

@@ -113,7 +113,12 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
             fresh = self._with_organizations(rows).get(pk=shown.pk)
             return Response(self.get_serializer(fresh).data, status=status)
 
-        return once(self.request, act)
+        return once(self.request, act, may_see=self.may_see)
+
+    def may_see(self, answer: Any) -> bool:
+        """Whether the record that an answer shows, or each of them, is there for the caller now."""
+        keys = {shown.get("id", shown.get("code")) for shown in (answer if isinstance(answer, list) else [answer])}
+        return self.get_queryset().filter(pk__in=keys).count() == len(keys)
 
 
 class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):

@@ -62,6 +62,11 @@ class Organization(models.Model):
     functions = ArrayField(
         models.CharField(max_length=12, choices=Function.choices), verbose_name=_("functions"), default=list, blank=True
     )
+    requires_second_factor = models.BooleanField(
+        _("requires a second factor"),
+        default=False,
+        help_text=_("Members log in with an authenticator app or a passkey beside their password."),
+    )
     is_simulated = models.BooleanField(
         _("simulated"), default=False, help_text=_("A fictional organization of the demonstration scenario.")
     )

@@ -13,6 +13,7 @@ from knox.models import AuthToken
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import User
+from accounts.services import second_factors
 from accounts.verbs import by_anybody, verb
 
 #: Nobody needs more at a time, and each is one more that may leak.
@@ -40,6 +41,8 @@ def _as_it_is(token: AuthToken) -> AuthToken:
 @verb(requires=by_anybody)
 def create(*, actor: Actor, expires_in_days: int = 1) -> AuthToken:
     """A new token of the actor; its text stands in `plain`, now and never again."""
+    if second_factors.lacks(actor.user):
+        raise second_factors.refusal()
     if not 1 <= expires_in_days <= LONGEST_DAYS:
         raise Invalid(_("Give 1 to %(longest)s days.") % {"longest": LONGEST_DAYS}, field="expires_in_days")
     User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)  # so that the number holds

@@ -1,15 +1,14 @@
-"""People: their passwords, and whether they may log in."""
+"""People: who is known, and who may log in."""
 
 from __future__ import annotations
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
+from allauth.mfa.models import Authenticator
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.errors import Forbidden, Invalid, Refused
-from accounts.models import Membership, Role, User
-from accounts.services import tokens
+from accounts.errors import Refused
+from accounts.models import Mail, User
+from accounts.services import mail, tokens
 from accounts.verbs import by_platform, verb
 
 
@@ -21,39 +20,14 @@ def lock(user: User) -> User:
 
 @verb(requires=by_platform)
 def register(*, actor: Actor, email: str, name: str) -> User:
-    """Make a user that belongs nowhere yet. Only the operators of the platform may; managers add members instead."""
+    """Make a user that belongs nowhere yet, and mail a link to set a password with. Only the operators of the platform
+    may; managers invite instead.
+    """
     email = email.strip().lower()
     if User.objects.filter(email=email).exists():
         raise Refused(_("This user already exists."), field="email", code="duplicate")
-    return User.objects.create_user(email, None, name=name.strip())
-
-
-def _may_set_password(actor: Actor, user: User) -> None:
-    """To be the user, or to run the platform, or to manage all its organizations while it never had a password."""
-    if user.pk == actor.user.pk or actor.user.is_superuser:
-        return
-    managed = [m.organization_id for m in actor.memberships if m.role == Role.MANAGER]
-    works_for = set(Membership.objects.filter(user=user).values_list("organization", flat=True))
-    if not works_for or not works_for <= set(managed) or user.is_superuser:
-        raise Forbidden(_("You may not set this user's password."))
-    if user.has_usable_password():
-        raise Forbidden(_("This user has a password already, and sets the next one itself."))
-
-
-@verb(lock, requires=_may_set_password)
-def set_password(*, actor: Actor, user: User, password: str) -> User:
-    """Set a password and end every session by token.
-
-    One sets one's own; the platform sets any; a manager sets the first one of a user who never had one and works for
-    the manager's organizations alone.
-    """
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise Invalid(" ".join(error.messages), field="password") from error
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    tokens.revoke_all(actor=actor, user=user)
+    user = User.objects.create_user(email, None, name=name.strip())
+    mail.post(Mail.Kind.RESET, email)
     return user
 
 
@@ -73,4 +47,13 @@ def activate(*, actor: Actor, user: User) -> User:
     """The user may log in again."""
     user.is_active = True
     user.save(update_fields=["is_active"])
+    return user
+
+
+@verb(lock, requires=by_platform)
+def remove_second_factor(*, actor: Actor, user: User) -> User:
+    """Let a user who lost its second factor, and the recovery codes, log in by its password alone. It is told by mail."""
+    Authenticator.objects.filter(user=user).delete()
+    tokens.revoke_all(actor=actor, user=user)
+    mail.notify(user, "second_factor", about=_("removed by the operators of the platform"))
     return user

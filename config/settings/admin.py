@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.functional import lazy
+from django.utils.translation import gettext_lazy
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Relode",
@@ -23,6 +25,7 @@ UNFOLD: dict[str, Any] = {
         "show_all_applications": False,
         "navigation": "config.navigation.groups",
     },
+    "ACCOUNT": {"navigation": [{"title": gettext_lazy("Second factor"), "link": reverse_lazy("mfa_index")}]},
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {  # a green that is told apart from the red and the amber of warnings

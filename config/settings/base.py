@@ -33,6 +33,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_structlog",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "config",
     "accounts",
     "collection",
@@ -50,7 +53,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.pages.middleware.EntranceMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -67,6 +72,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.pages.views.site",
             ],
         },
     },
@@ -106,8 +112,24 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+PASSWORD_RESET_TIMEOUT = 3 * 3600
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "admin:index"
+
+# Logging in to the admin is allauth's: a password and a second factor, or a passkey. Its other pages are not served.
+
+ACCOUNT_ADAPTER = "accounts.pages.adapter.Adapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # who has an account read its mail
+ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False  # else who is no member goes in circles
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key"}  # codes tried for a user; passwords are counted as the API's
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Relode"
 
 # Language and time
 
@@ -128,7 +150,7 @@ STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.api.tokens.TokenAuthentication",  # first, since it says what to answer to those who are nobody: 401, not 403
-        "rest_framework.authentication.SessionAuthentication",
+        "accounts.api.tokens.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -147,6 +169,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "anon": env.str("API_RATE_ANONYMOUS", default="60/min"),
         "user": env.str("API_RATE_USER", default="1200/min"),
         "login": env.str("API_RATE_LOGIN", default="10/min"),
+        "reset": env.str("API_RATE_RESET", default="5/hour"),
     },
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),  # how many of X-Forwarded-For's addresses are our own proxies
     "EXCEPTION_HANDLER": "accounts.api.problems.exception_handler",
@@ -182,6 +205,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * CELERY_TASK_TIME_LI
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # What a lost message or a dead worker left behind. A sweep that nobody took in time is not worth having.
     "sweep": {"task": "recycling.sweep", "schedule": 30.0, "options": {"expires": 25}},
+    "mail": {"task": "accounts.send_mail", "schedule": 60.0, "options": {"expires": 50}},
     # The overview of producers says as of when it stands: minutes, while the months of the day are added up anew.
     "tallies": {"task": "recycling.tally", "schedule": 300.0, "options": {"expires": 240}},
     # When the day has ended in the westernmost time zone of the three countries.

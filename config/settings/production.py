@@ -2,11 +2,11 @@
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config import logs
+from config import logs, mail
 from config.settings.base import *
 from config.settings.base import env
 
-REQUIRED = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ALLOWED_HOSTS")
+REQUIRED = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ALLOWED_HOSTS", "EMAIL_URL")
 if _missing := [name for name in REQUIRED if not env.str(name, default="").strip()]:
     raise ImproperlyConfigured(f"Set these environment variables: {', '.join(_missing)}. See docs/operations.md.")
 
@@ -18,6 +18,13 @@ if "*" in ALLOWED_HOSTS:
         "ALLOWED_HOSTS must name the hosts; '*' would let anyone choose what links in our answers say."
     )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Mail, with links to us: nobody becomes a member, or sets a forgotten password, without
+
+_HOST = ALLOWED_HOSTS[0].lstrip(".")
+SITE_URL = env.str("SITE_URL", default="") or f"https://{_HOST}"
+MAILERS = mail.mailers(env.email_url("EMAIL_URL"))
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"relode@{_HOST}"
 
 # A pool of connections to PostgreSQL for each process, which never needs more than it has threads
 

@@ -6,7 +6,7 @@ in their environment. So any number of test runs go on side by side.
 
 import os
 
-from config import logs
+from config import logs, mail
 from config.settings.base import *
 from config.settings.base import INSTALLED_APPS, REST_FRAMEWORK, env
 from development import servers
@@ -24,6 +24,11 @@ _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) 
 REDIS_URL = f"{env.str('REDIS_URL').rsplit('/', 1)[0]}/{_worker}"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 CELERY_BROKER_URL = REDIS_URL
+
+SITE_URL = "http://testserver"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True  # without TLS; by the name localhost, since a passkey is for a name
+MAILERS = mail.mailers(env.email_url("EMAIL_URL", default="memorymail://"))
+DEFAULT_FROM_EMAIL = "relode@testserver"
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # safe ones are slow on purpose
 REST_FRAMEWORK = REST_FRAMEWORK | {"DEFAULT_THROTTLE_CLASSES": []}

@@ -90,7 +90,7 @@ class InspectionViewSet(VisibleViewSet):
             made = inspections.inspect_many(actor=Actor.of(request.user), **body)
             return Response(InspectionOut(made, many=True).data, status=201)
 
-        return once(request, act)
+        return once(request, act, may_see=self.may_see)
 
     @calls(inspections.release_many)
     @extend_schema(request=ReleaseIn, responses=ReleasedOut)

@@ -8,12 +8,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from accounts.models import Command, Membership, Role
+from accounts.models import Command, Invitation, Membership, Role
 from collection.models import ImportRun
 from collection.tasks import imports as tasks
 from tests.world import World
 
-MEMBERS = "/api/v1/memberships/"
+INVITATIONS = "/api/v1/invitations/"
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def body(world: World, **other: Any) -> dict[str, Any]:
     return {"organization": world.recycler.pk, "email": "new@person.example", "role": "operator", **other}
 
 
-def sent(api: APIClient, content: dict[str, Any], key: str = "k", address: str = MEMBERS, **options: Any) -> Any:
+def sent(api: APIClient, content: dict[str, Any], key: str = "k", address: str = INVITATIONS, **options: Any) -> Any:
     return api.post(address, content, headers={"Idempotency-Key": key}, **options)
 
 
@@ -40,11 +40,11 @@ def test_the_second_time_it_is_answered_and_not_done(world: World, api: APIClien
     first, again = sent(api, body(world)), sent(api, body(world))
     assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
     assert "Idempotency-Replayed" not in first.headers and again.headers["Idempotency-Replayed"] == "true"
-    assert Membership.objects.filter(user__email="new@person.example").count() == 1
+    assert Invitation.objects.filter(email="new@person.example").count() == 1
 
 
 def test_without_a_key_it_is_done_again(world: World, api: APIClient) -> None:
-    assert [api.post(MEMBERS, body(world)).status_code for _time in range(2)] == [201, 409]
+    assert [api.post(INVITATIONS, body(world)).status_code for _time in range(2)] == [201, 409]
     assert not Command.objects.exists()
 
 
@@ -54,11 +54,13 @@ def test_a_key_is_for_one_request(world: World, api: APIClient, change: str) -> 
     if change == "body":
         other = sent(api, body(world, role="viewer"))
     elif change == "address":
-        other = sent(api, body(world), address=f"{MEMBERS}{made}/change-role/")
+        other = sent(api, body(world), address=f"{INVITATIONS}{made}/withdraw/")
     else:
-        other = api.delete(f"{MEMBERS}{made}/", headers={"Idempotency-Key": "k"})
+        member = Membership.objects.get(organization=world.recycler, role=Role.VIEWER)
+        other = api.delete(f"/api/v1/memberships/{member.pk}/", headers={"Idempotency-Key": "k"})
+        assert Membership.objects.filter(pk=member.pk).exists()
     assert (other.status_code, code(other)) == (409, "key_reused")
-    assert Membership.objects.get(pk=made).role == "operator"
+    assert Invitation.objects.get(pk=made).role == "operator"
 
 
 def test_a_key_is_its_users_own(world: World, api: APIClient) -> None:
@@ -82,7 +84,7 @@ def test_how_long_a_key_is(world: World, api: APIClient, key: str, status: int) 
     assert answer.status_code == status
     if status == 400:
         assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
-        assert not Membership.objects.filter(user__email="new@person.example").exists()
+        assert not Invitation.objects.filter(email="new@person.example").exists()
 
 
 def test_another_file_of_the_same_name_is_another_request(
@@ -104,3 +106,14 @@ def test_another_file_of_the_same_name_is_another_request(
     assert upload(b"identifiers\nvin:A\n").json() == first.json()
     assert code(upload(b"identifiers\nvin:B\n")) == "key_reused"
     assert bytes(ImportRun.objects.get().content or b"") == b"identifiers\nvin:A\n"  # read for the key, and then again
+
+
+def test_the_answer_is_given_again_only_to_who_may_still_see_it(world: World, api: APIClient) -> None:
+    assert sent(api, body(world)).status_code == 201
+    member = Membership.objects.get(organization=world.recycler, role=Role.MANAGER)
+    member.delete()
+    again = sent(api, body(world))
+    assert again.status_code in (403, 404) and "new@person.example" not in again.content.decode()
+    assert Invitation.objects.count() == 1
+    Membership.objects.create(user=member.user, organization=world.recycler, role=Role.VIEWER)
+    assert sent(api, body(world)).headers["Idempotency-Replayed"] == "true"

@@ -1,4 +1,4 @@
-"""Passwords, tokens and being locked out: what ends with them, and whose hand it takes."""
+"""Tokens and being locked out: what ends with them, and whose hand it takes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,9 @@ from accounts.services.platform import PLATFORM_EMAIL, platform_actor
 from tests.refusals import refused
 from tests.world import World
 
-PASSWORD = "a long and lovely password"
-
 
 def token_of(user: User) -> AuthToken:
     return tokens.create(actor=Actor.of(user))
-
-
-def test_a_new_password_ends_every_token_of_the_user_and_of_nobody_else(world: World) -> None:
-    user, other = world.user(world.recycler), world.user(world.carrier)
-    token_of(user), token_of(user), token_of(other)
-    users.set_password(actor=Actor.of(user), user=user, password=PASSWORD)
-    assert [token.user for token in AuthToken.objects.all()] == [other]
 
 
 def test_who_is_locked_out_has_no_tokens_and_gets_none(world: World) -> None:
@@ -45,31 +36,6 @@ def test_nobody_is_locked_out_or_let_in_twice(world: World) -> None:
     users.deactivate(actor=platform, user=user)
     assert refused(Refused, users.deactivate, "user", actor=platform, user=user).code == "wrong_status"
     refused(Forbidden, users.activate, actor=world.actor(world.recycler, Role.MANAGER), user=user)
-
-
-def test_the_platform_sets_any_password(world: World) -> None:
-    user = world.user(world.recycler)
-    for _time in range(2):
-        users.set_password(actor=platform_actor(), user=user, password=PASSWORD)
-    user.refresh_from_db()
-    assert user.check_password(PASSWORD)
-
-
-def test_a_manager_sets_no_password_of_the_platform_nor_of_who_works_nowhere(world: World) -> None:
-    manager = world.actor(world.recycler, Role.MANAGER)
-    idle = User.objects.create_user("idle@person.example", None, name="Idle")
-    root = User.objects.create_superuser("root@relode.example", None, name="Root")
-    Membership.objects.create(user=root, organization=world.recycler)
-    for user in (idle, root):
-        refused(Forbidden, users.set_password, actor=manager, user=user, password=PASSWORD)
-
-
-def test_a_manager_who_is_locked_out_sets_no_password(world: World) -> None:
-    manager = world.user(world.recycler, Role.MANAGER)
-    new = memberships.add(actor=Actor.of(manager), organization=world.recycler, email="new@person.example").user
-    User.objects.filter(pk=manager.pk).update(is_active=False)
-    manager.refresh_from_db()
-    refused(Forbidden, users.set_password, actor=Actor.of(manager), user=new, password=PASSWORD)
 
 
 def test_a_token_is_revoked_by_whose_it_is(world: World) -> None:
@@ -103,14 +69,6 @@ def test_the_platform_is_made_once_and_logs_in_never(db: None) -> None:
     assert platform_actor().user == platform_actor().user
     platform = User.objects.get(email=PLATFORM_EMAIL)
     assert platform.is_superuser and not platform.has_usable_password()
-
-
-def test_who_is_added_is_a_viewer_by_a_name_that_can_be_read(world: World) -> None:
-    add: dict[str, Any] = {"actor": world.actor(world.recycler, Role.MANAGER), "organization": world.recycler}
-    made = memberships.add(**add, email=" Jane.Doe@Person.example ")
-    assert (made.role, made.user.email, made.user.name) == ("viewer", "jane.doe@person.example", "jane.doe")
-    refused(Invalid, memberships.add, "name", **add, email="a@b.example", name="x" * 151)
-    refused(Invalid, memberships.add, "email", **add, email=f"a@{'b.' * 125}example")
 
 
 def test_a_role_is_changed_to_one_that_there_is(world: World) -> None:

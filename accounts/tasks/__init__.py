@@ -1,0 +1,3 @@
+from accounts.tasks import mail
+
+__all__ = ["mail"]
