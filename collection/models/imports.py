@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -7,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Function, Organization, PartQuerySet, Viewer, organizations_of
+from collection.models.records import RecordQuerySet
 
 
 class ImportStatus(models.TextChoices):
@@ -27,10 +30,12 @@ IMPORT_MOVES: list[tuple[str, str]] = [
 ]
 
 
-class ImportRunQuerySet(models.QuerySet["ImportRun"]):
+class ImportRunQuerySet(RecordQuerySet["ImportRun"]):
+    whose: ClassVar = {"organizations": ("organization",)}
+
     def visible_to(self, user: Viewer) -> ImportRunQuerySet:
         """The organization in whose name it runs."""
-        return self if user.is_superuser else self.filter(organization__in=organizations_of(user))
+        return self if user.is_superuser else self.seen_by(user, Q(organization__in=organizations_of(user)))
 
 
 class ImportRun(models.Model):

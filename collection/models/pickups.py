@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pghistory
 import pgtrigger
 from django.db import models
@@ -10,6 +12,7 @@ from accounts.models import Organization, PartQuerySet, Viewer, organizations_of
 from collection.models.batteries import Battery, Condition
 from collection.models.facilities import CollectionPoint, Facility
 from collection.models.jurisdictions import Jurisdiction
+from collection.models.records import RecordQuerySet
 from collection.models.shipments import Shipment
 
 
@@ -36,18 +39,25 @@ PICKUP_MOVES: list[tuple[str, str]] = [
 OPEN_PICKUPS = (PickupStatus.REQUESTED, PickupStatus.SCHEDULED, PickupStatus.FAILED)
 
 
-class PickupQuerySet(models.QuerySet["Pickup"]):
+class PickupQuerySet(RecordQuerySet["Pickup"]):
+    whose: ClassVar = {
+        "organizations": ("collector", "carrier"),
+        "facilities": ("collection_point.facility",),
+        "operated": ("destination",),
+    }
+
     def visible_to(self, user: Viewer) -> PickupQuerySet:
         """The collection point's operator, the collector, the carrier, the destination, and the place's regulators."""
         if user.is_superuser:
             return self
         mine = organizations_of(user)
-        return self.filter(
+        return self.seen_by(
+            user,
             Q(collection_point__facility__operator__in=mine)
             | Q(collector__in=mine)
             | Q(carrier__in=mine)
             | Q(destination__operator__in=mine)
-            | Q(collection_point__facility__jurisdiction__in=Jurisdiction.objects.overseen_by(user))
+            | Q(collection_point__facility__jurisdiction__in=Jurisdiction.objects.overseen_by(user)),
         )
 
 

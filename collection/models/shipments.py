@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pghistory
 import pgtrigger
 from django.contrib.postgres.fields import DateRangeField
@@ -12,6 +14,7 @@ from collection.models.batteries import Battery
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.lots import Lot
+from collection.models.records import RecordQuerySet
 from collection.units import entered_field, kg_field, unit_field, unit_known
 
 
@@ -105,21 +108,27 @@ class Consent(models.Model):
         return f"{self.number} ({self.from_country_id} → {self.to_country_id})"
 
 
-class ShipmentQuerySet(models.QuerySet["Shipment"]):
+class ShipmentQuerySet(RecordQuerySet["Shipment"]):
+    whose: ClassVar = {
+        "organizations": ("shipper", "carrier", "pickup__collector"),
+        "facilities": ("origin", "destination"),
+    }
+
     def visible_to(self, user: Viewer) -> ShipmentQuerySet:
         """Both ends, the carrier, the collector whose pickup it is, and the regulators of both ends."""
         if user.is_superuser:
             return self
         mine = organizations_of(user)
         overseen = Jurisdiction.objects.overseen_by(user).values("pk")
-        return self.filter(
+        return self.seen_by(
+            user,
             Q(origin__operator__in=mine)
             | Q(pickup__collector__in=mine)
             | Q(destination__operator__in=mine)
             | Q(carrier__in=mine)
             | Q(shipper__in=mine)
             | Q(origin__jurisdiction__in=overseen)
-            | Q(destination__jurisdiction__in=overseen)
+            | Q(destination__jurisdiction__in=overseen),
         )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pghistory
 import pgtrigger
 from django.conf import settings
@@ -32,10 +34,12 @@ BATCH_MOVES: list[tuple[str, str]] = [
 
 class BatchQuerySet(PlantRecordQuerySet["Batch"]):
     to_plant = "line__plant"
+    whose: ClassVar = {"facilities": ("line.plant__facility",)}
 
 
 class BatchPartQuerySet[M: models.Model](PlantRecordQuerySet[M]):
     to_plant = "batch__line__plant"
+    whose: ClassVar = {"facilities": ("batch__line.plant__facility",)}
 
 
 @pghistory.track(pghistory.UpdateEvent(), model_name="BatchHistory", fields=["status", "explanation", "reason"])

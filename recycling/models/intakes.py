@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pghistory
 import pgtrigger
 from django.conf import settings
@@ -10,23 +12,26 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Viewer
 from collection.models import Battery, Condition, Shipment
+from collection.models.records import RecordQuerySet
 from collection.units import entered_field, kg_field, unit_field, unit_known
 from recycling.models.plants import Plant
 
 
-class PlantRecordQuerySet[M: models.Model](models.QuerySet[M]):
+class PlantRecordQuerySet[M: models.Model](RecordQuerySet[M]):
     """Records of a plant: its operator's, and readable by the regulators of the place."""
 
     to_plant = "plant"
+    whose: ClassVar = {"facilities": ("plant.facility",)}
 
     def visible_to(self, user: Viewer) -> PlantRecordQuerySet[M]:
         if user.is_superuser:
             return self
-        return self.filter(**{f"{self.to_plant}__in": Plant.objects.reported_to(user).values("pk")})
+        return self.seen_by(user, Q(**{f"{self.to_plant}__in": Plant.objects.reported_to(user).values("pk")}))
 
 
 class IntakePartQuerySet[M: models.Model](PlantRecordQuerySet[M]):
     to_plant = "intake__plant"
+    whose: ClassVar = {"facilities": ("intake__plant.facility",)}
 
 
 @pghistory.track(pghistory.UpdateEvent(), model_name="IntakeHistory", fields=["gross_value", "tare_value", "unit"])

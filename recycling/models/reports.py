@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pghistory
 import pgtrigger
 from django.conf import settings
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, PartQuerySet, Viewer, organizations_of
 from collection.models import Chemistry, Element, Facility, Jurisdiction
+from collection.models.records import RecordQuerySet
 from recycling.models.intakes import Decision
 from recycling.models.plants import Stage
 from recycling.models.schemes import EprScheme, LegalStatus, Metric
@@ -72,14 +75,17 @@ FILED_REPORTS = (
 )
 
 
-class EprReportQuerySet(models.QuerySet["EprReport"]):
+class EprReportQuerySet(RecordQuerySet["EprReport"]):
+    whose: ClassVar = {"organizations": ("producer",), "places": ("jurisdiction",)}
+
     def visible_to(self, user: Viewer) -> EprReportQuerySet:
         """The producer's own; regulators of the place see what was filed, not what is being drafted."""
         if user.is_superuser:
             return self
-        return self.filter(
+        return self.seen_by(
+            user,
             Q(producer__in=organizations_of(user))
-            | Q(jurisdiction__in=Jurisdiction.objects.overseen_by(user), status__in=FILED_REPORTS)
+            | Q(jurisdiction__in=Jurisdiction.objects.overseen_by(user), status__in=FILED_REPORTS),
         )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
@@ -10,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Organization, Viewer, organizations_of
 from collection.models import BatteryModel, Chemistry, Confidence, Element, Jurisdiction
 from collection.models.chemistries import ReferenceQuerySet
+from collection.models.records import RecordQuerySet
 
 
 class LegalStatus(models.TextChoices):
@@ -127,13 +130,15 @@ class EprTarget(models.Model):
         return f"{self.get_metric_display()} {self.percent} %"
 
 
-class MarketPlacementQuerySet(models.QuerySet["MarketPlacement"]):
+class MarketPlacementQuerySet(RecordQuerySet["MarketPlacement"]):
+    whose: ClassVar = {"organizations": ("producer",), "places": ("jurisdiction",)}
+
     def visible_to(self, user: Viewer) -> MarketPlacementQuerySet:
         """The producer's own, and the regulators of the place."""
         if user.is_superuser:
             return self
-        return self.filter(
-            Q(producer__in=organizations_of(user)) | Q(jurisdiction__in=Jurisdiction.objects.overseen_by(user))
+        return self.seen_by(
+            user, Q(producer__in=organizations_of(user)) | Q(jurisdiction__in=Jurisdiction.objects.overseen_by(user))
         )
 
 

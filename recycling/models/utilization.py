@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pgtrigger
 from django.db import models
 from django.db.models import Q
@@ -12,6 +14,7 @@ from recycling.models.plants import Basis, Plant, ProcessLine
 
 class UtilizationQuerySet(PlantRecordQuerySet["UtilizationSnapshot"]):
     to_plant = "line__plant"
+    whose: ClassVar = {"facilities": ("line.plant__facility",)}
 
 
 class UtilizationSnapshot(models.Model):
