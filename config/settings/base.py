@@ -102,6 +102,8 @@ ATOMIC_REQUESTS = False  # a service function opens its own transaction, as long
 
 # People
 
+DATABASE_ROUTERS = ["accounts.replicas.Router"]
+
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -16,6 +16,7 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import replicas
 from accounts.api.paging import CursorPagination
 from accounts.models import Function, Organization, organizations_of
 from collection.models import Battery, Jurisdiction
@@ -101,7 +102,11 @@ class OverviewViewSet(viewsets.GenericViewSet[Any]):
         question = PeriodIn(data=request.query_params)
         question.is_valid(raise_exception=True)
         period = question.validated_data["start"], question.validated_data["end"]
-        scope = _scope(request)
+        with replicas.reading():
+            shown = self._rows(_scope(request), period)
+        return self.get_paginated_response(ProducerOut(shown, many=True).data)
+
+    def _rows(self, scope: _Scope, period: tuple[date, date]) -> list[dict[str, Any]]:
         page = self.paginate_queryset(scope.seen())
         assert page is not None and self.paginator is not None
         names = {producer.pk: producer.name for producer in page}
@@ -121,8 +126,7 @@ class OverviewViewSet(viewsets.GenericViewSet[Any]):
                 rows[total.producer or NOBODY]["elements"][total.jurisdiction, total.element] = total
         if not rows.get(NOBODY, {}).get("elements", True):
             del rows[NOBODY]
-        shown = [row | {part: row[part].values() for part in ("standings", "elements")} for row in rows.values()]
-        return self.get_paginated_response(ProducerOut(shown, many=True).data)
+        return [row | {part: row[part].values() for part in ("standings", "elements")} for row in rows.values()]
 
 
 @dataclass(frozen=True)

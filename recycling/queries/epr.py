@@ -7,9 +7,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection
-
+from accounts.replicas import connection_for
 from collection.models import Element
+from recycling.models import Charge
 
 #: Stands among producers for that of batteries whose producer is not known; no organization has this key.
 NOBODY = 0
@@ -223,7 +223,7 @@ def _run(
         "producers": None if producers is None else list(producers),
         "nobody": NOBODY,
     }
-    with connection.cursor() as cursor:
+    with connection_for(Charge).cursor() as cursor:
         cursor.execute(sql, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

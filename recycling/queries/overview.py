@@ -11,9 +11,9 @@ from math import inf
 from typing import Any, NamedTuple, TypedDict
 
 from django.db.models import Min, Q, QuerySet, Sum
-from django.utils import timezone
 
 from accounts.models import Organization
+from accounts.replicas import moment_of
 from recycling.models import MarketPlacement, TallyDue, TallyElement, TallyUnits
 from recycling.queries.contents import EXACT
 from recycling.queries.epr import (
@@ -67,10 +67,10 @@ def overview(
 ) -> Overview:
     """Every producer's units, recycled mass and elements per jurisdiction of placement.
 
-    A fixed number of statements. `jurisdictions` and `producers` restrict it; `None` is all, and `NOBODY` among producers
-    asks for what no producer is known of.
+    A fixed number of statements, which may go to a replica. `jurisdictions` and `producers` restrict it; `None` is all, and
+    `NOBODY` among producers asks for what no producer is known of.
     """
-    now = timezone.now()
+    now = moment_of(TallyUnits)
     months = _months(start, end)
     scope = _Scope(jurisdictions=jurisdictions, producers=producers)
     due = TallyDue.objects.filter(month__gte=months.first, month__lt=months.beyond)

@@ -14,11 +14,11 @@ from typing import Any
 from django.db import models
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 
+from accounts.replicas import one_snapshot
 from recycling.models import EprReport
 from recycling.queries.report_figures import Figure, figures
 from recycling.queries.report_lines import LINE_FIELDS, STORED_AS, figure_of
 from recycling.queries.report_methods import METHODS
-from recycling.queries.snapshots import one_snapshot
 
 type Rows = list[tuple[Any, ...]]
 

@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import pending
+from accounts.replicas import one_snapshot
 from recycling.models import EprReport, EprReportLine, EprTarget, ReportStatus
 from recycling.queries.report_figures import figures
 from recycling.queries.report_lines import lines
 from recycling.queries.report_methods import CURRENT_METHOD
-from recycling.queries.snapshots import one_snapshot
 from recycling.services import factors
 from recycling.services.report_evidence import FactorsOutOfDate, gather
 from recycling.services.report_work import Work
