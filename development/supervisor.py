@@ -99,7 +99,8 @@ def running(
     commands: dict[str, list[str]] = {}
     if worker:
         name = f"--hostname=supervised-{os.getpid()}@%h"
-        commands["worker"] = [*celery, "worker", "--concurrency=2", "--without-mingle", "--without-gossip", name]
+        processes = f"--concurrency={(environment or {}).get('WORKER_CONCURRENCY', '2')}"
+        commands["worker"] = [*celery, "worker", processes, "--without-mingle", "--without-gossip", name]
     if beat:
         commands["beat"] = [*celery, "beat", "--schedule", str(schedule), "--pidfile="]
     if web is not None:

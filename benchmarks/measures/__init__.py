@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from benchmarks import clock
-from benchmarks.measures import admin, epr, factors, imports, lists, recognition, reports, trace, web, writes
+from benchmarks.measures import admin, epr, factors, imports, lists, recognition, reports, trace, web, workers, writes
 from benchmarks.results import Results
 
 #: In the order in which they are measured; what writes most comes last.
@@ -19,6 +19,7 @@ ROOMS: dict[str, tuple[str, Callable[[Results], None]]] = {
     "reports": ("An EPR report", reports.measure),
     "factors": ("Recovery factors", factors.measure),
     "imports": (f"Import of {imports.ROWS:,} batteries", imports.measure),
+    "workers": ("A day's work for the background: real workers", workers.measure),
     "writes": ("Commands", writes.measure),
 }
 
