@@ -18,7 +18,7 @@ from benchmarks.measures import imports as files
 from benchmarks.measures.doors import user
 from benchmarks.results import Results
 from collection import tasks as collection_tasks
-from collection.models import Battery, BatteryModel, ImportRun, ImportStatus, Jurisdiction
+from collection.models import BatteryModel, ImportRun, ImportStatus, Jurisdiction
 from collection.services import imports
 from development import supervisor
 from recycling import tasks as recycling_tasks
@@ -68,7 +68,7 @@ def _reports(nth: int) -> list[EprReport]:
 def _files(nth: int) -> list[ImportRun]:
     """Files of batteries that nobody knows yet."""
     owner = Organization.objects.get(name="Bench collector")
-    model = BatteryModel.objects.get(pk=Battery.objects.get(pk=1).model_id)
+    model = BatteryModel.objects.get(batteries=1)
     asked = []
     for number in range(FILES):
         content = files.batteries(model.code, ROWS, f"W{nth}-{number}-{timezone.now():%H%M%S}-")
