@@ -180,9 +180,9 @@ def test_a_list_costs_the_same_however_long(world: World, django_assert_max_num_
     for jurisdiction in (world.nv, world.nj, world.us, world.ca):
         drafted(world, jurisdiction=jurisdiction)
     producer = api(world, world.producer)
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         assert len(producer.get(API).json()["results"]) == 4
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         assert len(producer.get(API, {"jurisdiction": "US-NV"}).json()["results"]) == 1
 
 
