@@ -1,6 +1,7 @@
 """Settings for work on one's own machine. `manage.py` and `make` provide the servers (see `development.servers`)."""
 
 from config import logs, mail
+from config.databases import pooled
 from config.settings.base import *
 from config.settings.base import INSTALLED_APPS, env
 
@@ -10,7 +11,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 INSTALLED_APPS = [*INSTALLED_APPS, "demo"]
 
 # The defaults serve tools that only look at the code (mypy, an editor); nothing listens there.
-DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://nobody@127.0.0.1:1/relode")}
+DATABASES = {"default": pooled(env.db_url("DATABASE_URL", default="postgres://nobody@127.0.0.1:1/relode"))}
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}

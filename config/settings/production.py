@@ -1,10 +1,9 @@
 """Settings for production. What is secret or depends on the place comes from the environment and has no default."""
 
-from typing import Any
-
 from django.core.exceptions import ImproperlyConfigured
 
 from config import logs, mail
+from config.databases import pooled
 from config.settings.base import *
 from config.settings.base import env
 
@@ -28,24 +27,9 @@ SITE_URL = env.str("SITE_URL", default="") or f"https://{_HOST}"
 MAILERS = mail.mailers(env.email_url("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"relode@{_HOST}"
 
-# A pool of connections to PostgreSQL for each process, which never needs more than it has threads. Through a pooler that
-# gives each transaction another connection, such as PgBouncer, nothing may outlive a transaction: cursors would.
-
-
-def _database(variable: str) -> dict[str, Any]:
-    database: dict[str, Any] = env.db_url(variable)
-    database["OPTIONS"] = {
-        "connect_timeout": 5,
-        **database.get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 10},
-    }
-    database["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_BEHIND_POOLER", default=False)
-    return database
-
-
-DATABASES = {"default": _database("DATABASE_URL")}
+DATABASES = {"default": pooled(env.db_url("DATABASE_URL"))}
 if env.str("DATABASE_REPLICA_URL", default="").strip():
-    DATABASES["replica"] = _database("DATABASE_REPLICA_URL")
+    DATABASES["replica"] = pooled(env.db_url("DATABASE_REPLICA_URL"))
 
 # Valkey is the broker and the cache
 

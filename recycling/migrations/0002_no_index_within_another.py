@@ -56,7 +56,8 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='batteries', to='recycling.intake', verbose_name='intake'),
         ),
         migrations.RunSQL(
-            "CREATE STATISTICS charge_whose (ndistinct) ON producer_id, placed_in_id, composition_id FROM recycling_charge",
+            "CREATE STATISTICS charge_whose (ndistinct) ON producer_id, placed_in_id, composition_id FROM recycling_charge;"
+            "ANALYZE recycling_charge",
             "DROP STATISTICS charge_whose",
         ),
     ]
