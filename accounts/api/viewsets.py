@@ -45,13 +45,14 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
 
     def address_of(self, door: str, record: models.Model) -> str:
         """Where the door named `door` to `record` is."""
-        if door not in self._addresses:  # resolving takes longer than all the rest of an entry of a page
-            self._addresses[door] = reverse(f"{self.basename}-{door}", args=[_ANY])
-        return self._addresses[door].replace(_ANY, quote(str(record.pk)))
+        before, after = self._addresses[door]
+        key = record.pk
+        return f"{before}{key if isinstance(key, int) else quote(str(key))}{after}"
 
     @cached_property
-    def _addresses(self) -> dict[str, str]:
-        return {}
+    def _addresses(self) -> dict[str, list[str]]:
+        """What stands before and after the key: resolving takes longer than all the rest of an entry of a page."""
+        return {name: reverse(f"{self.basename}-{name}", args=[_ANY]).split(_ANY) for name, _verb in self.doors}
 
     def get_queryset(self) -> models.QuerySet[Any]:
         rows = super().get_queryset()
