@@ -66,14 +66,14 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         order, side = ("pk", "pk__gt") if ascending else ("-pk", "pk__lt")
         rows = others.order_by(order) if beyond is None else others.order_by(order).filter(**{side: beyond})
         looked_at, whose = most * LOOKED_AT, Whose.of(sees.viewer)
-        keys, values = rows.values("pk", "battery", "lot")[:looked_at].query.sql_with_params()
-        is_seen = f"({BATTERIES.is_seen('keys.battery')} OR {LOTS.is_seen('keys.lot')})"
-        found = first_seen(f"({keys}) keys (id, battery, lot)", values, is_seen, whose, most, ascending=ascending)
+        found = _first_seen(rows[:looked_at], whose, most, ascending=ascending)
         if len(found) < most and rows[looked_at : looked_at + 1].exists():
             batteries, lots = BATTERIES.search(whose, LOOKED_UP), LOTS.search(whose, LOOKED_UP)
-            few = len(batteries) < LOOKED_UP and len(lots) < LOOKED_UP
-            rows = rows.filter(Q(battery__in=batteries) | Q(lot__in=lots)) if few else rows.filter(sees)
-            found = list(rows.values_list("pk", flat=True)[:most])
+            if len(batteries) < LOOKED_UP and len(lots) < LOOKED_UP:
+                rows = rows.filter(Q(battery__in=batteries) | Q(lot__in=lots))
+                found = list(rows.values_list("pk", flat=True)[:most])
+            else:
+                found = _first_seen(rows, whose, most, ascending=ascending)
         return others.filter(pk__in=found)
 
     def last_of_lots(self) -> CustodyEventQuerySet:
@@ -81,6 +81,13 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         left = self.filter(lot__isnull=False, from_facility__isnull=False)
         last = left.order_by("lot_id", "-sequence").distinct("lot_id")
         return last.select_related("from_facility__operator")
+
+
+def _first_seen(rows: CustodyEventQuerySet, whose: Whose, most: int, *, ascending: bool) -> list[Any]:
+    """The keys of the first `most` of `rows`, which are in order, that are of something tied to `whose`."""
+    keys, values = rows.values("pk", "battery", "lot").query.sql_with_params()
+    is_seen = f"({BATTERIES.is_seen('keys.battery')} OR {LOTS.is_seen('keys.lot')})"
+    return first_seen(f"({keys}) keys (id, battery, lot)", values, is_seen, whose, most, ascending=ascending)
 
 
 class CustodyEvent(models.Model):

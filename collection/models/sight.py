@@ -32,7 +32,7 @@ LAST = 2**63 - 1
 #: third of everything, from a thousand places, say, has the page by then.
 LOOKED_AT = 3
 
-#: As many where the list is filtered: a search at whoever looks would ask each thing of theirs for the filter.
+#: As many where the list is filtered: a search at whoever looks asks each thing of theirs for the filter.
 LOOKED_AT_FILTERED = 30
 
 
@@ -133,23 +133,36 @@ class Sight:
         """SQL for whether what stands in `thing` is tied to `whose`."""
         return f"EXISTS ({' UNION ALL '.join(tie.of_whose(thing) for tie in self.ties)})"
 
-    def search(
-        self, whose: Whose, most: int, *, among: Sql | None = None, ascending: bool = False, beyond: int | None = None
-    ) -> list[Any]:
+    def search(self, whose: Whose, most: int, *, ascending: bool = False, beyond: int | None = None) -> list[Any]:
         """The keys of the newest (`ascending`: oldest) `most` things that are tied to `whose`, on the far side of the key
-        `beyond` and among the keys that `among` selects: looked for at each of `whose`.
+        `beyond`: looked for at each of `whose`.
 
         What has an index in the order of the keys gives its first ones at once. The rest is looked for no further than
         those reach.
         """
         above, below = (beyond or 0, LAST) if ascending else (0, LAST if beyond is None else beyond)
         first = f"{_order(ascending)} LIMIT {most:d}"
-        parts = [_of_each(whose, *tie, first, among, above, below) for tie in self._columns(whose, in_order=True)]
+        parts = [_of_each(whose, *tie, first, above, below) for tie in self._columns(whose, in_order=True)]
         found = _first_of_all(parts, first)
         if len(found) == most:
             above, below = (above, found[-1]) if ascending else (found[-1], below)
-        parts = [_of_any(whose, *tie, among, above, below) for tie in self._columns(whose, in_order=False)]
+        parts = [_of_any(whose, *tie, above, below) for tie in self._columns(whose, in_order=False)]
         return sorted({*found, *_first_of_all(parts, first)}, reverse=not ascending)[:most]
+
+    def search_among(
+        self, among: Sql, whose: Whose, most: int, *, ascending: bool = False, beyond: int | None = None
+    ) -> list[Any]:
+        """As `search`, of the keys that `among` selects: asked once of each thing that is tied, however many ties it has,
+        in portions that grow, so that a filter that some of them pass is asked of few.
+        """
+        found: list[Any] = []
+        portion = most * LOOKED_AT_FILTERED
+        while True:
+            tied = self.search(whose, portion, ascending=ascending, beyond=beyond)
+            found += _first_among(among, tied, most - len(found), ascending=ascending)
+            if len(found) == most or len(tied) < portion:
+                return found
+            beyond, portion = tied[-1], portion * 10
 
     def _columns(self, whose: Whose, *, in_order: bool) -> Iterator[tuple[Tie, str, str]]:
         """The columns of ties that could hold one of `whose`, each with its tie and the name of what it holds."""
@@ -170,34 +183,30 @@ def first_seen(
     )
 
 
-def _of_each(
-    whose: Whose, tie: Tie, held: str, column: str, first: str, among: Sql | None, above: int, below: int
-) -> Sql:
+def _of_each(whose: Whose, tie: Tie, held: str, column: str, first: str, above: int, below: int) -> Sql:
     """SQL for the first things of each of `whose` that stands in `column`.
 
     The pair is compared as a whole, since the order by pairs leaves the planner no index but that of the pairs. By the
     column alone it might walk along the keys of all things, in the belief that it would soon meet one.
     """
-    pair, (chosen, choice) = f"{column}, {tie.thing}", ("", ()) if among is None else _is_among(tie.thing, among)
+    pair = f"{column}, {tie.thing}"
     order, limit = first.split(" ", 1)
     sql = (
         f"SELECT tied.id FROM unnest(%s::{KEYS[held]}) who (id), LATERAL ("  # noqa: S608 - composed of constants
         f"SELECT DISTINCT {pair} FROM {tie.rows} WHERE {tie.thing} IS NOT NULL"
-        f" AND ({pair}) > (who.id, %s) AND ({pair}) < (who.id, %s) {chosen} ORDER BY 1 {order}, 2 {order} {limit}"
+        f" AND ({pair}) > (who.id, %s) AND ({pair}) < (who.id, %s) ORDER BY 1 {order}, 2 {order} {limit}"
         ") tied (who, id)"
     )
-    return sql, (getattr(whose, held), above, below, *choice)
+    return sql, (getattr(whose, held), above, below)
 
 
-def _of_any(whose: Whose, tie: Tie, held: str, column: str, among: Sql | None, above: int, below: int) -> Sql:
+def _of_any(whose: Whose, tie: Tie, held: str, column: str, above: int, below: int) -> Sql:
     """SQL for all things of those of `whose` that stand in `column`, in no order."""
-    chosen, choice = ("", ()) if among is None else _is_among("tied.id", among)
     sql = (
-        f"SELECT tied.id FROM (SELECT DISTINCT {tie.thing} FROM {tie.rows}"  # noqa: S608 - composed of constants
-        f" WHERE {column} = ANY (%s::{KEYS[held]}) AND {tie.thing} > %s AND {tie.thing} < %s OFFSET 0"
-        f") tied (id) WHERE true {chosen}"
+        f"SELECT DISTINCT {tie.thing} FROM {tie.rows}"  # noqa: S608 - composed of constants
+        f" WHERE {column} = ANY (%s::{KEYS[held]}) AND {tie.thing} > %s AND {tie.thing} < %s"
     )
-    return sql, (getattr(whose, held), above, below, *choice)
+    return sql, (getattr(whose, held), above, below)
 
 
 def _first_of_all(parts: Sequence[Sql], first: str) -> list[Any]:
@@ -208,9 +217,17 @@ def _first_of_all(parts: Sequence[Sql], first: str) -> list[Any]:
     return _keys(f"SELECT DISTINCT id FROM ({union}) found (id) ORDER BY 1 {first}", values)  # noqa: S608 - composed of constants
 
 
-def _is_among(thing: str, keys: Sql) -> Sql:
-    """That `thing` is one of `keys`: asked of each by itself, since `OFFSET 0` keeps the planner from reading them all."""
-    return f"AND EXISTS (SELECT FROM ({keys[0]}) keys (id) WHERE keys.id = {thing} OFFSET 0)", keys[1]
+def _first_among(among: Sql, tied: list[Any], most: int, *, ascending: bool) -> list[Any]:
+    """The first `most` of `tied` that `among` selects: asked of each by itself, since `OFFSET 0` keeps the planner from
+    reading all that it selects.
+    """
+    sql, values = among
+    return _keys(
+        f"SELECT tied.id FROM unnest(%s::bigint[]) tied (id)"  # noqa: S608 - composed of constants
+        f" WHERE EXISTS (SELECT FROM ({sql}) keys (id) WHERE keys.id = tied.id OFFSET 0)"
+        f" ORDER BY 1 {_order(ascending)} LIMIT %s",
+        [tied, *values, most],
+    )
 
 
 def _order(ascending: bool) -> str:
@@ -287,10 +304,12 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
         whose, looked_at = Whose.of(sees.viewer), most * (LOOKED_AT_FILTERED if is_filtered else LOOKED_AT)
         found = self.sight.first_of(keys[:looked_at].query.sql_with_params(), whose, most, ascending=ascending)
         if len(found) < most and keys[looked_at : looked_at + 1].exists():
-            among = others.order_by().values("pk").query.sql_with_params() if is_filtered else None
-            found = self.sight.search(
-                whose, most, among=among, ascending=ascending, beyond=None if beyond is None else int(beyond)
-            )
+            beyond = None if beyond is None else int(beyond)
+            if is_filtered:
+                among = others.order_by().values("pk").query.sql_with_params()
+                found = self.sight.search_among(among, whose, most, ascending=ascending, beyond=beyond)
+            else:
+                found = self.sight.search(whose, most, ascending=ascending, beyond=beyond)
         return found
 
 

@@ -26,6 +26,8 @@ from collection.models import (
     PickupBattery,
     Shipment,
     ShipmentLine,
+    custody,
+    sight,
 )
 from collection.models.sight import BATTERIES, LOTS, Sight
 from tests.world import World
@@ -171,7 +173,15 @@ class Chance:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_both_ways_to_ask_find_what_the_plain_definition_says(world: World, seed: int) -> None:
+@pytest.mark.parametrize("looked_at", [30, 1])
+def test_both_ways_to_ask_find_what_the_plain_definition_says(
+    world: World, seed: int, looked_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`looked_at` 1: hardly anything is looked at one by one, so that nearly all is searched, in several portions."""
+    monkeypatch.setattr(sight, "LOOKED_AT_FILTERED", looked_at)
+    monkeypatch.setattr(sight, "LOOKED_AT", min(looked_at, sight.LOOKED_AT))
+    monkeypatch.setattr(custody, "LOOKED_AT", sight.LOOKED_AT)
+    monkeypatch.setattr(custody, "LOOKED_UP", custody.LOOKED_UP if seed else 5)
     chance = Chance(world, seed)
     for user in chance.users:
         for model in (Battery, Lot):
@@ -216,13 +226,13 @@ def test_the_world_of_chance_shows_each_user_something_else(world: World) -> Non
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("sight", [BATTERIES, LOTS])
-def test_the_database_has_the_functions_that_stand_in_the_code(sight: Sight) -> None:
+@pytest.mark.parametrize("things", [BATTERIES, LOTS])
+def test_the_database_has_the_functions_that_stand_in_the_code(things: Sight) -> None:
     """Whoever changes a tie writes a migration that replaces the function."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = %s", [sight.function])
+        cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = %s", [things.function])
         ((source,),) = cursor.fetchall()
-    assert source.strip() == sight.body
+    assert source.strip() == things.body
 
 
 def test_a_superuser_sees_everything_and_nobody_nothing(world: World) -> None:
