@@ -10,7 +10,7 @@ The functions are in migrations; a test sees that they are what stands here, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -295,6 +295,16 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
         with suppress(EmptyResultSet):  # Django's word for a filter that nothing passes
             return others.filter(pk__in=self._first_keys(others, sees, most, ascending, beyond))
         return self.none()
+
+    def seen_among(self, keys: Collection[Any]) -> set[Any]:
+        """Which of `keys` are of these."""
+        others, sees = without_sight(self.filter(pk__in=keys))
+        if sees is None:
+            return set(others.values_list("pk", flat=True))
+        with suppress(EmptyResultSet):
+            rows = others.order_by("pk").values("pk").query.sql_with_params()
+            return set(self.sight.first_of(rows, Whose.of(sees.viewer), len(keys), ascending=True))
+        return set()
 
     def _first_keys(self, others: Self, sees: Sees | SeesEntry, most: int, ascending: bool, beyond: Any) -> list[Any]:
         is_filtered = bool(others.query.where)

@@ -16,9 +16,10 @@ from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import ExpressionWrapper, F, QuerySet, Sum, Value
+from django.db.models import ExpressionWrapper, F, Sum, Value
 
 from collection.models import Assay, Battery, CompositionElement, Lot
+from collection.models.sight import SeenQuerySet
 from recycling.models import Batch, BatchStatus, Charge, Output
 from recycling.queries.contents import EXACT, EXACT_FIELD, FATE, NOT_THERE, ByElement, OutputFate, in_lot, inputs
 from recycling.queries.factors import KG_STEP, upstream
@@ -89,7 +90,9 @@ class LotTrace:
         """Kilograms of the lot that came from batteries and outside lots; none of a lot from outside."""
         return minus(self.content, self.unattributed) if self.made_by is not None else {}
 
-    def sources(self, *, batteries: QuerySet[Battery] | None = None, lots: QuerySet[Lot] | None = None) -> Sources:
+    def sources(
+        self, *, batteries: SeenQuerySet[Battery] | None = None, lots: SeenQuerySet[Lot] | None = None
+    ) -> Sources:
         """The batteries and outside lots behind the lot: one query.
 
         `batteries` and `lots` narrow them, such as to what a user may see: two more, which ask it of those alone that
@@ -164,10 +167,10 @@ class Sources:
         return {element: kg * weights[element] for element, kg in content.items() if weights.get(element)}
 
 
-def _among(rows: QuerySet[Any] | None, ids: Collection[int | None]) -> set[int]:
+def _among(rows: SeenQuerySet[Any] | None, ids: Collection[int | None]) -> set[int]:
     """Those of `ids` that are among `rows`."""
     known = [pk for pk in ids if pk is not None]
-    return set(rows.filter(pk__in=known).values_list("pk", flat=True)) if rows is not None and known else set()
+    return rows.seen_among(known) if rows is not None and known else set()
 
 
 def forward(battery: Battery) -> BatteryTrace:

@@ -186,6 +186,7 @@ def test_both_ways_to_ask_find_what_the_plain_definition_says(
     for user in chance.users:
         for model in (Battery, Lot):
             rows = model._default_manager.visible_to(user)  # type: ignore[attr-defined]
+            everything = list(model._default_manager.values_list("pk", flat=True))
             for narrowing in (
                 {},
                 {"is_simulated": True},
@@ -193,6 +194,7 @@ def test_both_ways_to_ask_find_what_the_plain_definition_says(
             ):
                 expected = sorted(seen_plainly(model, user).filter(**narrowing).values_list("pk", flat=True))
                 assert sorted(rows.filter(**narrowing).values_list("pk", flat=True)) == expected
+                assert rows.filter(**narrowing).seen_among(everything[::2]) == set(expected) & set(everything[::2])
                 assert paged(rows.filter(**narrowing), ascending=True) == expected
                 assert paged(rows.filter(**narrowing), ascending=False) == expected[::-1]
         entries = set(CustodyEvent.objects.visible_to(user).values_list("pk", flat=True))
@@ -239,5 +241,8 @@ def test_a_superuser_sees_everything_and_nobody_nothing(world: World) -> None:
     Chance(world, 1)
     admin = User(is_superuser=True)
     assert Battery.objects.visible_to(admin).head(10).count() == Battery.objects.count()
+    some = list(Battery.objects.values_list("pk", flat=True)[:3])
+    assert Battery.objects.visible_to(admin).seen_among(some) == set(some)
+    assert Battery.objects.visible_to(AnonymousUser()).seen_among(some) == set()
     assert not Battery.objects.visible_to(AnonymousUser()).exists()
     assert not Battery.objects.visible_to(AnonymousUser()).head(10).exists()
