@@ -5,7 +5,18 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api import auth, organizations
 from accounts.api.problems import NothingHere
-from collection.api import batteries, consents, facilities, imports, lots, pickups, reference, shipments
+from collection.api import (
+    batteries,
+    consents,
+    facilities,
+    handovers,
+    imports,
+    lots,
+    pickups,
+    reference,
+    relations,
+    shipments,
+)
 from recycling.api import (
     batches,
     epr,
@@ -21,6 +32,10 @@ from recycling.api import (
 
 router = SimpleRouter()
 router.register("pickups", pickups.PickupViewSet)
+router.register("relations", relations.RelationViewSet)
+router.register("handovers", handovers.HandoverViewSet)
+router.register("receipts", handovers.ReceiptViewSet)
+router.register("contests", handovers.ContestViewSet)
 router.register("imports", imports.ImportViewSet)
 
 router.register("shipments", shipments.ShipmentViewSet)

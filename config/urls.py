@@ -10,6 +10,7 @@ from config import health
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("accounts.pages.urls")),
+    path("", include("collection.pages.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),  # where the admin's language switch posts to
     path("api/v1/", include("config.api_urls")),

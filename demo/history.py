@@ -10,8 +10,8 @@ from itertools import count
 
 from collection.models import Battery, CollectionPoint, Condition, Facility, Package, Pickup, Shipment
 from collection.services import batteries, pickups, shipments
+from collection.services.findings import Scan
 from collection.services.packing import NewLine, NewPackage
-from collection.services.pickups import Scan
 from collection.units import Unit, to_kg
 from demo.packs import Shelf
 from demo.world import COLLECTOR_OF, PLANT_OF, World, take_stock

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from collection.models import Battery, CollectionPoint
-from collection.services import pickups, shipments
+from accounts.models import Organization
+from collection.models import Battery, CollectionPoint, Facility, Receipt, Relation
+from collection.services import pickups, receipts, relations, shipments
+from collection.services.findings import Scan
+from collection.services.identifiers import NewIdentifier
 from demo.history import History
 from demo.recycling import Works
-from demo.world import PLANT_OF, World
+from demo.world import PLANT_OF, SOURCE, World
 from recycling.services import charges
 
 
@@ -27,6 +31,7 @@ class Today:
         self._on_the_road()
         self._at_the_plant()
         self._black_mass_on_the_road()
+        self._unclaimed_yard()
 
     def _point(self, name: str) -> tuple[CollectionPoint, str]:
         return self.points[f"{name} (simulated)"]
@@ -118,6 +123,46 @@ class Today:
         stock = self.works.stock("recycler-east", "black-mass", self.world.now)
         if stock:
             self.works.dispatch("recycler-east", stock, self.world.now.date() - timedelta(days=1))
+
+    def _unclaimed_yard(self) -> None:
+        """A yard with nobody in Relode: the collector declares that it serves it, and a person there signs for what is
+        found. It says later that one pack too many went.
+        """
+        world, driver = self.world, self.world.actors["collection"]
+        owner = Organization.objects.create(name="Painted Hills Salvage (simulated)", is_simulated=True)
+        like = world.facilities["hub"]
+        yard = Facility.objects.create(
+            operator=owner, name=owner.name, jurisdiction_id="US-NV", locality="Elko", time_zone=like.time_zone,
+            source=SOURCE, is_simulated=True,
+        )  # fmt: skip
+        point = CollectionPoint.objects.create(facility=yard, kind=CollectionPoint.Kind.SALVAGE_YARD)
+        collector = world.organizations["collection"]
+        relations.offer(
+            actor=driver, kind=Relation.Kind.COLLECT, giver=owner, taker=collector, facilities=[yard], is_simulated=True
+        )
+        start = world.at(yard, world.today(yard) - timedelta(days=2), 9)
+        pickup = pickups.request(
+            actor=driver, collection_point=point, collector=collector, packs_expected=3, convenient_from=start,
+            convenient_until=start + timedelta(days=1), is_simulated=True,
+        )  # fmt: skip
+        pickups.schedule(
+            actor=driver, pickup=pickup, carrier=collector, destination=like, window_start=start,
+            window_end=start + timedelta(hours=3), vehicle="SIM-77",
+        )  # fmt: skip
+        scans = [
+            Scan(identifier=NewIdentifier("internal", f"SIM-UNCLAIMED-{n}", "simulated"), mass_value=Decimal(400))
+            for n in (1, 2, 3)
+        ]
+        pickups.find(actor=driver, pickup=pickup, batteries=scans)
+        pickups.sign(
+            actor=driver, pickup=pickup, name="A. Ortega (simulated)", role="yard hand",
+            signature="M60 110L80 60L110 110L130 70Q160 40 170 100L330 90",
+        )  # fmt: skip
+        pickups.collect(actor=driver, pickup=pickup, collected_at=start + timedelta(hours=1), batteries=scans)
+        receipts.contest(
+            link=Receipt.objects.get(pickup=pickup).link, name="Owner of Painted Hills (simulated)",
+            statement="I count two packs missing, not three.",
+        )  # fmt: skip
 
 
 def _local(point: CollectionPoint, day: date, hour: int) -> datetime:

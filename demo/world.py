@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Function, Membership, Organization, Role, User
-from collection.models import CollectionPoint, Consent, Facility, Jurisdiction, Mandate
-from collection.services import consents
+from collection.models import CollectionPoint, Consent, Facility, Jurisdiction, Mandate, Relation
+from collection.services import consents, relations
 from recycling.models import Outage, Plant, ProcessLine, Stage
 from recycling.services import plants
 
@@ -112,6 +112,12 @@ ROUTES: list[tuple[str, str, str, str, int]] = [
 ]
 
 
+#: who gives, who carries for it
+CARRIERS = [
+    ("collection", "carrier"), ("recycler", "carrier"), ("recycler-east", "carrier"), ("recycler-mx", "carrier"),
+]  # fmt: skip
+
+
 @dataclass
 class World:
     """The people, places and machines of the example, by the keys of the tables above."""
@@ -178,6 +184,7 @@ def build(*, seed: int, packs: int) -> World:
         world.points.append((point, place, share))
     for key, (owner, name, place, locality, latitude, longitude, zone) in SITES.items():
         world.facilities[key] = _facility(world, owner, name, place, locality, latitude, longitude, zone)
+    _agree(world)
     _open_plants(world, packs)
     _get_consents(world)
     return world
@@ -211,6 +218,20 @@ def _facility(
         locality=locality, latitude=Decimal(latitude), longitude=Decimal(longitude), time_zone=zone, source=SOURCE,
         is_simulated=True,
     )  # fmt: skip
+
+
+def _agree(world: World) -> None:
+    """Collectors offer the yards of their country to collect there, who ships offers carriers to carry; both are accepted."""
+    collect, carry = Relation.Kind.COLLECT, Relation.Kind.CARRY
+    offers = [(f"yard-{n}", COLLECTOR_OF[yard[2][:2]], collect) for n, yard in enumerate(YARDS, start=1)]
+    offers += [(giver, carrier, carry) for giver, carrier in CARRIERS]
+    for giver, taker, kind in offers:
+        proposes, answers = (taker, giver) if kind == collect else (giver, taker)
+        offered = relations.offer(
+            actor=world.actors[proposes], kind=kind, giver=world.organizations[giver], is_simulated=True,
+            taker=world.organizations[taker],
+        )  # fmt: skip
+        relations.accept(actor=world.actors[answers], relation=offered)
 
 
 def _open_plants(world: World, packs: int) -> None:

@@ -121,6 +121,9 @@ API: dict[tuple[str, str], Door] = {
             body=lambda w, r: {"operator": w.recycler.pk, "name": "Annex", "jurisdiction": "US-NV"},
         ),
         change=Door("recycler", MANAGER, lambda w: w.plant_site, lambda w, r: {"locality": "Fernley"}, is_public=True),
+        vouch=Door(
+            "regulator", MANAGER, records.unclaimed_site, lambda w, r: {"email": "ann@yard.example"}, is_public=True
+        ),
     ),
     **resource(
         "permits", Door("recycler", record=records.permit),
@@ -196,6 +199,40 @@ API: dict[tuple[str, str], Door] = {
         fail=Door("carrier", OPERATOR, scheduled_pickup, lambda w, r: {"reason": "x"}),
         cancel=Door("yard_owner", OPERATOR, requested_pickup, lambda w, r: {"reason": "x"}),
     ),
+    ("POST", "pickups/{pk}/confirm/"): Door("yard_owner", OPERATOR, scheduled_pickup),
+    ("POST", "pickups/{pk}/accept/"): Door("carrier", OPERATOR, scheduled_pickup),
+    ("POST", "pickups/{pk}/find/"): Door(
+        "carrier", OPERATOR, scheduled_pickup,
+        lambda w, r: {"batteries": [{"identifier": {"scheme": "internal", "value": "door"}}]},
+    ),
+    ("POST", "pickups/{pk}/confirm-findings/"): Door("yard_owner", OPERATOR, records.found, records.findings_body),
+    ("POST", "pickups/{pk}/refuse-findings/"): Door(
+        "yard_owner", OPERATOR, records.found, lambda w, r: {**records.findings_body(w, r), "reason": "x"}
+    ),
+    ("POST", "pickups/{pk}/show-code/"): Door("yard_owner", OPERATOR, scheduled_pickup),
+    ("POST", "pickups/{pk}/enter-code/"): Door(
+        "carrier", OPERATOR, records.with_code, lambda w, r: {"code": r.plain_code}
+    ),
+    ("POST", "pickups/{pk}/sign/"): Door("carrier", OPERATOR, records.unclaimed_pickup, lambda w, r: records.SIGNED),
+    ("GET", "pickups/{pk}/findings/"): Door("yard_owner", record=records.found),
+    **resource(
+        "relations", Door("yard_owner", record=records.offered_relation),
+        create=Door(
+            "yard_owner", MANAGER, status=201,
+            body=lambda w, r: {"kind": "collect", "giver": w.yard_owner.pk, "taker": w.collector.pk},
+        ),
+        accept=Door("collector", MANAGER, records.offered_relation),
+        refuse=Door("collector", MANAGER, records.offered_relation, lambda w, r: {"reason": "x"}),
+        withdraw=Door("yard_owner", MANAGER, records.offered_relation),
+        end=Door("yard_owner", MANAGER, records.standing_relation, lambda w, r: {"reason": "x"}),
+    ),
+    **resource("handovers", Door("yard_owner", record=records.handover)),
+    **resource("receipts", Door("collector", record=records.receipt)),
+    **resource(
+        "contests", Door("regulator", record=records.contest),
+        uphold=Door("regulator", MANAGER, records.contest, lambda w, r: {"reason": "x"}),
+        dismiss=Door("regulator", MANAGER, records.contest, lambda w, r: {"reason": "x"}),
+    ),
     **resource(
         "consents", Door("refiner", record=records.consent),
         create=Door(
@@ -215,6 +252,7 @@ API: dict[tuple[str, str], Door] = {
         make_ready=Door("yard_owner", OPERATOR, records.draft),
         reopen=Door("yard_owner", OPERATOR, records.ready),
         cancel=Door("yard_owner", OPERATOR, records.ready, lambda w, r: {"reason": "x"}),
+        accept=Door("carrier", OPERATOR, records.draft),
         dispatch=Door("carrier", OPERATOR, records.ready, lambda w, r: {"dispatched_at": when(days=1)}),
         arrive=Door("recycler", OPERATOR, records.on_the_road, lambda w, r: {"arrived_at": when(days=1)}),
         receive=Door("recycler", OPERATOR, records.at_the_gate, lambda w, r: {"received_at": when(days=1)}),
@@ -408,6 +446,7 @@ OPEN = {
     "account/invitations/<str:link>/": 410,  # no such link
     "account/password/": 200,
     "account/password/<str:key>/<str:token>/": 410,
+    "receipts/<str:link>/": 410,
     "api/docs/": 200,
     "api/schema/": 200,
     "api/v1/auth/login/": 405,

@@ -11,8 +11,25 @@ from knox.models import AuthToken
 
 from accounts.models import Invitation, Membership, Organization, Role
 from accounts.services import invitations
-from collection.models import Battery, CollectionPoint, Consent, ImportRun, Lot, Material, Permit, Shipment
-from collection.services import batteries, consents, facilities, lots, shipments
+from collection.models import (
+    Battery,
+    CollectionPoint,
+    Consent,
+    Contest,
+    Facility,
+    Handover,
+    ImportRun,
+    Lot,
+    Material,
+    Permit,
+    Pickup,
+    PickupFinding,
+    Receipt,
+    Relation,
+    Shipment,
+)
+from collection.services import batteries, consents, facilities, lots, pickups, receipts, relations, shipments
+from collection.services.findings import Scan
 from recycling.models import Factor, Inspection, UtilizationRun
 from recycling.services import factors, intakes, outputs, plants, report_job, reports, utilization
 from tests.recycling import chains, filing
@@ -22,6 +39,7 @@ from tests.world import (
     batteries_at,
     collected_pickup,
     drafted_shipment,
+    scheduled_pickup,
     serial,
 )
 
@@ -90,6 +108,88 @@ def plant_point(w: World) -> CollectionPoint:
 
 def closed_point(w: World) -> CollectionPoint:
     return facilities.deactivate(actor=w.actor(w.recycler, Role.MANAGER), collection_point=plant_point(w))
+
+
+def offered_relation(w: World) -> Relation:
+    """One that the yard offers to the collector, in the place of the one that stands."""
+    return relations.offer(
+        actor=w.actor(w.yard_owner, Role.MANAGER), kind="collect", giver=w.yard_owner, taker=w.collector
+    )
+
+
+def only_relation(w: World) -> Relation:
+    """The same, where none stands."""
+    standing_relation(w).delete()
+    return offered_relation(w)
+
+
+def standing_relation(w: World) -> Relation:
+    return Relation.objects.get(kind="collect", giver=w.yard_owner, taker=w.collector, status="accepted")
+
+
+def unclaimed_site(w: World) -> Facility:
+    """A place whose operator has nobody here."""
+    owner = Organization.objects.create(name="Nobody's Yard")
+    return Facility.objects.create(operator=owner, name="Ely Yard", jurisdiction=w.nv, time_zone=w.nv.time_zone)
+
+
+def declared_relation(w: World) -> Relation:
+    """That the collector serves a place whose operator has nobody here."""
+    site = unclaimed_site(w)
+    return relations.offer(
+        actor=w.actor(w.collector, Role.MANAGER), kind="collect", giver=site.operator, taker=w.collector,
+        facilities=[site],
+    )  # fmt: skip
+
+
+def unclaimed_pickup(w: World) -> Pickup:
+    """One at such a place, that a truck can carry out once somebody there signed."""
+    site = declared_relation(w).facilities.get()
+    point = CollectionPoint.objects.create(facility=site, kind="salvage_yard")
+    return scheduled_pickup(w, actor=w.actor(w.collector), collection_point=point)
+
+
+SIGNED = {"name": "Ann Owen", "role": "foreman", "signature": "M10 10L90 80L170 20", "email": "ann@yard.example"}
+
+
+def found(w: World, pickup: Pickup | None = None, number: int = 1) -> Pickup:
+    """A pickup with findings that wait."""
+    pickup = pickup or scheduled_pickup(w)
+    return pickups.find(
+        actor=w.actor(w.carrier), pickup=pickup, batteries=[Scan(identifier=serial()) for _ in range(number)]
+    )
+
+
+def findings_body(w: World, pickup: Pickup) -> dict[str, Any]:
+    return {"findings": list(pickup.findings.values_list("pk", flat=True))}
+
+
+def finding(w: World) -> PickupFinding:
+    return found(w).findings.get()
+
+
+def with_code(w: World) -> Pickup:
+    """A pickup whose code is shown to who makes it: `plain_code`."""
+    return pickups.show_code(actor=w.actor(w.yard_owner), pickup=scheduled_pickup(w))
+
+
+def receipt(w: World) -> Receipt:
+    """Somebody signed for a pack that the carrier found, and the carrier took it away."""
+    pickup, scan = unclaimed_pickup(w), Scan(identifier=serial())
+    driver = w.actor(w.carrier)
+    pickups.find(actor=driver, pickup=pickup, batteries=[scan])
+    pickups.sign(actor=driver, pickup=pickup, **SIGNED)
+    pickups.collect(actor=driver, pickup=pickup, collected_at=ago(days=7), batteries=[scan])
+    return Receipt.objects.get()
+
+
+def contest(w: World) -> Contest:
+    return receipts.contest(link=receipt(w).link, name="Ann Owen", statement="That was not me.")
+
+
+def handover(w: World) -> Handover:
+    collected_pickup(w, 1)
+    return Handover.objects.get()
 
 
 def import_run(w: World) -> ImportRun:

@@ -11,9 +11,11 @@ from django.db.models import TextChoices
 
 from accounts.models import INVITATION_MOVES, InvitationStatus
 from collection.models.batteries import BATTERY_MOVES, BatteryStatus
+from collection.models.handovers import CONTEST_MOVES, ContestStatus
 from collection.models.imports import IMPORT_MOVES, ImportStatus
 from collection.models.lots import LOT_MOVES, LotStatus
-from collection.models.pickups import PICKUP_MOVES, PickupStatus
+from collection.models.pickups import FINDING_MOVES, PICKUP_MOVES, FindingStatus, PickupStatus
+from collection.models.relations import RELATION_MOVES, RelationStatus
 from collection.models.shipments import SHIPMENT_MOVES, ShipmentStatus
 from recycling.models.batches import BATCH_MOVES, BatchStatus
 from recycling.models.intakes import DISCREPANCY_MOVES, DiscrepancyStatus
@@ -27,6 +29,9 @@ STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
     "Battery": (BatteryStatus, BATTERY_MOVES),
     "Lot": (LotStatus, LOT_MOVES),
     "Pickup": (PickupStatus, PICKUP_MOVES),
+    "Relation": (RelationStatus, RELATION_MOVES),
+    "PickupFinding": (FindingStatus, FINDING_MOVES),
+    "Contest": (ContestStatus, CONTEST_MOVES),
     "Shipment": (ShipmentStatus, SHIPMENT_MOVES),
     "Discrepancy": (DiscrepancyStatus, DISCREPANCY_MOVES),
     "Batch": (BatchStatus, BATCH_MOVES),

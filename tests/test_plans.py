@@ -10,7 +10,18 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from collection.models import Battery, CollectionPoint, CustodyEvent, Identifier, ImportRun, Lot, Pickup, Shipment
+from collection.models import (
+    Battery,
+    CollectionPoint,
+    CustodyEvent,
+    Handover,
+    Identifier,
+    ImportRun,
+    Lot,
+    Pickup,
+    Receipt,
+    Shipment,
+)
 from collection.models.sight import LOOKED_AT_FILTERED
 from config.api_urls import router
 from recycling.models import Batch, Charge, Discrepancy, EprReport, Factor, Inspection, Intake, MarketPlacement
@@ -43,7 +54,7 @@ SHORT = dict.fromkeys(
     [
         "jurisdictions", "chemistries", "battery-models", "materials", "epr-schemes",
         "organizations", "memberships", "invitations", "facilities", "permits", "collection-points", "consents",
-        "plants", "lines", "nameplates", "outages",
+        "plants", "lines", "nameplates", "outages", "relations", "contests",
     ],
     "a few thousand at most, however many batteries there are",
 ) | {
@@ -66,6 +77,7 @@ class Crowd:
 
     def fill(self, w: World) -> None:
         other, site = w.stranger.pk, w.stranger_site.pk
+        receipt = records.receipt(w)
         elsewhere = w.other_producer.pk
         placed, report = filing.declared(w, "q1"), filing.drafted(w)
         charge = records.charge(w)
@@ -84,8 +96,13 @@ class Crowd:
             self.copies(lot, number="'COPY' || n", owner_id=other)
             shipment = Shipment.objects.latest("pk")
             n = f"{self.copies(shipment, shipper_id=other, carrier_id=other, origin_id=site, destination_id=w.refinery_site.pk)} + n"
+            self.copies(
+                Handover.objects.latest("pk"), giver_id=other, taker_id=elsewhere, facility_id=site, shipment_id=n
+            )
             point = CollectionPoint.objects.create(facility=w.stranger_site, kind="dealer").pk
-            self.copies(pickup, collector_id=other, collection_point_id=point, shipment_id="NULL")
+            n = f"{self.copies(pickup, collector_id=other, collection_point_id=point, shipment_id='NULL')} + n"
+            self.copies(receipt, collector_id=other, carrier_id="NULL", facility_id=site, pickup_id=n)
+            n = f"{Shipment.objects.latest('pk').pk - self.newer} + n"
             intake = self.copies(Intake.objects.latest("pk"), plant_id=plant, shipment_id=n, ticket="'COPY' || n")
             self.copies(discrepancy, intake_id=f"{intake} + n")
             self.copies(inspection, plant_id=plant)
@@ -121,7 +138,7 @@ class Crowd:
 LISTED = [prefix for prefix, _viewset, _name in router.registry if prefix not in SHORT]
 
 MODELS = {
-    Battery, CustodyEvent, Identifier, Lot, Shipment, Pickup, Intake, Discrepancy, Inspection, Batch, Charge, Factor,
+    Battery, CustodyEvent, Identifier, Lot, Shipment, Pickup, Handover, Receipt, Intake, Discrepancy, Inspection, Batch, Charge, Factor,
     EprReport, MarketPlacement, ImportRun,
 }  # fmt: skip
 

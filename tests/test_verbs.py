@@ -46,6 +46,8 @@ RECORDS: dict[str, Any] = {
     "accounts.User": lambda w: w.user(w.recycler),
     "knox.AuthToken": lambda w: AuthToken.objects.create(w.user(w.recycler))[0],
     "collection.Pickup": scheduled_pickup,
+    "collection.Relation": d.only_relation,
+    "collection.Contest": d.contest,
     "collection.Shipment": d.draft,
     "collection.Battery": d.pack,
     "collection.Lot": d.reinstated_lot,

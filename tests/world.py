@@ -22,17 +22,20 @@ from collection.models import (
     CollectionPoint,
     Composition,
     CompositionElement,
+    Condition,
     Facility,
+    Handover,
     Jurisdiction,
     Mandate,
     Material,
     MaterialElement,
+    Relation,
     Shipment,
 )
 from collection.services import batteries, pickups, shipments
+from collection.services.findings import Scan
 from collection.services.identifiers import NewIdentifier
 from collection.services.packing import NewLine
-from collection.services.pickups import Scan
 from recycling.models import Nameplate, Plant, ProcessLine, Stage
 
 _serials = count(1)
@@ -209,6 +212,15 @@ def build() -> World:
         ignore_conflicts=True,
     )
 
+    for kind, giver, taker in (
+        ("collect", yard_owner, collector),
+        *(("carry", giver, carrier) for giver in (yard_owner, collector, recycler, refiner, producer)),
+    ):
+        Relation.objects.create(
+            kind=kind, giver=giver, taker=taker, offered_by=giver, status="accepted", unannounced=kind == "collect",
+            conditions=Condition.values,
+        )  # fmt: skip
+
     return World(
         us=places["US"], nv=places["US-NV"], nj=places["US-NJ"], ca=places["CA"], on=places["CA-ON"], mx=places["MX"],
         yard_owner=yard_owner, collector=collector, carrier=carrier, recycler=recycler, refiner=refiner,
@@ -240,9 +252,9 @@ def batteries_at(
 def requested_pickup(world: World, **fields: Any) -> Any:
     """A pickup at the yard that awaits its schedule."""
     return pickups.request(
-        actor=world.actor(world.yard_owner),
         **{
-            "collection_point": world.point, "collector": world.collector, "packs_expected": 2,
+            "actor": world.actor(world.yard_owner),
+            "collection_point": world.point, "collector": world.collector, "packs_expected": 100,
             "convenient_from": ago(days=10), "convenient_until": ago(days=5), **fields,
         },
     )  # fmt: skip
@@ -276,5 +288,15 @@ def drafted_shipment(
     origin = origin or world.yard
     return shipments.draft(
         actor=world.actor(origin.operator), origin=origin, destination=destination or world.plant_site,
-        carrier=world.carrier, lines=[NewLine(battery=thing.pk) for thing in things], **fields,
+        lines=[NewLine(battery=thing.pk) for thing in things], **{"carrier": world.carrier, **fields},
+    )  # fmt: skip
+
+
+def handed_over(world: World, shipment: Shipment, giver: Organization | None = None, **fields: Any) -> Handover:
+    """A hand-over for rows of the ledger that a test writes by itself, to the carrier of `shipment` unless said otherwise."""
+    return Handover.objects.create(
+        **{
+            "giver": giver or shipment.shipper, "taker": shipment.carrier, "facility": shipment.origin,
+            "shipment": shipment, "occurred_at": ago(days=9), "giver_means": "earlier", "taker_means": "earlier", **fields,
+        }
     )  # fmt: skip

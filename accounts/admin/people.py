@@ -156,7 +156,7 @@ class InvitationAdmin(ScopedAdmin):
     list_select_related = ("organization",)
     search_fields = ("email", "organization__name")
     fields = (
-        "email", "organization", "role", "status", "invited_by", "invited_at", "mailed_at", "expires_at", "accepted_by",
+        "email", "organization", "role", "status", "invited_by", "vouched_by", "invited_at", "mailed_at", "expires_at", "accepted_by",
     )  # fmt: skip
     create = Button(gettext_lazy("Invite somebody"), invitations.invite, InvitationForm)
     buttons = (

@@ -26,7 +26,7 @@ class OrganizationOut(RecordSerializer[Organization]):
 
     class Meta:
         model = Organization
-        fields = ("id", "name", "functions", "requires_second_factor", "is_simulated")
+        fields = ("id", "name", "functions", "requires_second_factor", "is_claimed", "is_simulated")
         read_only_fields = fields
 
 
@@ -98,8 +98,8 @@ class InvitationOut(RecordSerializer[Invitation]):
     class Meta:
         model = Invitation
         fields = (
-            "id", "email", "organization", "organization_name", "role", "status", "invited_by", "invited_at", "mailed_at",
-            "expires_at", "is_expired", "accepted_by", "verbs",
+            "id", "email", "organization", "organization_name", "role", "status", "invited_by", "vouched_by", "invited_at",
+            "mailed_at", "expires_at", "is_expired", "accepted_by", "verbs",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -29,10 +29,11 @@ _SALT = "accounts.invitation"
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def visible_to(self, user: Viewer) -> InvitationQuerySet:
-        """Members see who is invited to their organizations."""
+        """Members see who is invited to their organizations, and whom these vouched for."""
         if user.is_superuser:
             return self
-        return self.filter(organization__in=organizations_of(user))
+        mine = organizations_of(user)
+        return self.filter(Q(organization__in=mine) | Q(vouched_by__in=mine))
 
     def of_link(self, link: str) -> InvitationQuerySet:
         """The invitation that a link leads to; none, if the link was not made here."""
@@ -52,6 +53,15 @@ class Invitation(models.Model):
     role = models.CharField(_("role"), max_length=8, choices=Role.choices, default=Role.VIEWER)
     invited_by = models.ForeignKey(
         "accounts.User", on_delete=models.CASCADE, related_name="invitations_made", verbose_name=_("invited by")
+    )
+    vouched_by = models.ForeignKey(
+        Organization,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="vouched_for",
+        verbose_name=_("vouched for by"),
+        help_text=_("A regulator who says that this person speaks for an organization that nobody has claimed yet."),
     )
     status = models.CharField(
         _("status"), max_length=9, choices=InvitationStatus.choices, default=InvitationStatus.OPEN, editable=False

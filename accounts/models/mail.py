@@ -23,6 +23,7 @@ class Mail(models.Model):
         INVITATION = "invitation", _("invitation")
         RESET = "reset", _("link to set a password")
         NOTICE = "notice", _("notice")
+        RECEIPT = "receipt", _("receipt")
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     recipient = models.EmailField(_("recipient"))
@@ -38,7 +39,7 @@ class Mail(models.Model):
         verbose_name_plural = _("mail")
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(kind__in=["invitation", "reset", "notice"]), name="mail_kind_known"
+                condition=models.Q(kind__in=["invitation", "reset", "notice", "receipt"]), name="mail_kind_known"
             ),
         )
 

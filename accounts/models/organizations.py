@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pghistory
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -70,6 +71,13 @@ class Organization(models.Model):
     is_simulated = models.BooleanField(
         _("simulated"), default=False, help_text=_("A fictional organization of the demonstration scenario.")
     )
+    claimed_at = models.DateTimeField(
+        _("claimed at"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When its own people first took part. Empty: nobody here speaks for it yet."),
+    )
 
     objects = OrganizationQuerySet.as_manager()
 
@@ -82,12 +90,30 @@ class Organization(models.Model):
                 condition=Q(functions__contained_by=Function.values), name="organization_functions_known"
             ),
         )
+        triggers = (
+            pgtrigger.Trigger(
+                name="stays_claimed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("claimed_at"),
+                condition=pgtrigger.Q(old__claimed_at__isnull=False)
+                & pgtrigger.Q(old__claimed_at__df=pgtrigger.F("new__claimed_at")),
+                func="""
+                    RAISE EXCEPTION 'an organization stays claimed' USING ERRCODE = 'check_violation',
+                        CONSTRAINT = 'organization_stays_claimed';
+                """,
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
 
     def has_function(self, function: Function) -> bool:
         return function in self.functions
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether its own people took part at some time: from then on nobody else speaks for it."""
+        return self.claimed_at is not None
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
@@ -118,6 +144,18 @@ class Membership(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["user", "organization"], name="membership_once_per_organization"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+        )
+        triggers = (
+            pgtrigger.Trigger(
+                name="claims_the_organization",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func="""
+                    UPDATE accounts_organization SET claimed_at = now()
+                    WHERE id = NEW.organization_id AND claimed_at IS NULL;
+                    RETURN NULL;
+                """,
+            ),
         )
 
     def __str__(self) -> str:

@@ -158,5 +158,5 @@ def _page(
 def site(request: HttpRequest) -> dict[str, Any]:
     """Context of our pages and of allauth's: how the site looks. The admin's own pages have it already."""
     match = request.resolver_match
-    is_ours = match is not None and str(match.url_name).startswith(("account_", "mfa_"))
+    is_ours = match is not None and str(match.url_name).startswith(("account_", "mfa_", "collection_"))
     return admin.site.each_context(request) if is_ours else {}

@@ -27,7 +27,7 @@ BETWEEN_MAILS = timedelta(minutes=15)
 def lock(invitation: Invitation) -> Invitation:
     """The invitation as it is now, while nothing else changes who belongs to its organization."""
     lock_members(invitation.organization)
-    return Invitation.objects.select_related("organization", "invited_by").get(pk=invitation.pk)
+    return Invitation.objects.select_related("organization", "invited_by", "vouched_by").get(pk=invitation.pk)
 
 
 @verb(of="organization", role=Role.MANAGER)
@@ -38,6 +38,29 @@ def invite(*, actor: Actor, organization: Organization, email: str, role: str = 
     """
     organization = lock_members(organization)
     check_role(role)
+    if not organization.is_claimed and role != Role.MANAGER:
+        raise Invalid(
+            _("Nobody speaks for %(name)s yet: the first member is a manager.") % {"name": organization}, field="role"
+        )
+    return _invite(actor, organization, email, role)
+
+
+def vouch(*, actor: Actor, organization: Organization, email: str, vouched_by: Organization) -> Invitation:
+    """Invite the first manager of an organization that nobody has claimed. Whether `vouched_by` may say who speaks for it
+    was checked by the caller.
+    """
+    organization = lock_members(organization)
+    if organization.is_claimed:
+        raise Refused(
+            _("%(name)s has people of its own; they invite.") % {"name": organization}, field="email", code="claimed"
+        )
+    return _invite(actor, organization, email, Role.MANAGER, vouched_by=vouched_by)
+
+
+def _invite(
+    actor: Actor, organization: Organization, email: str, role: str, vouched_by: Organization | None = None
+) -> Invitation:
+    """Write the invitation, for whoever holds the lock on the organization's members."""
     email = rules.text(email, field="email", longest=254).lower()
     try:
         validate_email(email)
@@ -54,13 +77,16 @@ def invite(*, actor: Actor, organization: Organization, email: str, role: str = 
     now = timezone.now()
     made = Invitation.objects.create(
         organization=organization, email=email, role=role, invited_by=actor.user, invited_at=now, mailed_at=now,
-        expires_at=now + LASTS,
+        expires_at=now + LASTS, vouched_by=vouched_by,
     )  # fmt: skip
     mail.post(Mail.Kind.INVITATION, email, invitation=made.pk)
     return made
 
 
-@verb(lock, of="invitation__organization", role=Role.MANAGER, when=[InvitationStatus.OPEN])
+_WHOSE = ("invitation__organization", "invitation__vouched_by")
+
+
+@verb(lock, of=_WHOSE, role=Role.MANAGER, when=[InvitationStatus.OPEN])
 def resend(*, actor: Actor, invitation: Invitation) -> Invitation:
     """Mail an invitation again, with all its time before it. Whoever sends it answers for it from now on."""
     now = timezone.now()
@@ -71,12 +97,14 @@ def resend(*, actor: Actor, invitation: Invitation) -> Invitation:
             code="too_soon",
         )
     invitation.invited_by, invitation.mailed_at, invitation.expires_at = actor.user, now, now + LASTS
-    invitation.save(update_fields=["invited_by", "mailed_at", "expires_at"])
+    if actor.may(invitation.organization, role=Role.MANAGER):
+        invitation.vouched_by = None
+    invitation.save(update_fields=["invited_by", "mailed_at", "expires_at", "vouched_by"])
     mail.post(Mail.Kind.INVITATION, invitation.email, invitation=invitation.pk)
     return invitation
 
 
-@verb(lock, of="invitation__organization", role=Role.MANAGER, to=InvitationStatus.WITHDRAWN, moves=INVITATION_MOVES)
+@verb(lock, of=_WHOSE, role=Role.MANAGER, to=InvitationStatus.WITHDRAWN, moves=INVITATION_MOVES)
 def withdraw(*, actor: Actor, invitation: Invitation) -> Invitation:
     """Take an invitation back: its link leads nowhere any more."""
     invitation.status = InvitationStatus.WITHDRAWN
@@ -116,7 +144,7 @@ def join(*, link: str, name: str, password: str) -> User:
 
 def open_by(link: str) -> Invitation:
     """The invitation that the link leads to. Raises `Invalid` if it leads nowhere, `Refused` if it is too late."""
-    invitation = Invitation.objects.of_link(link).select_related("organization", "invited_by").first()
+    invitation = Invitation.objects.of_link(link).select_related("organization", "invited_by", "vouched_by").first()
     if invitation is None:
         raise Invalid(_("This link is not complete, or not one of ours."), field="link", code="no_link")
     if invitation.status == InvitationStatus.ACCEPTED:
@@ -125,7 +153,7 @@ def open_by(link: str) -> Invitation:
         raise Refused(_("This invitation was withdrawn."), field="link", code="withdrawn")
     if invitation.is_expired:
         raise Refused(_("This invitation has expired. Ask for it to be sent again."), field="link", code="expired")
-    if not Actor.of(invitation.invited_by).may(invitation.organization, role=Role.MANAGER):
+    if not _may_still_invite(invitation):
         raise Refused(
             _("Who invited you does not manage %(organization)s any more. Ask another manager to send it again.")
             % {"organization": invitation.organization},
@@ -133,6 +161,14 @@ def open_by(link: str) -> Invitation:
             code="void",
         )
     return invitation
+
+
+def _may_still_invite(invitation: Invitation) -> bool:
+    """Whether who sent it last may: for its organization, or, until somebody has claimed that, by vouching for it."""
+    inviter = Actor.of(invitation.invited_by)
+    if inviter.may(invitation.organization, role=Role.MANAGER):
+        return True
+    return not invitation.organization.is_claimed and inviter.may(invitation.vouched_by_id, role=Role.MANAGER)
 
 
 def _locked(link: str) -> Invitation:

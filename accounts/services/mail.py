@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,10 @@ from accounts.services.platform import PLATFORM_EMAIL
 
 #: So often a message is tried, an hour apart at last; then it is given up, and said so in the log.
 MOST_TRIES = 12
+
+#: What messages about records of the apps above say: from what they are about to what their template reads, or `None`
+#: where nobody is to get them any more. Each app enters its own when it is ready.
+CONTEXTS: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {}
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +81,7 @@ def _written(mail: Mail) -> EmailMessage | None:
         invitation = Invitation.objects.filter(pk=mail.about["invitation"], status=InvitationStatus.OPEN).first()
         if invitation is None:
             return None
-        context |= {"invitation": invitation, "link": _address("account_invitation", invitation.link)}
+        context |= {"invitation": invitation, "link": address("account_invitation", invitation.link)}
     elif mail.kind == Mail.Kind.RESET:
         user = User.objects.filter(email=mail.recipient, is_active=True).exclude(email=PLATFORM_EMAIL).first()
         if user is None:
@@ -84,13 +89,19 @@ def _written(mail: Mail) -> EmailMessage | None:
         key = urlsafe_base64_encode(force_bytes(user.pk))
         context |= {
             "user": user,
-            "link": _address("account_new_password", key, default_token_generator.make_token(user)),
+            "link": address("account_new_password", key, default_token_generator.make_token(user)),
             "hours": settings.PASSWORD_RESET_TIMEOUT // 3600,
         }
+    elif mail.kind in CONTEXTS:
+        told = CONTEXTS[mail.kind](mail.about)
+        if told is None:
+            return None
+        context |= told
     name = f"notices/{mail.about['notice']}" if mail.kind == Mail.Kind.NOTICE else mail.kind
     subject, _gap, text = render_to_string(f"mail/{name}.txt", context).strip().partition("\n")
     return EmailMessage(subject=" ".join(subject.split()), body=text.strip() + "\n", to=[mail.recipient])
 
 
-def _address(page: str, *key: str) -> str:
+def address(page: str, *key: str) -> str:
+    """Where a page is, as it stands in a message."""
     return f"{settings.SITE_URL.rstrip('/')}{reverse(page, args=key)}"

@@ -3,7 +3,7 @@
 A tenth of the intermediates is still in stock, and pending; each stage leaves residue. One batch in fifty is open.
 """
 
-from benchmarks.continent.road import ENTRY, LOADED
+from benchmarks.continent.road import ENTRY, HANDED_OVER, HANDOVER, LOADED
 
 #: What a stage makes: number, material, and of each element in it the share that gets there. The lot weighs the
 #: elements times what is bound to them, so that a product has the fraction of its stoichiometry.
@@ -232,27 +232,40 @@ STEPS: list[tuple[str, str]] = [
         """,
     ),
     (
+        "hand-overs of lots",
+        f"""
+        {HANDOVER}
+        SELECT DISTINCT shipment_id * 2, operator_id, collector_id, facility_id, shipment_id, closed_at + interval '1 day',
+            closed_at, 'person', user_id, NULL::bigint, 'own', collector_user_id
+        FROM way WHERE shipment_id IS NOT NULL
+        UNION ALL
+        SELECT DISTINCT shipment_id * 2 + 1, collector_id, next_operator_id, next_facility_id, shipment_id,
+            closed_at + interval '2 days', closed_at, 'dispatch', collector_user_id, NULL, 'own', next_user_id
+        FROM way WHERE shipment_id IS NOT NULL
+        """,
+    ),
+    (
         "ledger of lots",
         f"""
-        {ENTRY.replace("battery_id", "lot_id")}
+        {HANDED_OVER.replace("battery_id", "lot_id")}
         SELECT lot_id, 1, 'produced', made_at, made_at, NULL::bigint, NULL::bigint, NULL::bigint, facility_id, NULL::bigint, operator_id, 'in_stock', mass_kg,
-            'batch ' || batch_id, '', user_id
+            'batch ' || batch_id, '', user_id, NULL::bigint
         FROM way
         UNION ALL
         SELECT lot_id, 2, 'disposed', closed_at + interval '3 days', closed_at, facility_id, NULL, operator_id, NULL, NULL, NULL,
-            status, mass_kg, '', 'Bench market', user_id
+            status, mass_kg, '', 'Bench market', user_id, NULL
         FROM way WHERE status IN ('sold', 'landfilled')
         UNION ALL
         SELECT lot_id, 2, 'dispatched', closed_at + interval '1 day', closed_at, facility_id, NULL, operator_id, NULL, shipment_id,
-            collector_id, 'in_transit', mass_kg, 'shipment ' || shipment_id, '', collector_user_id
+            collector_id, 'in_transit', mass_kg, 'shipment ' || shipment_id, '', collector_user_id, shipment_id * 2
         FROM way WHERE shipment_id IS NOT NULL
         UNION ALL
         SELECT lot_id, 3, 'received', closed_at + interval '2 days', closed_at, NULL, shipment_id, collector_id, next_facility_id,
-            NULL, next_operator_id, 'in_stock', mass_kg, 'shipment ' || shipment_id, '', next_user_id
+            NULL, next_operator_id, 'in_stock', mass_kg, 'shipment ' || shipment_id, '', next_user_id, shipment_id * 2 + 1
         FROM way WHERE shipment_id IS NOT NULL
         UNION ALL
         SELECT lot_id, 4, 'charged', charged_at, charged_at, next_facility_id, NULL, next_operator_id, NULL, NULL, NULL,
-            'consumed', mass_kg, 'batch ' || next_id, '', next_user_id
+            'consumed', mass_kg, 'batch ' || next_id, '', next_user_id, NULL
         FROM way WHERE shipment_id IS NOT NULL
         """,
     ),

@@ -31,6 +31,15 @@ ENTRY = """
         reference, note, actor_id)
 """
 
+#: The same where custody passes from one organization to another.
+HANDED_OVER = ENTRY.replace("actor_id)", "actor_id, handover_id)")
+
+#: Shipments have two hand-overs at most: as the truck leaves, with twice its number, and as it is unloaded, with the next.
+HANDOVER = """
+    INSERT INTO collection_handover (id, giver_id, taker_id, facility_id, shipment_id, occurred_at, recorded_at, giver_means,
+        giver_by_id, giver_relation_id, taker_means, taker_by_id)
+"""
+
 #: The batteries on their trucks.
 LOADED = "collection_battery b JOIN truck t ON t.id = (b.id - 1) / 26 + 1"
 
@@ -149,12 +158,13 @@ STEPS: list[tuple[str, str]] = [
         """
         INSERT INTO collection_pickup (id, collection_point_id, collector_id, packs_expected, condition, convenient_from,
             convenient_until, notes, carrier_id, vehicle, destination_id, window_start, window_end, status, reason,
-            collected_at, shipment_id, requested_at, is_simulated)
-        SELECT id, point_id, collector_id, 26, 'intact', given_up_at, given_up_at + interval '10 days', '', collector_id, '',
+            collected_at, shipment_id, requested_at, is_simulated, giver_means, giver_relation_id, carrier_means, carrier_by_id)
+        SELECT truck.id, point_id, collector_id, 26, 'intact', given_up_at, given_up_at + interval '10 days', '', collector_id, '',
             plant_facility_id, collected_at, collected_at + interval '4 hours',
-            CASE WHEN kind <> 'announced' THEN 'collected' WHEN id % 2 = 0 THEN 'scheduled' ELSE 'requested' END, '',
-            CASE WHEN kind <> 'announced' THEN collected_at END, CASE WHEN kind <> 'announced' THEN id END, given_up_at, true
-        FROM truck
+            CASE WHEN truck.kind <> 'announced' THEN 'collected' WHEN truck.id % 2 = 0 THEN 'scheduled' ELSE 'requested' END, '',
+            CASE WHEN truck.kind <> 'announced' THEN collected_at END, CASE WHEN truck.kind <> 'announced' THEN truck.id END,
+            given_up_at, true, 'relation', r.id, 'own', collector_user_id
+        FROM truck JOIN collection_relation r ON r.giver_id = salvager_id AND r.taker_id = collector_id
         """,
     ),
     (
@@ -162,6 +172,20 @@ STEPS: list[tuple[str, str]] = [
         f"""
         INSERT INTO collection_pickupbattery (pickup_id, battery_id, is_open)
         SELECT t.id, b.id, t.kind = 'announced' FROM {LOADED}
+        """,
+    ),
+    (
+        "hand-overs of packs",
+        f"""
+        {HANDOVER}
+        SELECT t.id * 2, salvager_id, collector_id, yard_id, t.id, collected_at, collected_at, 'relation', NULL, r.id, 'own',
+            collector_user_id
+        FROM truck t JOIN collection_relation r ON r.giver_id = salvager_id AND r.taker_id = collector_id
+        WHERE t.kind <> 'announced'
+        UNION ALL
+        SELECT id * 2 + 1, collector_id, recycler_id, plant_facility_id, id, received_at, received_at, 'dispatch',
+            collector_user_id, NULL, 'own', recycler_user_id
+        FROM truck WHERE kind IN ('charged', 'waiting')
         """,
     ),
     (
@@ -176,18 +200,18 @@ STEPS: list[tuple[str, str]] = [
     (
         "ledger: dispatched",
         f"""
-        {ENTRY}
+        {HANDED_OVER}
         SELECT b.id, 2, 'dispatched', t.collected_at, t.collected_at, t.yard_id, NULL, t.salvager_id, NULL, t.id,
-            t.collector_id, 'in_transit', b.mass_kg, 'shipment ' || t.id, '', t.collector_user_id
+            t.collector_id, 'in_transit', b.mass_kg, 'shipment ' || t.id, '', t.collector_user_id, t.id * 2
         FROM {LOADED} WHERE t.kind <> 'announced'
         """,
     ),
     (
         "ledger: received",
         f"""
-        {ENTRY}
+        {HANDED_OVER}
         SELECT b.id, 3, 'received', t.received_at, t.received_at, NULL, t.id, t.collector_id, t.plant_facility_id, NULL,
-            t.recycler_id, 'at_facility', b.mass_kg, 'shipment ' || t.id, '', t.recycler_user_id
+            t.recycler_id, 'at_facility', b.mass_kg, 'shipment ' || t.id, '', t.recycler_user_id, t.id * 2 + 1
         FROM {LOADED} WHERE t.kind IN ('charged', 'waiting')
         """,
     ),

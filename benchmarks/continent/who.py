@@ -7,12 +7,14 @@ STEPS: list[tuple[str, str]] = [
     (
         "organizations",
         f"""
-        INSERT INTO accounts_organization (name, functions, is_simulated)
+        INSERT INTO accounts_organization (name, functions, is_simulated, claimed_at)
+        SELECT name, functions, is_simulated, now() FROM (
         SELECT 'Bench producer ' || i, ARRAY['producer'], true FROM generate_series(1, {PRODUCERS}) i
         UNION ALL SELECT 'Bench recycler ' || i, ARRAY['recycler'], true FROM generate_series(1, {RECYCLERS}) i
         UNION ALL SELECT 'Bench salvage ' || i, ARRAY[]::text[], true FROM generate_series(1, {SALVAGERS}) i
         UNION ALL SELECT 'Bench collector', ARRAY['collector', 'carrier'], true
         UNION ALL SELECT 'Bench regulator ' || place, ARRAY['regulator'], true FROM unnest(ARRAY['US', 'US-CA']) place
+        ) made (name, functions, is_simulated)
         """,
     ),
     (
@@ -58,6 +60,16 @@ STEPS: list[tuple[str, str]] = [
             row_number() OVER (PARTITION BY split_part(o.name, ' ', 2) ORDER BY o.id) - 1 AS n
         FROM accounts_organization o JOIN accounts_membership m ON m.organization_id = o.id
         WHERE o.name LIKE 'Bench %'
+        """,
+    ),
+    (
+        "relations",  # every salvager has agreed that the collector fetches, every recycler that it carries
+        """
+        INSERT INTO collection_relation (kind, giver_id, taker_id, conditions, unannounced, status, reason, offered_by_id,
+            offered_at, is_simulated)
+        SELECT CASE giver.kind WHEN 'salvage' THEN 'collect' ELSE 'carry' END, giver.id, collector.id,
+            ARRAY['intact', 'damaged', 'defective', 'recalled'], false, 'accepted', '', giver.id, now(), true
+        FROM party giver JOIN party collector ON collector.kind = 'collector' WHERE giver.kind IN ('salvage', 'recycler')
         """,
     ),
     (

@@ -1,3 +1,25 @@
-from collection.admin import batteries, custody, facilities, imports, lots, pickups, reference, shipments
+from collection.admin import (
+    batteries,
+    custody,
+    facilities,
+    handovers,
+    imports,
+    lots,
+    pickups,
+    reference,
+    relations,
+    shipments,
+)
 
-__all__ = ["batteries", "custody", "facilities", "imports", "lots", "pickups", "reference", "shipments"]
+__all__ = [
+    "batteries",
+    "custody",
+    "facilities",
+    "handovers",
+    "imports",
+    "lots",
+    "pickups",
+    "reference",
+    "relations",
+    "shipments",
+]

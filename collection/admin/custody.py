@@ -69,11 +69,11 @@ class LivingAdmin(ScopedAdmin):
 class CustodyEventAdmin(ScopedAdmin):
     list_display = (
         "occurred_at", "battery", "lot", "kind", "from_organization", "to_organization", "to_facility", "mass_kg",
-        "reference", "actor",
+        "handover", "reference", "actor",
     )  # fmt: skip
     list_filter = ("kind",)
     list_select_related = (
-        "battery", "lot", "from_organization", "to_organization", "to_facility", "actor",
+        "battery", "lot", "from_organization", "to_organization", "to_facility", "handover", "actor",
     )  # fmt: skip
     sortable_by = ()
     search_fields = ("battery", "lot", "reference")

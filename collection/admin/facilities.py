@@ -71,6 +71,10 @@ class PointForm(VerbForm):
             self.initial |= {name: getattr(self.target, name) for name in self.fields}
 
 
+class EmailForm(VerbForm):
+    email = forms.EmailField(max_length=254, label=gettext_lazy("email"))
+
+
 class PermitInline(PartInline):
     model = Permit
     fields = ("kind", "number", "valid", "source")
@@ -88,13 +92,17 @@ class FacilityAdmin(ScopedAdmin):
         Button(gettext_lazy("change"), facilities.change, FacilityForm),
         Button(gettext_lazy("add a permit"), facilities.add_permit, PermitForm),
         Button(gettext_lazy("make it a collection point"), facilities.register_collection_point, PointForm),
+        Button(gettext_lazy("vouch for its people"), facilities.vouch, EmailForm),
     )
 
     def buttons_for(self, record: Facility, actor: Actor) -> list[Button]:
-        """A facility becomes a collection point once."""
+        """A facility becomes a collection point once; nobody vouches for the people of an operator that has some."""
         found = super().buttons_for(record, actor)
         is_point = CollectionPoint.objects.filter(facility=record).exists()
-        return [button for button in found if not (is_point and button.form is PointForm)]
+        hidden = [PointForm] if is_point else []
+        if record.operator.is_claimed:
+            hidden.append(EmailForm)
+        return [button for button in found if button.form not in hidden]
 
 
 @admin.register(Permit)

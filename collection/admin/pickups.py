@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.forms import Script
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -11,6 +18,7 @@ from accounts.admin.scoped import (
     RowsField,
     ScopedAdmin,
     VerbForm,
+    actor_of,
     instant_field,
     text_field,
 )
@@ -21,13 +29,15 @@ from collection.models import (
     CollectionPoint,
     Condition,
     Facility,
+    FindingStatus,
     Identifier,
     Pickup,
     PickupBattery,
+    PickupFinding,
 )
-from collection.services import pickups
+from collection.services import codes, pickups, receipts
+from collection.services.findings import Scan
 from collection.services.identifiers import NewIdentifier
-from collection.services.pickups import Scan
 from collection.units import Unit
 
 
@@ -60,8 +70,7 @@ class ScheduleForm(VerbForm):
         }
 
 
-class CollectForm(VerbForm):
-    collected_at = instant_field(gettext_lazy("collected at"))
+class FindForm(VerbForm):
     batteries = RowsField(
         ["identifier", "mass", "unit", "condition", "model", "scheme", "issuer"],
         optional=["mass", "unit", "condition", "model", "scheme", "issuer"],
@@ -99,6 +108,66 @@ class CollectForm(VerbForm):
         return rows
 
 
+class CollectForm(FindForm):
+    collected_at = instant_field(gettext_lazy("collected at"))
+    field_order = ("collected_at", "batteries")
+
+
+class FindingsForm(VerbForm):
+    findings = forms.ModelMultipleChoiceField(PickupFinding.objects.all(), label=gettext_lazy("findings"))
+
+    def scope(self) -> None:
+        assert isinstance(self.target, Pickup)
+        field = self.fields["findings"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = self.target.findings.filter(status=FindingStatus.WAITING)
+
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {"findings": [finding.pk for finding in self.cleaned_data["findings"]]}
+
+
+class RefuseFindingsForm(FindingsForm):
+    reason = text_field(gettext_lazy("reason"), max_length=500)
+
+
+class CodeForm(VerbForm):
+    code = forms.CharField(max_length=20, label=gettext_lazy("code"))
+
+
+class SignaturePad(forms.TextInput):
+    """Signed on the screen; what was drawn is kept as a path."""
+
+    template_name = "relode/signature.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        context["widget"]["attrs"].setdefault("id", f"id_{name}")
+        return context
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
+        return mark_safe(render_to_string(self.template_name, self.get_context(name, value, attrs)))  # noqa: S308 - our template
+
+
+class SignForm(VerbForm):
+    name = forms.CharField(max_length=150, label=gettext_lazy("name of who signs"))
+    role = forms.CharField(max_length=100, label=gettext_lazy("role of who signs"))
+    email = forms.EmailField(
+        max_length=254, required=False, label=gettext_lazy("email"), help_text=gettext_lazy("Where the receipt goes.")
+    )
+    signature = forms.CharField(max_length=receipts.LONGEST_SIGNATURE, label=gettext_lazy("signature"))
+
+    class Media:
+        js = (Script("relode/signature.js", defer=True),)
+
+    def scope(self) -> None:
+        self.fields["signature"].widget = SignaturePad()
+
+
+class FindingInline(PartInline):
+    model = PickupFinding
+    fields = ("value", "battery", "model", "condition", "mass_value", "mass_unit", "status", "reason", "means")
+
+
 class BatteryInline(PartInline):
     model = PickupBattery
     fields = ("battery", "is_open")
@@ -118,15 +187,39 @@ class PickupAdmin(ScopedAdmin):
     )
     list_filter = ("status", "condition", "collection_point__facility__jurisdiction", "convenient_from")
     list_select_related = ("collection_point__facility", "collector", "carrier", "destination")
-    search_fields = ("id__exact", "collection_point__facility__name", "collector__name", "vehicle", "notes")
-    search_help_text = gettext_lazy("A number, a place, a collector, a vehicle, or words of the notes.")
+    search_fields = ("id__exact", "collection_point__facility__name", "collector__name")
+    search_help_text = gettext_lazy("A number, a place, or a collector.")
     ordering = ("-pk",)
-    inlines = (BatteryInline,)
+    inlines = (BatteryInline, FindingInline)
     create = Button(gettext_lazy("Request a pickup"), pickups.request, RequestForm)
     buttons = (
         Button(gettext_lazy("schedule"), pickups.schedule, ScheduleForm),
         Button(gettext_lazy("reschedule"), pickups.reschedule, ScheduleForm),
+        Button(gettext_lazy("confirm"), pickups.confirm),
+        Button(gettext_lazy("accept"), pickups.accept),
+        Button(gettext_lazy("report findings"), pickups.find, FindForm),
+        Button(gettext_lazy("confirm findings"), pickups.confirm_findings, FindingsForm),
+        Button(gettext_lazy("refuse findings"), pickups.refuse_findings, RefuseFindingsForm),
+        Button(gettext_lazy("show a code"), pickups.show_code),
+        Button(gettext_lazy("type a code"), pickups.enter_code, CodeForm),
+        Button(gettext_lazy("have it signed"), pickups.sign, SignForm),
         Button(gettext_lazy("collect"), pickups.collect, CollectForm),
         Button(gettext_lazy("report as failed"), pickups.fail, is_final=True),
         Button(gettext_lazy("cancel"), pickups.cancel, is_final=True),
     )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        """A carrier reads where, when and how many packs before both sides agreed."""
+        shown = super().get_readonly_fields(request, obj)
+        if obj is not None and pickups.is_outline(actor_of(request), obj):
+            shown = tuple(name for name in shown if name not in pickups.BEYOND_OUTLINE)
+        return shown
+
+    def tell(self, request: HttpRequest, button: Button, done: Any) -> None:
+        if hasattr(done, "plain_code"):
+            told = {"code": done.plain_code, "minutes": codes.LASTS.seconds // 60}
+            messages.success(request, _("The code is %(code)s. It is good for %(minutes)s minutes, once.") % told)
+        elif getattr(done, "refusal", None) is not None:
+            messages.error(request, str(done.refusal.message))
+        else:
+            super().tell(request, button, done)

@@ -275,6 +275,7 @@ class ShipmentAdmin(ScopedAdmin):
         Button(gettext_lazy("unpack"), shipments.unpack, UnpackForm),
         Button(gettext_lazy("change"), shipments.change, ChangeForm),
         Button(gettext_lazy("make ready"), shipments.make_ready),
+        Button(gettext_lazy("accept"), shipments.accept),
         Button(gettext_lazy("dispatch"), shipments.dispatch, DispatchForm),
         Button(gettext_lazy("reopen"), shipments.reopen),
         Button(gettext_lazy("note the arrival"), shipments.arrive, ArriveForm),

@@ -31,6 +31,8 @@ class LifeEntryOut(serializers.Serializer[Any]):
     reference = serializers.CharField()
     note = serializers.CharField()
     by = serializers.CharField()
+    for_giver = serializers.CharField(help_text="Who confirmed for the organization that gave it, and how.")
+    for_taker = serializers.CharField(help_text="Who confirmed for the organization that took it, and how.")
     corrects = serializers.IntegerField(allow_null=True)
     corrected_by = serializers.ListField(child=serializers.IntegerField())
 

@@ -51,6 +51,10 @@ class FacilityChangeIn(FacilityIn):
     jurisdiction = VisibleRelatedField(queryset=Jurisdiction.objects.all(), required=False)
 
 
+class VouchIn(serializers.Serializer[Any]):
+    email = serializers.EmailField(max_length=254)
+
+
 class FacilityFilter(FilterSet):
     name = django_filters.CharFilter("name", "icontains")
     jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
@@ -70,6 +74,7 @@ class FacilityViewSet(VisibleViewSet):
 
     create = opens(facilities.register, FacilityIn)
     change = door(facilities.change, FacilityChangeIn)
+    vouch = door(facilities.vouch, VouchIn)
 
 
 class PermitOut(RecordSerializer[Permit]):

@@ -25,6 +25,7 @@ class ShipmentOut(RecordSerializer[Shipment]):
     origin_name = serializers.CharField(source="origin.name", read_only=True)
     destination_name = serializers.CharField(source="destination.name", read_only=True)
     crosses_border = serializers.BooleanField(read_only=True)
+    is_accepted = serializers.BooleanField(read_only=True, help_text="Whether the carrier accepted it.")
     verbs = VerbsField()
 
     class Meta:
@@ -32,7 +33,7 @@ class ShipmentOut(RecordSerializer[Shipment]):
         fields = (
             "id", "status", "reason", "shipper", "origin", "origin_name", "destination", "destination_name",
             "crosses_border", "carrier", "vehicle", "planned_at", "dispatched_at", "arrived_at", "received_at",
-            "consent", "return_of", "created_at", "is_simulated", "verbs",
+            "consent", "return_of", "is_accepted", "created_at", "is_simulated", "verbs",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -199,6 +200,7 @@ class ShipmentViewSet(VisibleViewSet):
     pack = door(shipments.pack, PackIn)
     unpack = door(shipments.unpack, UnpackIn)
     make_ready = door(shipments.make_ready)
+    accept = door(shipments.accept)
     reopen = door(shipments.reopen)
     cancel = door(shipments.cancel)
     send = door(shipments.dispatch, name="send", address="dispatch")  # a view's `dispatch` is Django's

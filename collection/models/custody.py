@@ -6,13 +6,14 @@ import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, Viewer
 from collection.models.batteries import Battery
 from collection.models.facilities import Facility
+from collection.models.handovers import Handover
 from collection.models.lots import Lot
 from collection.models.shipments import Shipment
 from collection.models.sight import BATTERIES, LOOKED_AT, LOTS, SeesEntry, Whose, first_seen, without_sight
@@ -158,6 +159,16 @@ class CustodyEvent(models.Model):
         db_index=False,
         verbose_name=_("to"),
     )
+    handover = models.ForeignKey(
+        Handover,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        db_index=False,
+        verbose_name=_("hand-over"),
+        help_text=_("Who confirmed that custody passed from one organization to the other, and how."),
+    )
     mass_kg = models.DecimalField(_("mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True)
     reference = models.CharField(
         _("reference"), max_length=60, blank=True, help_text=_("The record behind it, such as “batch 12”.")
@@ -192,6 +203,13 @@ class CustodyEvent(models.Model):
             models.CheckConstraint(condition=Q(mass_kg__gt=0), name="custody_event_mass_positive"),
             models.CheckConstraint(
                 condition=Q(kind="corrected") | Q(corrects__isnull=True), name="custody_event_only_corrections_correct"
+            ),
+            models.CheckConstraint(
+                condition=Q(from_organization__isnull=True)
+                | Q(to_organization__isnull=True)
+                | Q(from_organization=F("to_organization"))
+                | Q(handover__isnull=False),
+                name="custody_event_handed_over",
             ),
             models.UniqueConstraint(fields=["battery", "sequence"], name="custody_event_battery_sequence"),
             models.UniqueConstraint(fields=["lot", "sequence"], name="custody_event_lot_sequence"),

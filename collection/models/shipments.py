@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import pghistory
 import pgtrigger
+from django.conf import settings
 from django.contrib.postgres.fields import DateRangeField
 from django.db import models
 from django.db.models import F, Q
@@ -160,6 +161,26 @@ class Shipment(models.Model):
     consent = models.ForeignKey(
         Consent, on_delete=models.PROTECT, null=True, blank=True, related_name="shipments", verbose_name=_("consent")
     )
+    ready_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        editable=False,
+        verbose_name=_("made ready by"),
+    )
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        editable=False,
+        verbose_name=_("accepted for the carrier by"),
+    )
     return_of = models.OneToOneField(
         "self",
         on_delete=models.PROTECT,
@@ -200,6 +221,11 @@ class Shipment(models.Model):
 
     def __str__(self) -> str:
         return _("Shipment %(id)s") % {"id": self.pk}
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the carrier accepted it."""
+        return self.accepted_by_id is not None
 
     @property
     def crosses_border(self) -> bool:

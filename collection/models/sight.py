@@ -330,6 +330,9 @@ _SHIPMENT = (
 )
 
 
+_PICKUP = "collection_pickupbattery t\n    JOIN collection_pickup p ON p.id = t.pickup_id"
+
+
 def _by_ledger_and_shipments(thing: str) -> tuple[Tie, Tie]:
     """Every organization that ever had it in custody or is about to, and the regulators of where it has been.
 
@@ -365,13 +368,21 @@ BATTERIES = Sight(
         ),
         *_by_ledger_and_shipments("t.battery_id"),
         Tie(
-            "collection_pickupbattery t"
-            "\n    JOIN collection_pickup p ON p.id = t.pickup_id"
-            "\n    JOIN collection_collectionpoint c ON c.id = p.collection_point_id",
+            f"{_PICKUP}\n    JOIN collection_collectionpoint c ON c.id = p.collection_point_id",
             "t.battery_id",
-            organizations=("p.collector_id", "p.carrier_id"),
             facilities=("c.facility_id",),
+        ),
+        # whoever comes for it learns of it once its place agreed, by a relation or a person's word; who drives, once it did, too
+        Tie(
+            f"{_PICKUP} AND p.giver_means <> ''",
+            "t.battery_id",
+            organizations=("p.collector_id",),
             operated=("p.destination_id",),
+        ),
+        Tie(
+            f"{_PICKUP} AND p.giver_means <> '' AND p.carrier_means <> ''",
+            "t.battery_id",
+            organizations=("p.carrier_id",),
         ),
     ),
 )

@@ -30,6 +30,8 @@ class Entry:
     reference: str
     note: str
     by: str
+    for_giver: str
+    for_taker: str
     corrects: int | None
     moved: bool
     corrected_by: list[int] = field(default_factory=list)
@@ -48,6 +50,9 @@ def life_of(thing: Battery | Lot) -> list[Entry]:
         "to_organization",
         "actor",
         "corrects",
+        "handover__giver_by",
+        "handover__taker_by",
+        "handover__receipt",
     ).order_by("sequence")
     statuses = dict(BatteryStatus.choices if isinstance(thing, Battery) else LotStatus.choices)
     entries = [_entry(event, str(statuses.get(event.to_status, event.to_status))) for event in events]
@@ -77,6 +82,8 @@ def _entry(event: CustodyEvent, status_label: str) -> Entry:
         reference=event.reference,
         note=event.note,
         by=event.actor.name,
+        for_giver=event.handover.for_giver if event.handover else "",
+        for_taker=event.handover.for_taker if event.handover else "",
         corrects=event.corrects.sequence if event.corrects else None,
         moved=(event.from_facility_id, event.from_shipment_id) != (event.to_facility_id, event.to_shipment_id),
     )

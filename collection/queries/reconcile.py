@@ -89,6 +89,54 @@ RULES = {
         WHERE s.status IN ('in_transit', 'arrived') AND coalesce(b.shipment_id, o.shipment_id) IS DISTINCT FROM s.id
         ORDER BY s.id, l.id
     """,
+    "hand_over_is_of_its_entries": """
+        SELECT coalesce('battery ' || e.battery_id, 'lot ' || e.lot_id) || ', entry ' || e.sequence, 'hand-over ' || h.id
+        FROM collection_custodyevent e JOIN collection_handover h ON h.id = e.handover_id
+        WHERE (e.from_organization_id, e.to_organization_id) IS DISTINCT FROM (h.giver_id, h.taker_id)
+            OR coalesce(e.to_shipment_id, e.from_shipment_id) IS DISTINCT FROM h.shipment_id
+        ORDER BY e.id
+    """,
+    "hand_over_by_a_relation_of_its_sides": """
+        SELECT 'hand-over ' || h.id, 'relation ' || r.id
+        FROM collection_handover h JOIN collection_relation r ON r.id = h.giver_relation_id
+        WHERE r.giver_id <> h.giver_id OR r.kind <> 'collect'
+        UNION ALL
+        SELECT 'hand-over ' || h.id, 'relation ' || r.id
+        FROM collection_handover h JOIN collection_relation r ON r.id = h.taker_relation_id
+        WHERE r.taker_id <> h.taker_id OR r.kind <> 'carry'
+        ORDER BY 1
+    """,
+    "what_a_pickup_took_was_announced_or_confirmed": """
+        SELECT 'pickup ' || p.id, 'battery ' || l.battery_id
+        FROM collection_pickup p JOIN collection_shipmentline l ON l.shipment_id = p.shipment_id
+        WHERE p.giver_means <> 'earlier'
+            AND NOT EXISTS (
+                SELECT FROM collection_pickupbattery a WHERE a.pickup_id = p.id AND a.battery_id = l.battery_id)
+            AND NOT EXISTS (
+                SELECT FROM collection_pickupfinding f
+                WHERE f.pickup_id = p.id AND f.battery_id = l.battery_id AND f.status = 'confirmed')
+        ORDER BY p.id, l.battery_id
+    """,
+    "signed_for_while_unclaimed": """
+        SELECT 'receipt ' || r.id, 'claimed ' || o.claimed_at
+        FROM collection_receipt r
+        JOIN collection_facility f ON f.id = r.facility_id
+        JOIN accounts_organization o ON o.id = f.operator_id
+        WHERE o.claimed_at < r.signed_at
+        ORDER BY r.id
+    """,
+    "declared_of_the_unclaimed": """
+        SELECT 'relation ' || r.id, o.name
+        FROM collection_relation r
+        JOIN accounts_organization o ON o.id IN (r.giver_id, r.taker_id) AND o.id <> r.offered_by_id
+        WHERE r.status = 'declared' AND o.claimed_at IS NOT NULL
+        ORDER BY r.id
+    """,
+    "who_has_members_is_claimed": """
+        SELECT 'organization ' || o.id, o.name FROM accounts_organization o
+        WHERE o.claimed_at IS NULL AND EXISTS (SELECT FROM accounts_membership m WHERE m.organization_id = o.id)
+        ORDER BY o.id
+    """,
     "parts_weigh_what_the_whole_weighed": """
         SELECT 'lot ' || l.id, l.mass_kg || ' kg, parts ' || coalesce(sum(p.mass_kg)::text, 'none')
         FROM collection_lot l

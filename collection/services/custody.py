@@ -25,6 +25,7 @@ from collection.models import (
     CustodyEvent,
     CustodyKind,
     Facility,
+    Handover,
     Lot,
     LotStatus,
     Shipment,
@@ -93,7 +94,7 @@ class Entry:
     """What the ledger is to say of each thing: who says it, what happened, and when.
 
     `masses` are kilograms by the things' ids; without them the ledger notes the lots' own, and none of batteries. Errors
-    of the time name `time_field`.
+    of the time name `time_field`. Nothing passes from one organization to another without a `handover`.
     """
 
     actor: Actor
@@ -103,6 +104,7 @@ class Entry:
     reference: str = ""
     note: str = ""
     corrects: CustodyEvent | None = None
+    handover: Handover | None = None
     time_field: str = "occurred_at"
 
 
@@ -187,6 +189,7 @@ def _append(things: Sequence[Any], entry: Entry, *, status: str | None, to: Plac
             note=entry.note,
             actor=entry.actor.user,
             corrects=entry.corrects,
+            handover=entry.handover,
         )
         if to is None:  # nothing moves
             event.to_facility_id, event.to_shipment_id = (event.from_facility_id, event.from_shipment_id)

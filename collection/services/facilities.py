@@ -12,10 +12,12 @@ from django.utils.translation import gettext as _
 
 from accounts import rules
 from accounts.actors import Actor
-from accounts.errors import Invalid, Refused
-from accounts.models import Organization, Role
+from accounts.errors import Forbidden, Invalid, Refused
+from accounts.models import Invitation, Organization, Role
+from accounts.services import invitations
 from accounts.verbs import verb
 from collection.models import CollectionPoint, CustodyEvent, Facility, Jurisdiction, Permit
+from collection.services import relations
 from collection.units import LARGEST_ENTERED
 
 
@@ -108,6 +110,27 @@ def change(
         if value is not None:
             setattr(facility, field, value)
     return _save(facility)
+
+
+def _vouches(actor: Actor, facility: Facility) -> None:
+    """The platform, or a manager of a regulator of the place."""
+    if not (actor.user.is_active and actor.user.is_superuser) and relations.oversees(actor, [facility]) is None:
+        raise Forbidden(_("This needs a manager of a regulator of the place."))
+
+
+@verb(lock, requires=_vouches)
+def vouch(*, actor: Actor, facility: Facility, email: str) -> Invitation:
+    """Say that whoever reads the mail of an address speaks for the operator of this place, which nobody has claimed yet: it
+    is invited to be its first manager. From then on its own people alone speak for it.
+    """
+    operator, regulator = facility.operator, relations.oversees(actor, [facility])
+    if regulator is not None:
+        return invitations.vouch(actor=actor, organization=operator, email=email, vouched_by=regulator)
+    if operator.is_claimed:
+        raise Refused(
+            _("%(name)s has people of its own; they invite.") % {"name": operator}, field="email", code="claimed"
+        )
+    return invitations.invite(actor=actor, organization=operator, email=email, role=Role.MANAGER)
 
 
 @verb(lock, of="facility__operator", role=Role.MANAGER)

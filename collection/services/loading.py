@@ -18,6 +18,7 @@ from collection.models import (
     BatteryStatus,
     CustodyKind,
     Facility,
+    Handover,
     Lot,
     LotStatus,
     Package,
@@ -25,8 +26,9 @@ from collection.models import (
     ShipmentLine,
     ShipmentStatus,
 )
-from collection.services import custody, packing
+from collection.services import custody, handovers, packing
 from collection.services.custody import Entry, Place
+from collection.services.handovers import Side
 from collection.units import to_kg
 
 
@@ -37,6 +39,7 @@ def leave(
     lots: Sequence[Lot],
     dispatched_at: datetime,
     masses: Mapping[int, Decimal | None],
+    handover: Handover | None,
     *,
     time_field: str = "dispatched_at",
 ) -> None:
@@ -45,8 +48,9 @@ def leave(
     shipment.save(update_fields=["status", "dispatched_at"])
     place = Place(shipment=shipment)
     entry = Entry(
-        actor, CustodyKind.DISPATCHED, dispatched_at, reference=f"shipment {shipment.pk}", time_field=time_field
-    )
+        actor, CustodyKind.DISPATCHED, dispatched_at, reference=f"shipment {shipment.pk}", handover=handover,
+        time_field=time_field,
+    )  # fmt: skip
     custody.move(batteries, replace(entry, masses=masses), status=BatteryStatus.IN_TRANSIT, to=place)
     custody.move(lots, entry, status=LotStatus.IN_TRANSIT, to=place)
 
@@ -61,12 +65,14 @@ def load_from_pickup(
     carrier: Organization,
     vehicle: str,
     batteries: Sequence[Battery],
+    giving: Side,
+    taking: Side,
     dispatched_at: datetime,
     is_simulated: bool = False,
 ) -> Shipment:
     """The shipment that a pickup drives away with: locked `batteries` at `origin`, damaged ones packed apart.
 
-    Permission was checked by the pickup. Across a border a pickup does not go: it would need a consent first.
+    Permission was checked by the pickup, and that both sides agree. Across a border a pickup does not go: it would need a consent first.
     """
     if origin.country != destination.country:
         raise Refused(
@@ -108,5 +114,9 @@ def load_from_pickup(
     packing.check_free(rows, prefix="batteries")
     ShipmentLine.objects.bulk_create(rows)
     masses = {b.pk: to_kg(b.mass_value, b.mass_unit) if b.mass_value is not None else None for b in batteries}
-    leave(actor, shipment, batteries, [], dispatched_at, masses, time_field="collected_at")
+    handover = handovers.note(
+        giver=shipper, giving=giving, taker=carrier, taking=taking, facility=origin, shipment=shipment,
+        occurred_at=dispatched_at,
+    )  # fmt: skip
+    leave(actor, shipment, batteries, [], dispatched_at, masses, handover, time_field="collected_at")
     return shipment

@@ -18,13 +18,15 @@ from collection.models import (
     CustodyKind,
     Lot,
     LotStatus,
+    Means,
     Package,
     Shipment,
     ShipmentLine,
     ShipmentStatus,
 )
-from collection.services import contents, custody
+from collection.services import contents, custody, handovers
 from collection.services.custody import Entry, Place
+from collection.services.handovers import Side
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass, to_kg
 
@@ -74,9 +76,17 @@ def take_in(
     shipment.save(update_fields=["status", "received_at", "reason"])
     ShipmentLine.objects.filter(pk__in=[line.pk for line, _row in taken]).update(outcome=ShipmentLine.Outcome.ACCEPTED)
     place = Place(facility=shipment.destination)
+    handover = None
+    if taken:
+        handover = handovers.note(
+            giver=shipment.carrier, giving=handovers.by_dispatch(shipment), taker=shipment.destination.operator,
+            taking=Side(Means.OWN, by=actor.user), facility=shipment.destination, shipment=shipment,
+            occurred_at=received_at,
+        )  # fmt: skip
     entry = Entry(
-        actor, CustodyKind.RECEIVED, received_at, reference=f"shipment {shipment.pk}", time_field="received_at"
-    )
+        actor, CustodyKind.RECEIVED, received_at, reference=f"shipment {shipment.pk}", handover=handover,
+        time_field="received_at",
+    )  # fmt: skip
     custody.move(batteries_in, replace(entry, masses=masses), status=BatteryStatus.AT_FACILITY, to=place)
     custody.move(lots_in, entry, status=LotStatus.IN_STOCK, to=place)
     if refusals:

@@ -20,14 +20,17 @@ from collection.models import (
     CustodyEvent,
     CustodyKind,
     Facility,
+    Means,
+    Relation,
     Shipment,
     ShipmentLine,
     ShipmentStatus,
     TransportDocument,
 )
-from collection.services import custody, loading, packing, receiving
+from collection.services import custody, handovers, loading, packing, receiving, relations
 from collection.services.consents import check_consent
 from collection.services.custody import Entry
+from collection.services.handovers import Side
 from collection.services.packing import NewLine, NewPackage
 from collection.services.receiving import ReceivedLine
 from collection.units import Unit, check_mass
@@ -40,7 +43,9 @@ def lock(shipment: Shipment) -> Shipment:
     """The shipment as it is now, locked."""
     return (
         Shipment.objects.select_for_update(of=("self",))
-        .select_related("origin__operator", "destination__operator", "carrier", "shipper", "consent")
+        .select_related(
+            "origin__operator", "destination__operator", "carrier", "shipper", "consent", "ready_by", "accepted_by"
+        )
         .get(pk=shipment.pk)
     )
 
@@ -94,6 +99,7 @@ def change(
     """Change a draft's carrier, vehicle, planned departure or consent; what is left out stays."""
     if carrier is not None:
         _check_carrier(carrier)
+        shipment.accepted_by = shipment.accepted_by if carrier == shipment.carrier else None
         shipment.carrier = carrier
     shipment.vehicle = shipment.vehicle if vehicle is None else vehicle
     if planned_at is not None:
@@ -101,7 +107,7 @@ def change(
         shipment.planned_at = planned_at
     shipment.consent = consent or shipment.consent
     rules.check_lengths(shipment)
-    shipment.save(update_fields=["carrier", "vehicle", "planned_at", "consent"])
+    shipment.save(update_fields=["carrier", "accepted_by", "vehicle", "planned_at", "consent"])
     return shipment
 
 
@@ -130,7 +136,16 @@ def make_ready(*, actor: Actor, shipment: Shipment) -> Shipment:
     """The draft is complete and waits for its truck."""
     if not shipment.lines.exists():
         raise Refused(_("There is nothing on the shipment."), field="lines", code="empty")
-    return _set(shipment, ShipmentStatus.READY)
+    shipment.ready_by = actor.user
+    return _set(shipment, ShipmentStatus.READY, "ready_by")
+
+
+@verb(lock, of="shipment__carrier", when=[ShipmentStatus.DRAFT, ShipmentStatus.READY])
+def accept(*, actor: Actor, shipment: Shipment) -> Shipment:
+    """The carrier agrees to carry this shipment. It need not where it carries for the shipper by a standing relation."""
+    shipment.accepted_by = actor.user
+    shipment.save(update_fields=["accepted_by"])
+    return shipment
 
 
 @verb(lock, of="shipment__shipper", to=ShipmentStatus.DRAFT, moves=SHIPMENT_MOVES)
@@ -161,7 +176,8 @@ def document(*, actor: Actor, shipment: Shipment, kind: str, number: str, issued
 
 @verb(lock, of=("shipment__shipper", "shipment__carrier"), to=ShipmentStatus.IN_TRANSIT, moves=SHIPMENT_MOVES)
 def dispatch(*, actor: Actor, shipment: Shipment, dispatched_at: datetime) -> Shipment:
-    """The truck leaves: custody of every line goes to the carrier.
+    """The truck leaves: custody of every line goes to the carrier, which has to agree: by dispatching it itself, by having
+    accepted it, or by a standing relation with the shipper.
 
     Across a border nothing leaves without a valid consent that covers route, parties and mass (40 CFR 262.83 for the
     United States; SOR/2021-25 for Canada).
@@ -173,8 +189,44 @@ def dispatch(*, actor: Actor, shipment: Shipment, dispatched_at: datetime) -> Sh
     packing.check_packing(lines, batteries)
     check_consent(shipment, lines, batteries, lots, dispatched_at)
     masses = {line.battery_id: line.declared_kg for line in lines if line.battery_id}
-    loading.leave(actor, shipment, batteries, lots, dispatched_at, masses)
+    handover = handovers.note(
+        giver=shipment.shipper,
+        giving=_giving(actor, shipment),
+        taker=shipment.carrier,
+        taking=_taking(actor, shipment, {battery.condition for battery in batteries}),
+        facility=shipment.origin,
+        shipment=shipment,
+        occurred_at=dispatched_at,
+    )
+    loading.leave(actor, shipment, batteries, lots, dispatched_at, masses, handover)
     return shipment
+
+
+def _giving(actor: Actor, shipment: Shipment) -> Side:
+    """The shipper's side: who dispatches, or who said that it was ready."""
+    if actor.may(shipment.shipper):
+        return Side(Means.OWN, by=actor.user)
+    if shipment.ready_by is None:  # from before this was noted
+        return Side(Means.EARLIER)
+    return Side(Means.PERSON, by=shipment.ready_by)
+
+
+def _taking(actor: Actor, shipment: Shipment, conditions: set[str]) -> Side:
+    """The carrier's side."""
+    carrier = shipment.carrier
+    if actor.may(carrier):
+        return Side(Means.OWN, by=actor.user)
+    if shipment.accepted_by is not None:
+        return Side(Means.PERSON, by=shipment.accepted_by)
+    relation = relations.standing(Relation.Kind.CARRY, shipment.shipper, carrier, shipment.origin, conditions)
+    if relation is None:
+        raise Refused(
+            _("%(name)s has not agreed to carry this: it accepts the shipment, or dispatches it itself.")
+            % {"name": carrier.name},
+            field="carrier",
+            code="unconfirmed",
+        )
+    return Side(Means.RELATION, relation=relation)
 
 
 @verb(

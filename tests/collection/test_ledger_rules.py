@@ -15,7 +15,7 @@ from collection.services import batteries, custody
 from collection.services.custody import Entry
 from tests.collection.sending import battery_file, do
 from tests.refusals import refused
-from tests.world import World, ago, batteries_at, drafted_shipment, now, serial
+from tests.world import World, ago, batteries_at, drafted_shipment, handed_over, now, serial
 
 
 def truck(world: World) -> Shipment:
@@ -25,7 +25,9 @@ def truck(world: World) -> Shipment:
 def battery_on(world: World, shipment: Shipment) -> Battery:
     batteries_at(world, world.yard)
     things = custody.lock_batteries(Battery.objects.values_list("pk", flat=True))
-    entry = Entry(world.actor(world.yard_owner), CustodyKind.DISPATCHED, ago(days=3))
+    entry = Entry(
+        world.actor(world.yard_owner), CustodyKind.DISPATCHED, ago(days=3), handover=handed_over(world, shipment)
+    )
     custody.move(things, entry, status=BatteryStatus.IN_TRANSIT, to=custody.Place(shipment=shipment))
     return Battery.objects.get()
 
@@ -37,7 +39,7 @@ def lot_on(world: World, shipment: Shipment) -> Lot:
         made_at=ago(days=9),
     )  # fmt: skip
     custody.enter([lot], Entry(actor, CustodyKind.PRODUCED, ago(days=9)), facility=world.yard)
-    entry = Entry(actor, CustodyKind.DISPATCHED, ago(days=3))
+    entry = Entry(actor, CustodyKind.DISPATCHED, ago(days=3), handover=handed_over(world, shipment))
     custody.move([lot], entry, status=LotStatus.IN_TRANSIT, to=custody.Place(shipment=shipment))
     return Lot.objects.get()
 

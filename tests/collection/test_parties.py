@@ -21,9 +21,9 @@ from accounts.errors import Forbidden, Refused
 from accounts.models import Role
 from collection.models import Battery, Consent, Lot, Material, Pickup, Shipment, ShipmentLine
 from collection.services import batteries, consents, lots, pickups, shipments
+from collection.services.findings import Scan
 from collection.services.lots import Part
 from collection.services.packing import NewLine
-from collection.services.pickups import Scan
 from tests.refusals import state
 from tests.world import (
     World,

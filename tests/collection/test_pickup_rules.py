@@ -10,7 +10,7 @@ from accounts.models import Organization
 from collection.models import Battery, BatteryStatus, CustodyKind
 from collection.services import batteries, custody, pickups
 from collection.services.batteries import NewIdentifier
-from collection.services.pickups import Scan
+from collection.services.findings import Scan
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at, requested_pickup, scheduled_pickup, serial
 

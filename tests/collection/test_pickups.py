@@ -29,8 +29,8 @@ from collection.models import (
     ShipmentStatus,
 )
 from collection.services import pickups
+from collection.services.findings import Scan
 from collection.services.identifiers import NewIdentifier
-from collection.services.pickups import Scan
 from tests.refusals import refused, state
 from tests.world import World, ago, batteries_at, now, requested_pickup, scheduled_pickup, serial
 

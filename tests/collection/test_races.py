@@ -12,10 +12,11 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.errors import DomainError
-from accounts.models import Role
-from collection.models import Facility, Pickup, Shipment
-from collection.services import consents, facilities, pickups, shipments
-from collection.services.pickups import Scan
+from accounts.models import Membership, Role, User
+from collection.models import Facility, Handover, Pickup, Receipt, Relation, Shipment
+from collection.services import consents, facilities, pickups, receipts, relations, shipments
+from collection.services.findings import Scan
+from tests import records
 from tests.world import (
     ago,
     batteries_at,
@@ -125,3 +126,98 @@ def test_two_trucks_do_not_both_take_the_rest_of_a_consent() -> None:
 
     assert meanwhile(lambda: leave(first), lambda: leave(second)) == "no_consent"
     assert Shipment.objects.get(status="in_transit") == first
+
+
+def test_a_code_is_typed_once() -> None:
+    w = build()
+    pickup = records.with_code(w)
+    driver, came = w.actor(w.carrier), []
+
+    def enter() -> None:
+        done: Any = pickups.enter_code(actor=driver, pickup=pickup, code=pickup.plain_code)  # type: ignore[attr-defined]
+        came.append(done.refusal and done.refusal.code)
+
+    assert meanwhile(enter, enter) == "done"
+    assert came == [None, "no_code"]
+
+
+def test_a_relation_ends_before_or_after_what_is_collected_by_it() -> None:
+    w = build()
+    relation = records.standing_relation(w)
+    manager, collector, driver = w.actor(w.yard_owner, Role.MANAGER), w.actor(w.collector), w.actor(w.carrier)
+
+    def collect(pickup: Pickup, pk: int) -> Pickup:
+        return pickups.collect(actor=driver, pickup=pickup, collected_at=ago(days=7), batteries=[Scan(battery=pk)])
+
+    def end() -> Any:
+        return relations.end(actor=manager, relation=relation, reason="sold")
+
+    first, second = batteries_at(w, w.yard, 2)
+    of_first, of_second = (scheduled_pickup(w, actor=collector, batteries=[pack.pk]) for pack in (first, second))
+    assert of_first.giver_relation == relation
+    assert meanwhile(lambda: collect(of_first, first.pk), end) == "done"
+    assert Handover.objects.get().giver_relation == relation
+    relation.refresh_from_db()
+    assert relation.status == "ended"
+    of_second.refresh_from_db()
+    assert of_second.giver_means == ""
+
+
+def test_nothing_is_collected_by_a_relation_that_ends() -> None:
+    w = build()
+    (pack,) = batteries_at(w, w.yard)
+    pickup = scheduled_pickup(w, actor=w.actor(w.collector), batteries=[pack.pk])
+    came = meanwhile(
+        lambda: relations.end(
+            actor=w.actor(w.yard_owner, Role.MANAGER), relation=records.standing_relation(w), reason="sold"
+        ),
+        lambda: pickups.collect(
+            actor=w.actor(w.carrier), pickup=pickup, collected_at=ago(days=7), batteries=[Scan(battery=pack.pk)]
+        ),
+    )
+    assert came == "unconfirmed" and not Handover.objects.exists()
+
+
+def test_a_place_is_claimed_before_or_after_it_is_signed_for() -> None:
+    w = build()
+    pickup = records.unclaimed_pickup(w)
+    owner = pickup.collection_point.facility.operator
+    user = User.objects.create(email="ann@yard.example", name="Ann")
+    came = meanwhile(
+        lambda: Membership.objects.create(user=user, organization=owner, role=Role.MANAGER),
+        lambda: pickups.sign(actor=w.actor(w.carrier), pickup=pickup, **records.SIGNED),
+    )
+    assert came == "claimed" and not Receipt.objects.exists()
+
+
+def test_an_offer_is_made_once() -> None:
+    w = build()
+
+    def offer() -> Any:
+        return relations.offer(
+            actor=w.actor(w.stranger, Role.MANAGER), kind="collect", giver=w.yard_owner, taker=w.stranger
+        )
+
+    assert meanwhile(offer, offer) == "duplicate"
+
+
+def test_of_two_relations_that_are_accepted_one_stands() -> None:
+    """An offer takes the place of the relation that stands, while that is ended."""
+    w = build()
+    offered, standing = records.offered_relation(w), records.standing_relation(w)
+    came = meanwhile(
+        lambda: relations.accept(actor=w.actor(w.collector, Role.MANAGER), relation=offered),
+        lambda: relations.end(actor=w.actor(w.collector, Role.MANAGER), relation=standing, reason="x"),
+    )
+    assert came == "wrong_status"
+    assert Relation.objects.filter(status="accepted", kind="collect").get() == offered
+
+
+def test_a_hand_over_is_contested_once() -> None:
+    w = build()
+    link = records.receipt(w).link
+
+    def contest() -> Any:
+        return receipts.contest(link=link, name="Ann", statement="x")
+
+    assert meanwhile(contest, contest) == "duplicate"

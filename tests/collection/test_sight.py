@@ -18,6 +18,7 @@ from collection.models import (
     CollectionPoint,
     CustodyEvent,
     Facility,
+    Handover,
     Jurisdiction,
     Lot,
     Mandate,
@@ -56,11 +57,11 @@ def seen_plainly(model: type[Battery] | type[Lot], user: User) -> QuerySet[Any]:
         | Q(pk__in=ShipmentLine.objects.filter(**{f"{thing}__isnull": False}, shipment__in=shipments).values(thing))
     )
     if model is Battery:
-        tied |= Q(
-            pk__in=PickupBattery.objects.filter(pickup__in=Pickup.objects.visible_to(user).values("pk")).values(
-                "battery"
-            )
-        )
+        at_place = Q(collection_point__facility__in=places)
+        agreed = ~Q(giver_means="") & (Q(collector__in=mine) | Q(destination__operator__in=mine))
+        driven = ~Q(giver_means="") & ~Q(carrier_means="") & Q(carrier__in=mine)
+        pickups = Pickup.objects.filter(at_place | agreed | driven)
+        tied |= Q(pk__in=PickupBattery.objects.filter(pickup__in=pickups.values("pk")).values("battery"))
     return model._default_manager.filter(tied)
 
 
@@ -110,6 +111,10 @@ class Chance:
             )
             for number in range(40)
         )  # fmt: skip
+        self.handover = Handover.objects.create(
+            giver=self.organizations[0], taker=self.organizations[1], facility=self.facilities[0],
+            shipment=self.shipments[0], occurred_at=NOON, giver_means="earlier", taker_means="earlier",
+        )  # fmt: skip
         CustodyEvent.objects.bulk_create(
             event for kind, things in (("battery", self.batteries), ("lot", self.lots)) for thing in things
             for event in self.life(kind, thing)
@@ -144,6 +149,7 @@ class Chance:
             "collection_point": self.any_of(self.points), "collector": self.any_of(self.organizations), "packs_expected": 1,
             "carrier": self.any_of(self.organizations), "destination": self.any_of(self.facilities),
             "convenient_from": NOON, "convenient_until": NOON + timedelta(hours=1),
+            "giver_means": self.any_of(["", "earlier"]), "carrier_means": self.any_of(["", "earlier"]),
         }  # fmt: skip
         if number < 3:
             window = {"window_start": NOON, "window_end": NOON + timedelta(hours=1)}
@@ -151,6 +157,8 @@ class Chance:
                 "destination": self.any_of(self.facilities),
                 "status": "collected",
                 "collected_at": NOON,
+                "giver_means": "earlier",
+                "carrier_means": "earlier",
                 **window,
             }
             fields["shipment"] = self.shipments[number]
@@ -166,6 +174,7 @@ class Chance:
                     **{kind: thing}, sequence=sequence, kind="received", occurred_at=NOON, from_facility=before,
                     to_facility=after, from_organization=self.maybe(self.organizations),
                     to_organization=self.maybe(self.organizations), to_status="x", actor=self.author,
+                    handover=self.handover,
                 )
             )  # fmt: skip
             before = after

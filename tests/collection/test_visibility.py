@@ -19,6 +19,7 @@ from collection.models import (
     CustodyEvent,
     CustodyKind,
     Facility,
+    Handover,
     Jurisdiction,
     Lot,
     Mandate,
@@ -33,6 +34,7 @@ from collection.models import (
 from collection.services import batteries, custody
 from collection.services.custody import Entry
 from tests.world import World, ago, batteries_at, serial
+from tests.world import handed_over as noted
 
 PARTIES = (
     "yard_owner", "collector", "carrier", "recycler", "refiner", "producer", "other_producer", "regulator", "federal",
@@ -76,16 +78,17 @@ def in_use(w: World) -> Battery:
     )
 
 
-def pickup(w: World) -> Pickup:
+def pickup(w: World, giver_means: str = "earlier", carrier_means: str = "earlier") -> Pickup:
     return Pickup.objects.create(
         collection_point=w.point, collector=w.collector, packs_expected=1, convenient_from=ago(days=3),
-        convenient_until=ago(days=2), carrier=w.carrier, destination=w.refinery_site,
+        convenient_until=ago(days=2), carrier=w.carrier, destination=w.refinery_site, giver_means=giver_means,
+        carrier_means=carrier_means,
     )  # fmt: skip
 
 
-def announced(w: World) -> Battery:
+def announced(w: World, *means: str) -> Battery:
     battery = orphan(w, w.yard)
-    PickupBattery.objects.create(pickup=pickup(w), battery=battery)
+    PickupBattery.objects.create(pickup=pickup(w, *means), battery=battery)
     return battery
 
 
@@ -103,23 +106,28 @@ def packed(w: World) -> Battery:
     return battery
 
 
-def move(w: World, battery: Battery, kind: CustodyKind, status: BatteryStatus, **more: Any) -> None:
+def move(
+    w: World, battery: Battery, kind: CustodyKind, status: BatteryStatus, to: custody.Place, handover: Handover
+) -> None:
     (battery,) = custody.lock_batteries([battery.pk])
-    custody.move([battery], Entry(w.actor(w.yard_owner), kind, ago(days=9)), status=status, **more)
+    entry = Entry(w.actor(w.yard_owner), kind, ago(days=9), handover=handover)
+    custody.move([battery], entry, status=status, to=to)
 
 
 def on_a_truck(w: World) -> Battery:
     """On its way from the yard to a place in New Jersey; only the ledger tells."""
     battery = orphan(w, w.yard)
-    truck = custody.Place(shipment=shipment(w, destination=w.stranger_site))
-    move(w, battery, CustodyKind.DISPATCHED, BatteryStatus.IN_TRANSIT, to=truck)
+    truck = shipment(w, destination=w.stranger_site)
+    place, handover = custody.Place(shipment=truck), noted(w, truck)
+    move(w, battery, CustodyKind.DISPATCHED, BatteryStatus.IN_TRANSIT, to=place, handover=handover)
     return battery
 
 
 def once_on_a_truck(w: World) -> Battery:
     battery = on_a_truck(w)
     place = custody.Place(facility=w.stranger_site)
-    move(w, battery, CustodyKind.RECEIVED, BatteryStatus.AT_FACILITY, to=place)
+    handover = noted(w, Shipment.objects.get(), w.carrier, taker=w.stranger)
+    move(w, battery, CustodyKind.RECEIVED, BatteryStatus.AT_FACILITY, to=place, handover=handover)
     return battery
 
 
@@ -129,7 +137,7 @@ def handed_over(w: World) -> Battery:
     CustodyEvent.objects.create(
         battery=battery, sequence=1, kind=CustodyKind.RECEIVED_FROM_USE, occurred_at=ago(days=9),
         from_organization=w.refiner, to_facility=w.yard, to_organization=w.yard_owner,
-        to_status=BatteryStatus.AT_FACILITY, actor=w.user(w.yard_owner),
+        to_status=BatteryStatus.AT_FACILITY, actor=w.user(w.yard_owner), handover=noted(w, shipment(w)),
     )  # fmt: skip
     return battery
 
@@ -182,6 +190,15 @@ CASES: dict[str, tuple[Callable[[World], Any], set[str]]] = {
     ),
     "a battery that is announced for a pickup: all who see the pickup": (
         announced, {"yard_owner", "collector", "carrier", "refiner"} | NEVADA,
+    ),
+    "a battery of a pickup that its place has not agreed to: the place and its regulators": (
+        lambda w: announced(w, "", "earlier"), {"yard_owner"} | NEVADA,
+    ),
+    "a battery of a pickup that its carrier has not agreed to: not the carrier": (
+        lambda w: announced(w, "earlier", ""), {"yard_owner", "collector", "refiner"} | NEVADA,
+    ),
+    "a pickup that its place has not agreed to: not the destination": (
+        lambda w: pickup(w, ""), {"yard_owner", "collector", "carrier"} | NEVADA,
     ),
     "a battery on a draft: all who see the shipment": (
         packed, {"yard_owner", "carrier", "refiner"} | NEVADA | ONTARIO,

@@ -16,7 +16,7 @@ from recycling.models import Batch, ProcessLine
 from recycling.services import batches, charges, inspections, outputs
 from recycling.services.charges import LotCharge
 from recycling.services.inspections import Triage
-from tests.world import World
+from tests.world import World, handed_over
 
 _numbers = count(1)
 
@@ -74,9 +74,15 @@ def carry(world: World, lots: Sequence[Lot], destination: Facility, *, arrived_a
     )  # fmt: skip
     actor = world.actor(world.carrier)
     locked = custody.lock_lots(lot.pk for lot in lots)
-    for kind, status, to, when in (
-        (CustodyKind.DISPATCHED, LotStatus.IN_TRANSIT, Place(shipment=shipment), arrived_at - HOUR),
-        (CustodyKind.RECEIVED, LotStatus.IN_STOCK, Place(facility=destination), arrived_at),
-    ):
-        custody.move(locked, Entry(actor, kind, when), status=status, to=to)
+    for kind, status, to, when, handover in (
+        (
+            CustodyKind.DISPATCHED, LotStatus.IN_TRANSIT, Place(shipment=shipment), arrived_at - HOUR,
+            handed_over(world, shipment),
+        ),
+        (
+            CustodyKind.RECEIVED, LotStatus.IN_STOCK, Place(facility=destination), arrived_at,
+            handed_over(world, shipment, world.carrier, taker=destination.operator),
+        ),
+    ):  # fmt: skip
+        custody.move(locked, Entry(actor, kind, when, handover=handover), status=status, to=to)
     return locked

@@ -15,7 +15,7 @@ from recycling.models import Batch, Factor
 from recycling.services import batches, factors
 from tests.recycling.chain import at, process
 from tests.recycling.chains import charged, output
-from tests.world import World, ago, batteries_at
+from tests.world import World, ago, batteries_at, handed_over
 
 
 def made(world: World, material: str, kilograms: str, assay: dict[str, str]) -> tuple[Batch, Lot]:
@@ -33,7 +33,8 @@ def sent(world: World, lot: Lot) -> None:
     shipment = Shipment.objects.create(
         shipper=world.recycler, origin=world.plant_site, destination=world.refinery_site, carrier=world.carrier
     )
-    entry = Entry(world.actor(world.carrier), CustodyKind.DISPATCHED, at(2025, 5, 1))
+    handover = handed_over(world, shipment)
+    entry = Entry(world.actor(world.carrier), CustodyKind.DISPATCHED, at(2025, 5, 1), handover=handover)
     custody.move(custody.lock_lots([lot.pk]), entry, status=LotStatus.IN_TRANSIT, to=Place(shipment=shipment))
 
 
