@@ -7,12 +7,12 @@ STEPS: list[tuple[str, str]] = [
     (
         "organizations",
         f"""
-        INSERT INTO accounts_organization (name, functions, is_simulated)
-        SELECT 'Bench producer ' || i, ARRAY['producer'], true FROM generate_series(1, {PRODUCERS}) i
-        UNION ALL SELECT 'Bench recycler ' || i, ARRAY['recycler'], true FROM generate_series(1, {RECYCLERS}) i
-        UNION ALL SELECT 'Bench salvage ' || i, ARRAY[]::text[], true FROM generate_series(1, {SALVAGERS}) i
-        UNION ALL SELECT 'Bench collector', ARRAY['collector', 'carrier'], true
-        UNION ALL SELECT 'Bench regulator ' || place, ARRAY['regulator'], true FROM unnest(ARRAY['US', 'US-CA']) place
+        INSERT INTO accounts_organization (name, functions, is_simulated, requires_second_factor)
+        SELECT 'Bench producer ' || i, ARRAY['producer'], true, false FROM generate_series(1, {PRODUCERS}) i
+        UNION ALL SELECT 'Bench recycler ' || i, ARRAY['recycler'], true, false FROM generate_series(1, {RECYCLERS}) i
+        UNION ALL SELECT 'Bench salvage ' || i, ARRAY[]::text[], true, false FROM generate_series(1, {SALVAGERS}) i
+        UNION ALL SELECT 'Bench collector', ARRAY['collector', 'carrier'], true, false
+        UNION ALL SELECT 'Bench regulator ' || place, ARRAY['regulator'], true, false FROM unnest(ARRAY['US', 'US-CA']) place
         """,
     ),
     (
