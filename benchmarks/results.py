@@ -56,6 +56,7 @@ class Results:
             print(
                 f"growth: since scale {before['scale']:g}, measured at {before['taken_at'][:16]} ({before['commit']})"
             )
+        print(f"pace of the machine: a million squares in {clock.pace() * 1000:.0f} ms")
         print(
             f"medians of {self.repeat}; CPU: of this process and the database; ratio: to the row with 1.00 x\n{TITLES}"
         )

@@ -7,8 +7,8 @@ STEPS: list[tuple[str, str]] = [
     (
         "organizations",
         f"""
-        INSERT INTO accounts_organization (name, functions, is_simulated, claimed_at)
-        SELECT name, functions, is_simulated, now() FROM (
+        INSERT INTO accounts_organization (name, functions, is_simulated, requires_second_factor, claimed_at)
+        SELECT name, functions, is_simulated, false, now() FROM (
         SELECT 'Bench producer ' || i, ARRAY['producer'], true FROM generate_series(1, {PRODUCERS}) i
         UNION ALL SELECT 'Bench recycler ' || i, ARRAY['recycler'], true FROM generate_series(1, {RECYCLERS}) i
         UNION ALL SELECT 'Bench salvage ' || i, ARRAY[]::text[], true FROM generate_series(1, {SALVAGERS}) i

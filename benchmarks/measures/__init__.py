@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from benchmarks import clock
-from benchmarks.measures import admin, epr, factors, imports, lists, recognition, reports, trace, web, workers, writes
+from benchmarks.measures import (
+    admin,
+    epr,
+    factors,
+    imports,
+    lists,
+    partitions,
+    recognition,
+    reports,
+    storage,
+    trace,
+    web,
+    workers,
+    writes,
+)
 from benchmarks.results import Results
 
 #: In the order in which they are measured; what writes most comes last.
@@ -21,7 +35,12 @@ ROOMS: dict[str, tuple[str, Callable[[Results], None]]] = {
     "imports": (f"Import of {imports.ROWS:,} batteries", imports.measure),
     "workers": ("A day's work for the background: real workers", workers.measure),
     "writes": ("Commands", writes.measure),
+    "storage": ("On the disk", storage.measure),
+    "partitions": ("The ledger in partitions", partitions.measure),
 }
+
+#: Measured only when named: it decides a question, and watches nothing.
+BY_NAME = {"partitions"}
 
 
 def run(results: Results, rooms: Iterable[str]) -> None:

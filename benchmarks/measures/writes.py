@@ -27,21 +27,21 @@ def measure(results: Results) -> None:
             took.setdefault(name, []).append(clock.once(lambda: made.append(act())))
             return made[0]
 
-        vehicles = _vehicles()
+        found = vehicles()
         for _run in range(results.repeat):
-            _truck(step, [next(vehicles) for _pack in range(packs)], is_weighed=False)
-            _truck(step, [next(vehicles) for _pack in range(packs)], is_weighed=True)
+            truck(step, [next(found) for _pack in range(packs)], is_weighed=False)
+            truck(step, [next(found) for _pack in range(packs)], is_weighed=True)
         for name, times in took.items():
             results.took(f"{name}, {packs} packs", clock.median(times, results.repeat))
 
 
-def _vehicles() -> Iterator[str]:
+def vehicles() -> Iterator[str]:
     """VINs of vehicles in use, each once: what was collected is in use no more."""
     in_use = Identifier.objects.filter(battery__status="in_use", scheme="vin").order_by("pk")
     return iter(in_use.values_list("value", flat=True)[:10_000])
 
 
-def _truck(step: Step, vins: list[str], *, is_weighed: bool) -> None:
+def truck(step: Step, vins: list[str], *, is_weighed: bool) -> None:
     """Packs out of their vehicles and to a plant of the country; there received, or weighed, inspected and charged."""
     now = timezone.now()
     then = {hours: (now - timedelta(hours=hours)).isoformat() for hours in range(10)}
