@@ -77,7 +77,6 @@ class Crowd:
 
     def fill(self, w: World) -> None:
         other, site = w.stranger.pk, w.stranger_site.pk
-        receipt = records.receipt(w)
         elsewhere = w.other_producer.pk
         placed, report = filing.declared(w, "q1"), filing.drafted(w)
         charge = records.charge(w)
@@ -85,6 +84,10 @@ class Crowd:
         batteries_at(w, w.yard, 40)
         (battery,) = batteries_at(w, w.stranger_site, 1)
         lot, pickup, run = records.lot(w), requested_pickup(w), records.import_run(w)
+        receipt = Receipt.objects.create(
+            pickup=pickup, facility=w.yard, collector=w.collector, name="Ann", role="x", signature="M1 1L2 2",
+            taken_by=w.user(w.collector),
+        )  # fmt: skip
         inspection = Inspection.objects.latest("pk")
         factor = Factor.objects.create(batch=charge.batch, element="Cu", input_kg=1, recovered=1, pending=0, residue=0)
         plant = w.refinery.pk

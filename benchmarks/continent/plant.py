@@ -240,7 +240,7 @@ STEPS: list[tuple[str, str]] = [
         FROM way WHERE shipment_id IS NOT NULL
         UNION ALL
         SELECT DISTINCT shipment_id * 2 + 1, collector_id, next_operator_id, next_facility_id, shipment_id,
-            closed_at + interval '2 days', closed_at, 'dispatch', collector_user_id, NULL, 'own', next_user_id
+            closed_at + interval '2 days', closed_at, 'dispatch', collector_user_id, NULL::bigint, 'own', next_user_id
         FROM way WHERE shipment_id IS NOT NULL
         """,
     ),

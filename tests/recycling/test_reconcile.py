@@ -15,6 +15,7 @@ from collection.services.lots import Part
 from recycling.queries import reconcile as trace
 from recycling.services import charges, factors
 from recycling.services.charges import LotCharge
+from tests import records
 from tests.recycling.chains import closed, opened, output
 from tests.world import World, ago, batteries_at, collected_pickup
 
@@ -30,6 +31,7 @@ def sound(world: World) -> World:
     """Batteries in use, at rest, on the road and in batches; lots split, charged and disposed of."""
     batteries_at(world, world.yard, 2)
     collected_pickup(world)
+    records.receipt(world)
     actor = world.actor(world.recycler)
     _batch, lot = closed(world)
     lots.split(actor=actor, lot=lot, parts=[Part(Decimal(20)), Part(Decimal(30))], split_at=ago(days=6))
@@ -64,6 +66,15 @@ VIOLATIONS = {
     "what_is_on_a_shipment_has_a_line_there": "DELETE FROM collection_shipmentline",
     "open_line_under_way_has_its_load": "UPDATE collection_battery SET status = 'lost', shipment_id = NULL "
     "WHERE status = 'in_transit'",
+    "hand_over_is_of_its_entries": "UPDATE collection_handover SET taker_id = "
+    "(SELECT id FROM accounts_organization WHERE name = 'Refiner')",
+    "hand_over_by_a_relation_of_its_sides": "UPDATE collection_handover SET giver_relation_id = "
+    "(SELECT min(id) FROM collection_relation WHERE kind = 'carry')",
+    "what_a_pickup_took_was_announced_or_confirmed": "UPDATE collection_pickupfinding SET status = 'waiting', means = '', "
+    "answered_at = NULL",
+    "signed_for_while_unclaimed": "UPDATE accounts_organization SET claimed_at = '2020-01-01' WHERE claimed_at IS NULL",
+    "declared_of_the_unclaimed": "UPDATE accounts_organization SET claimed_at = '2020-01-01' WHERE claimed_at IS NULL",
+    "who_has_members_is_claimed": "UPDATE accounts_organization SET claimed_at = NULL",
     "parts_weigh_what_the_whole_weighed": "UPDATE collection_lot SET mass_value = mass_value + 1 "
     "WHERE split_from_id IS NOT NULL",
     "consumed_is_charged": "DELETE FROM recycling_charge WHERE battery_id IS NOT NULL",

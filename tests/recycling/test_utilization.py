@@ -154,7 +154,7 @@ def test_backlog(world: World) -> None:
     batteries_at(world, world.plant_site, 3)
     batteries_at(world, world.plant_site, 1, mass_value=None)
     collected_pickup(world, 2)  # on the road to the plant
-    scheduled_pickup(world)  # two packs expected, none announced
+    scheduled_pickup(world, packs_expected=2)  # none of them announced
     computed(world, timezone.now().date() - timedelta(days=1), timezone.now().date())
     (row,) = [row for row in backlog([world.plant.pk]) if row.feed == "batteries"]
     assert (row.waiting_kg, row.in_transit_kg, row.scheduled_kg, row.unweighed) == (1200, 800, 0, 3)
