@@ -68,7 +68,7 @@ STEPS: list[tuple[str, str]] = [
         INSERT INTO collection_relation (kind, giver_id, taker_id, conditions, unannounced, status, reason, offered_by_id,
             offered_at, is_simulated)
         SELECT CASE giver.kind WHEN 'salvage' THEN 'collect' ELSE 'carry' END, giver.id, collector.id,
-            ARRAY['intact', 'damaged', 'defective', 'recalled'], false, 'accepted', '', giver.id, now(), true
+            ARRAY['intact', 'damaged', 'defective', 'recalled'], giver.kind = 'salvage', 'accepted', '', giver.id, now(), true
         FROM party giver JOIN party collector ON collector.kind = 'collector' WHERE giver.kind IN ('salvage', 'recycler')
         """,
     ),

@@ -221,3 +221,28 @@ def test_a_hand_over_is_contested_once() -> None:
         return receipts.contest(link=link, name="Ann", statement="x")
 
     assert meanwhile(contest, contest) == "duplicate"
+
+
+def test_who_ends_a_relation_and_who_collects_by_it_do_not_wait_for_each_other() -> None:
+    """A pickup is locked after the relations that it rests on: the other way round, each would wait for the other."""
+    w = build()
+    relation = records.standing_relation(w)
+    pickup = scheduled_pickup(w, actor=w.actor(w.collector))
+    came: list[str] = []
+
+    def end() -> None:
+        try:
+            relations.end(actor=w.actor(w.yard_owner, Role.MANAGER), relation=relation, reason="sold")
+            came.append("done")
+        finally:
+            connection.close()
+
+    thread = Thread(target=end)
+    with transaction.atomic():
+        pickups.lock(pickup)
+        thread.start()
+        while thread.is_alive() and not _somebody_waits_for_us():
+            thread.join(0.01)
+        relations.hold([relation.pk])
+    thread.join()
+    assert came == ["done"]
