@@ -53,7 +53,7 @@ def _largest() -> list[tuple[str, int, int, int]]:
         return list(cursor.fetchall())
 
 
-def _row(sql: str, *values: object) -> tuple[Any, ...]:
+def _row(sql: str, *values: str) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values or None)
         return tuple(cursor.fetchone())
