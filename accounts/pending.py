@@ -61,7 +61,7 @@ def next_of(waiting: QuerySet[Any], only: int | None, *, of: str, working: str) 
         .annotate(number=Count("pk"))
         .values("number")
     )
-    rows = waiting.alias(going_on=Coalesce(Subquery(going_on), 0))
+    rows: QuerySet[Any] = waiting.alias(going_on=Coalesce(Subquery(going_on), 0))
     return rows.filter(going_on__lt=settings.JOBS_AT_ONCE).order_by("going_on", "pk")
 
 

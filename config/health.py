@@ -177,5 +177,8 @@ def _heard_of(who: str) -> dict[str, Any]:
 
 
 def _work() -> dict[str, Any]:
-    late = {one.kind: round(one.seconds) for one in waiting(_asked) if one.is_late}
+    try:
+        late = {one.kind: round(one.seconds) for one in waiting(_asked) if one.is_late}
+    except psycopg.Error as error:  # whoever answers requests may be ready all the same
+        return {"status": "late", "reason": type(error).__name__}
     return {"status": "late", "waiting_seconds": late} if late else {}

@@ -33,13 +33,14 @@ def of(world: World, organization: Organization, *numbers: str) -> ImportRun:
 def test_one_organization_does_not_keep_all_workers(world: World, settings: Any) -> None:
     busy = [of(world, world.recycler, name) for name in "ABC"]
     other = of(world, world.yard_owner, "D")
-    claimed = [imports.claim() for _worker in range(3)]
-    assert [run and run.pk for run in claimed] == [busy[0].pk, other.pk, None]
-    assert imports.is_any_waiting()
-    imports.fail(claimed[0], "")
-    following = imports.claim()
-    assert following is not None and following.pk == busy[1].pk
+    first, second, none = (imports.claim() for _worker in range(3))
+    assert first is not None and second is not None and none is None
+    assert (first.pk, second.pk) == (busy[0].pk, other.pk) and imports.is_any_waiting()
     settings.JOBS_AT_ONCE = 2
+    late = of(world, world.collector, "E")
+    following = [imports.claim() for _worker in range(3)]
+    assert [run and run.pk for run in following] == [late.pk, busy[1].pk, None]
+    imports.fail(first, "")
     assert getattr(imports.claim(), "pk", None) == busy[2].pk
 
 
