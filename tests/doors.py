@@ -175,6 +175,17 @@ API: dict[tuple[str, str], Door] = {
             "yard_owner", OPERATOR, records.lost_pack, lambda w, r: {"facility": w.yard.pk, "occurred_at": when(days=1)}
         ),
     ),
+    **resource(
+        "proposals", Door("yard_owner", record=records.proposal),
+        create=Door(
+            "carrier", OPERATOR, records.proposal,
+            lambda w, r: {"organization": w.carrier.pk, "battery": r.battery_id, "reason": "x", "mass_value": "402"},
+            status=201,
+        ),
+        accept=Door("recycler", OPERATOR, records.proposal),
+        refuse=Door("recycler", OPERATOR, records.proposal, lambda w, r: {"answer": "x"}),
+        withdraw=Door("yard_owner", OPERATOR, records.proposal),
+    ),
     ("POST", "batteries/give-up-scanned/"): Door(
         "yard_owner", OPERATOR, records.pack_in_use,
         lambda w, r: {

@@ -50,6 +50,7 @@ RECORDS: dict[str, Any] = {
     "collection.Battery": d.pack,
     "collection.ImportRun": d.import_run,
     "collection.Lot": d.reinstated_lot,
+    "collection.Proposal": d.proposal,
     "collection.Facility": lambda w: w.plant_site,
     "collection.CollectionPoint": d.plant_point,
     "recycling.Plant": lambda w: w.plant,
