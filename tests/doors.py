@@ -423,6 +423,7 @@ OPEN = {
     "account/password/": 200,
     "account/password/<str:key>/<str:token>/": 410,
     "api/docs/": 200,
+    "^api/(?:.*/)?$": 404,
     "api/schema/": 200,
     "api/v1/auth/login/": 405,
     "api/v1/auth/password/forgotten/": 405,

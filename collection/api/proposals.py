@@ -38,11 +38,11 @@ class ProposalIn(ChangesIn):
     occurred_at = serializers.DateTimeField(required=False)
 
 
-class AcceptIn(serializers.Serializer[Any]):
+class AcceptProposalIn(serializers.Serializer[Any]):
     answer = TextField(max_length=500, required=False, allow_blank=True)
 
 
-class RefuseIn(serializers.Serializer[Any]):
+class RefuseProposalIn(serializers.Serializer[Any]):
     answer = TextField(max_length=500)
 
 
@@ -63,6 +63,6 @@ class ProposalViewSet(VisibleViewSet):
     ordering_fields = ("id", "proposed_at")
 
     create = opens(proposals.propose, ProposalIn)
-    accept = door(proposals.accept, AcceptIn)
-    refuse = door(proposals.refuse, RefuseIn)
+    accept = door(proposals.accept, AcceptProposalIn)
+    refuse = door(proposals.refuse, RefuseProposalIn)
     withdraw = door(proposals.withdraw)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import rules
 from accounts.actors import Actor
-from accounts.errors import Forbidden, Invalid, Refused
+from accounts.errors import Invalid, Refused
 from accounts.models import Organization
 from accounts.verbs import verb
 from collection.models import (
@@ -210,7 +210,11 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
 def report_found(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
     """A lost battery was found again, at `facility`, by who had it last. Anybody else proposes it (`proposals.propose`)."""
     if last_holder_of(battery) != facility.operator_id and not actor.user.is_superuser:
-        raise Forbidden(_("Somebody else had it last: propose that it was found, and they decide."), field="battery")
+        raise Refused(
+            _("Somebody else had it last: propose that it was found, and they decide."),
+            field="battery",
+            code="not_yours",
+        )
     return find(actor, battery, facility, occurred_at)
 
 

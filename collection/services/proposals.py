@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import rules
 from accounts.actors import Actor
-from accounts.errors import Forbidden, Invalid, Refused
+from accounts.errors import Invalid, Refused
 from accounts.models import Organization
 from accounts.verbs import verb
 from collection.models import (
@@ -108,7 +108,11 @@ def _correction(organization: Organization, battery: Battery, changes: Correctio
         raise Refused(_("The battery is in your custody: correct it."), field="battery", code="yours")
     had = CustodyEvent.objects.filter(battery=battery, to_organization=organization).exists()
     if not had and organization.pk not in (battery.registered_by_id, battery.producer_id):
-        raise Forbidden(_("Only who had the battery, registered or produced it proposes a correction."))
+        raise Refused(
+            _("Only who had the battery, registered or produced it proposes a correction."),
+            field="organization",
+            code="not_yours",
+        )
     if not changes:
         raise Invalid(_("Say what is wrong."), field="changes", code="unchanged")
     batteries.check_amounts({**changes, "mass_unit": changes.get("mass_unit", battery.mass_unit)})

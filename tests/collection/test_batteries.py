@@ -236,7 +236,7 @@ def test_coming_and_going(world: World) -> None:
     refused(Refused, batteries.give_up, "battery", actor=owner, **place, occurred_at=ago(days=6))
     refused(Refused, batteries.report_found, "occurred_at", actor=owner, **place, occurred_at=ago(days=8))
     hub: dict[str, Any] = {"battery": battery, "facility": world.hub, "occurred_at": ago(days=6)}
-    refused(Forbidden, batteries.report_found, "battery", actor=collector, **hub)  # who never had it
+    refused(Refused, batteries.report_found, "battery", actor=collector, **hub)  # who never had it
     found = batteries.report_found(actor=owner, **place, occurred_at=ago(days=6))
     assert (found.status, found.facility) == (BatteryStatus.AT_FACILITY, world.yard)
 

@@ -76,28 +76,28 @@ def test_what_is_no_proposal(world: World) -> None:
     yard = {"actor": world.actor(world.yard_owner), "organization": world.yard_owner, "reason": "x"}
     stranger = {"actor": world.actor(world.stranger), "organization": world.stranger, "reason": "x"}
     nine = {"mass_value": Decimal(9)}
-    refused(Forbidden, proposals.propose, **stranger, battery=battery, **nine)
+    refused(Refused, proposals.propose, "organization", **stranger, battery=battery, **nine)
     refused(Forbidden, proposals.propose, **{**yard, "actor": world.actor(world.stranger)}, battery=battery, **nine)
     refused(Invalid, proposals.propose, "reason", **{**yard, "reason": " "}, battery=battery, **nine)
     refused(Invalid, proposals.propose, "changes", **yard, battery=battery)
     refused(Invalid, proposals.propose, "mass_value", **yard, battery=battery, mass_value=Decimal(-1))
     refused(Invalid, proposals.propose, "facility", **yard, battery=lost_at_the_yard(world), facility=world.yard,
             occurred_at=ago(days=1), **nine)  # fmt: skip
-    refused(Refused, proposals.propose, "status", **yard, battery=battery, facility=world.yard, occurred_at=ago(days=1))
+    refused(Refused, proposals.propose, **yard, battery=battery, facility=world.yard, occurred_at=ago(days=1))
     mine = batteries_at(world, world.yard)[0]
     refused(Refused, proposals.propose, "battery", **yard, battery=mine, **nine)
     proposed(world, battery)
     refused(Refused, proposals.propose, "battery", **yard, battery=battery, mass_value=Decimal(8))
     Battery.objects.filter(pk=battery.pk).update(status="consumed", facility=None)
-    refused(Refused, proposals.propose, "status", **yard, battery=battery, placed_on=date(2020, 1, 1))
-    refused(Refused, proposals.accept, actor=world.actor(world.recycler), proposal=Proposal.objects.get())
+    refused(Refused, proposals.propose, **yard, battery=battery, placed_on=date(2020, 1, 1))
+    refused(Refused, proposals.accept, actor=world.actor(world.yard_owner), proposal=Proposal.objects.get())
 
 
 def test_a_lost_battery_is_found_by_who_had_it_last_or_with_its_word(world: World) -> None:
     battery = lost_at_the_yard(world)
     hub = {"battery": battery, "facility": world.hub, "occurred_at": ago(days=2)}
     finder = {"actor": world.actor(world.collector), "organization": world.collector, "reason": "in a ditch"}
-    refused(Forbidden, batteries.report_found, "battery", actor=world.actor(world.collector), **hub)
+    refused(Refused, batteries.report_found, "battery", actor=world.actor(world.collector), **hub)
     refused(Forbidden, proposals.propose, **finder, **{**hub, "facility": world.yard})
     refused(Invalid, proposals.propose, "occurred_at", **finder, battery=battery, facility=world.hub)
     claim = proposals.propose(**finder, **hub)
