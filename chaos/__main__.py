@@ -35,6 +35,8 @@ class Outcome:
     seconds: float
     tally: Tally
     kills: Counter[str] = field(default_factory=Counter)
+    ended_alone: Counter[str] = field(default_factory=Counter)
+    """What ended though nobody killed it, and was started again."""
     problems: list[str] = field(default_factory=list)
     books: dict[str, Any] = field(default_factory=dict)
 
@@ -110,9 +112,10 @@ def _day(stack: Stack, cast: Cast, loads: int, *, faults_of: int | None, seconds
         people = threading.Thread(target=work)
         people.start()
         if faults_of is not None:
-            outcome.kills = faults.plague(stack, faults_of, seconds, over)
+            outcome.kills, outcome.ended_alone = faults.plague(stack, faults_of, seconds, over)
         people.join()
-        outcome.problems += [f"{name} ended by itself" for name in stack.ended()]
+        if faults_of is None:
+            outcome.problems += [f"{name} ended by itself" for name in stack.ended()]
     outcome.seconds = time.monotonic() - began
     outcome.problems += outcome.tally.wrong
     _look_into_the_books(stack, outcome)
@@ -140,6 +143,7 @@ def _show(name: str, outcome: Outcome) -> None:
     )
     if outcome.kills:
         print(f"  kills: {outcome.kills.total()} ({_listed(outcome.kills)})")
+        print(f"  ended by themselves and started again: {_listed(outcome.ended_alone)}")
     print(f"  retries: {tally.retries.total()} ({_listed(tally.retries)}), replayed answers: {tally.replays}")
     if outcome.books:
         print(

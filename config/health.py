@@ -4,6 +4,7 @@ A worker is known to live by its heartbeat: the time, written to the cache every
 so that a worker busy with long tasks is not taken for a dead one.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +38,9 @@ class Heartbeat(bootsteps.StartStopStep):
 
 
 def _beat() -> None:
-    cache.set(_HEARTBEAT, time.time(), timeout=10 * HEARTBEAT_LATE_SECONDS)
+    """Tell, if Valkey is there to be told: a worker that starts while it is away waits for it, as Celery does."""
+    with contextlib.suppress(redis.RedisError):
+        cache.set(_HEARTBEAT, time.time(), timeout=10 * HEARTBEAT_LATE_SECONDS)
 
 
 @never_cache
