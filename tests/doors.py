@@ -150,6 +150,7 @@ API: dict[tuple[str, str], Door] = {
                 "file": SimpleUploadedFile("x.csv", b"name,kind,jurisdiction\n"),
             },
         ),
+        cancel=Door("yard_owner", OPERATOR, records.import_run),
         get_errors=Door("yard_owner", record=records.import_run),
         get_errors_csv=Door("yard_owner", record=records.import_run),
     ),
@@ -351,6 +352,7 @@ API: dict[tuple[str, str], Door] = {
             "recycler", OPERATOR, status=201, stranger="producer",
             body=lambda w, r: {"from_day": "2025-01-01", "to_day": "2025-01-02"},
         ),
+        cancel=Door("recycler", OPERATOR, records.utilization_run, is_public=True),
     ),
     **resource("epr-schemes", public(records.scheme)),
     ("GET", "epr-overview/"): Door(
@@ -361,6 +363,7 @@ API: dict[tuple[str, str], Door] = {
         create=Door("producer", OPERATOR, records.scheme, records.report_body, status=201),
         recompute=replace(REPORT, role=OPERATOR),
         submit=replace(REPORT, role=MANAGER),
+        cancel=Door("producer", OPERATOR, records.asked_report),
         withdraw=replace(REPORT, role=OPERATOR),
         accept=Door("regulator", MANAGER, filing.filed),
         correct=Door("producer", OPERATOR, filing.filed, status=201),

@@ -247,6 +247,10 @@ def scheme(w: World) -> Any:
     return filing.scheme("eu_reference")
 
 
+def asked_report(w: World) -> Any:
+    return filing.asked(w)
+
+
 def correction(w: World) -> Any:
     made = reports.correct(actor=w.actor(w.producer, Role.MANAGER), report=filing.filed(w))
     report_job.compute(made.pk)

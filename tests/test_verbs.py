@@ -48,6 +48,7 @@ RECORDS: dict[str, Any] = {
     "collection.Pickup": scheduled_pickup,
     "collection.Shipment": d.draft,
     "collection.Battery": d.pack,
+    "collection.ImportRun": d.import_run,
     "collection.Lot": d.reinstated_lot,
     "collection.Facility": lambda w: w.plant_site,
     "collection.CollectionPoint": d.plant_point,
@@ -60,6 +61,7 @@ RECORDS: dict[str, Any] = {
     "recycling.Batch": chains.charged,
     "recycling.MarketPlacement": d.placement,
     "recycling.EprReport": filing.drafted,
+    "recycling.UtilizationRun": d.utilization_run,
 }
 
 
