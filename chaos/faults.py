@@ -10,7 +10,16 @@ from collections import Counter
 from chaos.stack import Stack
 
 #: How often each is killed beside the others. `a web process` and `a connection` are replaced by their parents.
-KINDS = {"worker": 4, "web": 3, "postgres": 2, "valkey": 3, "beat": 1, "a web process": 3, "a database process": 2}
+KINDS = {
+    "worker": 3,
+    "errands": 2,
+    "web": 3,
+    "postgres": 2,
+    "valkey": 3,
+    "beat": 1,
+    "a web process": 3,
+    "a database process": 2,
+}
 
 
 def plague(stack: Stack, seed: int, seconds: float, over: threading.Event) -> tuple[Counter[str], Counter[str]]:

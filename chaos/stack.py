@@ -16,7 +16,7 @@ from typing import IO
 import psutil
 import psycopg
 
-from development import embedded
+from development import embedded, supervisor
 from development.processes import spawn, stop
 from development.servers import PROJECT
 
@@ -71,13 +71,17 @@ class Stack:
         self.environment = environment(database_url, servers.broker) | {"PORT": str(self.port)}
         self.schedule = servers.home / f"beat-{self.port}"
         celery = [sys.executable, "-m", "celery", "--app=config.celery", "--quiet"]
-        worker = [*celery, "worker", "--concurrency=2", "--without-mingle", "--without-gossip"]
         self.commands = {
             "web": [sys.executable, "-m", "gunicorn", "--config=python:config.gunicorn", "config.wsgi"],
-            "worker": [*worker, f"--hostname=chaos-{self.port}@%h"],
+            "worker": [*celery, *self._works_on("worker", supervisor.JOBS, "2")],
+            "errands": [*celery, *self._works_on("errands", supervisor.ERRANDS, "1")],
             "beat": [*celery, "beat", "--schedule", str(self.schedule), "--pidfile="],
         }
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def _works_on(self, name: str, queues: str, processes: str) -> list[str]:
+        alone = ("--without-mingle", "--without-gossip", f"--hostname={name}-{self.port}@%h")
+        return ["worker", f"--queues={queues}", f"--concurrency={processes}", *alone]
 
     def __enter__(self) -> Stack:
         for name in self.commands:
@@ -94,8 +98,9 @@ class Stack:
         if name in self.servers.ports:
             self.servers.start(name)
             return
+        role = {"RELODE_ROLE": "worker" if name == "errands" else name}
         self.running[name] = spawn(
-            *self.commands[name], ending=signal.SIGKILL, env=self.environment, stdout=self.log, cwd=PROJECT
+            *self.commands[name], ending=signal.SIGKILL, env=self.environment | role, stdout=self.log, cwd=PROJECT
         )
 
     def kill(self, name: str) -> None:
