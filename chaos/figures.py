@@ -58,7 +58,7 @@ def _ledger() -> list[str]:
 
 def _name(event: Any) -> str:
     if event.battery_id:
-        return min(identifier.value for identifier in event.battery.identifiers.all())
+        return str(min(identifier.value for identifier in event.battery.identifiers.all()))
     return str(event.lot.number)
 
 
