@@ -1,9 +1,10 @@
 """Work that waits in a row of the database until a worker does it: imports, EPR reports, utilization.
 
 The row says all that is to be done, and how far it is: `status`, when a worker took it up (`claimed_at`), when it was
-last heard of (`heartbeat_at`). The broker carries ids and holds no truth. One worker claims a row, tells that it lives
-for as long as it works, and writes the end only if the row is still its own (`ours`). What nobody was heard of for too
-long is taken up again, whether its worker died or its message was lost.
+last heard of (`heartbeat_at`). The broker carries ids and holds no truth: a message says that something waits, and its
+worker takes what is next by fairness. One worker claims a row, tells that it lives for as long as it works, and writes
+the end only if the row is still its own (`ours`). What nobody was heard of for too long is taken up again, whether its
+worker died or its message was lost. A row that is taken away or cancelled meanwhile stops its worker at the next beat.
 """
 
 from __future__ import annotations
@@ -12,15 +13,26 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
+import psycopg
 import structlog
-from django.db import Error, connection, models, transaction
-from django.db.models import Q, QuerySet
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, models, transaction
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 #: Seconds between two signs of life.
 BEAT = 5.0
+
+#: Silence after which the worker of a message that came back is taken for dead; how often to look whether it is.
+LOST = timedelta(seconds=2 * BEAT + 1)
+MOST_LOOKS = 6
+
+#: Whoever claims waits for its turn, so that two workers do not both take the only one that an organization may have
+#: going on. One number for each table.
+_TURN = 0x140A
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +43,26 @@ def send(deliver: Callable[[int], object], *ids: int) -> None:
     """
     for row_id in ids:
         transaction.on_commit(partial(deliver, row_id), robust=True)
+
+
+def next_of(waiting: QuerySet[Any], only: int | None, *, of: str, working: str) -> QuerySet[Any]:
+    """Those of `waiting` that a worker may take, the next first: of whoever in the column `of` has fewest going on, the
+    oldest. Whoever has `JOBS_AT_ONCE` already waits, so that one cannot keep all workers. `only`: that one, whose turn
+    it ever is.
+    """
+    if only is not None:
+        return waiting.filter(pk=only)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_TURN, waiting.model._meta.db_table])
+    going_on = (
+        waiting.model._default_manager.filter(status=working, **{of: OuterRef(of)})
+        .order_by()
+        .values(of)
+        .annotate(number=Count("pk"))
+        .values("number")
+    )
+    rows: QuerySet[Any] = waiting.alias(going_on=Coalesce(Subquery(going_on), 0))
+    return rows.filter(going_on__lt=settings.JOBS_AT_ONCE).order_by("going_on", "pk")
 
 
 @transaction.atomic
@@ -77,6 +109,20 @@ def take_up[M: models.Model](
     return silent
 
 
+def after_loss(task: Any, row_id: int, looks: int, take_up: Callable[..., list[int]]) -> list[int]:
+    """What to send again, where `task` came for the row `row_id` and found nothing to do.
+
+    Its message came back, or was sent to look again: the worker that had it was killed. The row is taken up as soon as
+    that worker was not heard of for a while; until then somebody looks again.
+    """
+    if not (looks or task.request.delivery_info.get("redelivered")):
+        return []
+    found = take_up(silence=LOST, only=row_id)
+    if not found and looks < MOST_LOOKS:
+        task.apply_async((row_id,), {"looks": looks + 1}, countdown=BEAT)
+    return found
+
+
 class Pulse:
     """Tells in `rows` that a worker lives and how far it is, every `beat` seconds and when there is news: on a thread,
     since each thread has a connection of its own and what is told is seen while the work's own transaction is open.
@@ -85,11 +131,15 @@ class Pulse:
     somebody's transaction, where nobody outside could see the row yet, it tells through that transaction.
 
     `look` is asked at every beat for what there is to tell, where the work is too busy to say it by itself.
+
+    If `rows` are none any more, somebody took the work away or cancelled it: `is_over` says so, and the statement that the
+    work waits for is cancelled, which it sees as an `OperationalError`.
     """
 
     def __init__(
         self, rows: QuerySet[models.Model], *, beat: float = BEAT, look: Callable[[], Mapping[str, object]] = dict
     ) -> None:
+        self.is_over = False
         self._rows = rows
         self._beat = beat
         self._look = look
@@ -97,6 +147,9 @@ class Pulse:
         self._news = threading.Event()
         self._ended = False
         self._thread = None if connection.in_atomic_block else threading.Thread(target=self._run, daemon=True)
+        self._works_on = connections[
+            DEFAULT_DB_ALIAS
+        ]  # of the thread that works: the name `connection` is each thread's own
 
     def __enter__(self) -> Self:
         if self._thread is not None:
@@ -138,4 +191,9 @@ class Pulse:
             connection.close()
 
     def _write(self) -> None:
-        self._rows.update(heartbeat_at=timezone.now(), **self._said, **self._look())
+        if self._rows.update(heartbeat_at=timezone.now(), **self._said, **self._look()):
+            return
+        self.is_over = True
+        working: psycopg.Connection[Any] | None = self._works_on.connection
+        if self._thread is not None and working is not None:
+            working.cancel_safe(timeout=BEAT)

@@ -13,6 +13,7 @@ from collection.api import (
     imports,
     lots,
     pickups,
+    proposals,
     reference,
     relations,
     shipments,
@@ -41,6 +42,7 @@ router.register("imports", imports.ImportViewSet)
 router.register("shipments", shipments.ShipmentViewSet)
 router.register("consents", consents.ConsentViewSet)
 router.register("batteries", batteries.BatteryViewSet)
+router.register("proposals", proposals.ProposalViewSet)
 router.register("facilities", facilities.FacilityViewSet)
 router.register("permits", facilities.PermitViewSet)
 router.register("collection-points", facilities.CollectionPointViewSet)

@@ -1,43 +1,80 @@
 """Whether Relode is alive, and whether it can do its work: for load balancers, orchestrators and people.
 
-A worker is known to live by its heartbeat: the time, written to the cache every few seconds by the worker's own clock,
-so that a worker busy with long tasks is not taken for a dead one.
+Workers and beat are known to live by their heartbeats: the time, written to the cache every few seconds by the clock of
+each, so that a worker busy with long tasks is not taken for a dead one.
 """
 
+from __future__ import annotations
+
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import psycopg
 import redis
+import structlog
 from celery import bootsteps
+from celery.beat import PersistentScheduler
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
+from recycling.queries.waiting import waiting
+
 HEARTBEAT_SECONDS = 10
 HEARTBEAT_LATE_SECONDS = 35  # three missed
-_HEARTBEAT = "worker-heartbeat"
+_WORKER, _SCHEDULE = "worker-heartbeat", "beat-heartbeat"
+
+log = structlog.get_logger(__name__)
 
 
 class Heartbeat(bootsteps.StartStopStep):
-    """The part of a Celery worker that tells that it lives."""
+    """The part of a Celery worker that tells that it lives, and sounds the alarm when beat does not."""
 
     requires = ("celery.worker.components:Timer",)
 
     def start(self, worker: Any) -> None:
         """Tell now, and from now on."""
-        self.entry = worker.timer.call_repeatedly(HEARTBEAT_SECONDS, _beat, priority=10)
-        _beat()
+        self.since = time.time()
+        self.entry = worker.timer.call_repeatedly(HEARTBEAT_SECONDS, self.tell, priority=10)
+        self.tell()
 
     def stop(self, worker: Any) -> None:
         """Tell no longer."""
         self.entry.cancel()
 
+    def tell(self) -> None:
+        """That this worker lives."""
+        _live(_WORKER)
+        if time.time() - self.since > HEARTBEAT_LATE_SECONDS:  # beat had the time to start
+            state = _state(_beat)
+            if state["status"] != "ok":
+                log.error("beat_lost", **{name: value for name, value in state.items() if name != "status"})
 
-def _beat() -> None:
-    cache.set(_HEARTBEAT, time.time(), timeout=10 * HEARTBEAT_LATE_SECONDS)
+
+class Scheduler(PersistentScheduler):
+    """Beat's schedule, which tells each time that it was gone through."""
+
+    _told = 0.0
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due; seconds until to look again."""
+        seconds: float = super().tick(*args, **kwargs)
+        if time.monotonic() - self._told > HEARTBEAT_SECONDS:
+            self._told = time.monotonic()
+            _live(_SCHEDULE)
+        return min(seconds, HEARTBEAT_SECONDS)
+
+
+def _live(who: str) -> None:
+    try:
+        cache.set(who, time.time(), timeout=10 * HEARTBEAT_LATE_SECONDS)
+    except redis.RedisError as error:  # what holds heartbeats is away: the one who lives goes on
+        log.warning("heartbeat_lost", who=who, error=str(error))
 
 
 @never_cache
@@ -48,10 +85,50 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
-    """Tell of each part that Relode needs whether it works; 503 if one does not."""
-    parts = {"database": _state(_database), "broker": _state(_broker), "worker": _state(_worker)}
-    works = all(part["status"] == "ok" for part in parts.values())
-    return JsonResponse({"status": "ok" if works else "down", "components": parts}, status=200 if works else 503)
+    """Tell of each part that Relode needs whether it works; 503 if one does not.
+
+    Work that waits too long is `late`: whoever answers requests is as ready as before.
+    """
+    parts = {
+        "database": _state(_database),
+        "broker": _state(_broker),
+        "worker": _state(_worker),
+        "beat": _state(_beat),
+        "work": _state(_work),
+    }
+    found = {part["status"] for part in parts.values()}
+    status = next((word for word in ("down", "late") if word in found), "ok")
+    return JsonResponse({"status": status, "components": parts}, status=503 if status == "down" else 200)
+
+
+def serve(host: str, port: int) -> None:
+    """Answer /healthz and /readyz at a port of their own, on a thread of their own, for as long as this process lives.
+
+    Where all threads that answer requests wait, an orchestrator would take the process for dead, and kill what waits.
+    Processes share the port; each answers for itself.
+    """
+    server = _Server((host, port), _Door)
+    threading.Thread(target=server.serve_forever, daemon=True, name="health").start()
+
+
+class _Server(ThreadingHTTPServer):
+    allow_reuse_port = True
+    daemon_threads = True
+
+
+class _Door(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        view = {"/healthz": alive, "/readyz": ready}.get(self.path)
+        answer: HttpResponse = view(HttpRequest()) if view else HttpResponse(status=404)
+        connection.close()  # this thread ends with its answer
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: they are asked every few seconds."""
 
 
 def _state(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -61,9 +138,19 @@ def _state(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"status": "down", "reason": type(error).__name__}  # the message could tell strangers addresses
 
 
+def _asked(sql: str) -> list[tuple[Any, ...]]:
+    """Rows, by a connection of its own: those of the pool may all be waiting for locks."""
+    values = connection.get_connection_params()
+    own = {
+        name: value for name, value in values.items() if name not in ("pool", "cursor_factory", "context", "options")
+    }
+    with psycopg.connect(**own | {"connect_timeout": 3}, autocommit=True) as asked:
+        asked.execute("SET statement_timeout = '3s'")
+        return asked.execute(sql).fetchall()
+
+
 def _database() -> dict[str, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    _asked("SELECT 1")
     return {}
 
 
@@ -74,8 +161,24 @@ def _broker() -> dict[str, Any]:
 
 
 def _worker() -> dict[str, Any]:
-    last = cache.get(_HEARTBEAT)
+    return _heard_of(_WORKER)
+
+
+def _beat() -> dict[str, Any]:
+    return _heard_of(_SCHEDULE)
+
+
+def _heard_of(who: str) -> dict[str, Any]:
+    last = cache.get(who)
     if last is None:
         return {"status": "down", "reason": "NoHeartbeat"}
     age = round(time.time() - last, 1)
     return {"status": "ok" if age <= HEARTBEAT_LATE_SECONDS else "down", "heartbeat_age_seconds": age}
+
+
+def _work() -> dict[str, Any]:
+    try:
+        late = {one.kind: round(one.seconds) for one in waiting(_asked) if one.is_late}
+    except psycopg.Error as error:  # whoever answers requests may be ready all the same
+        return {"status": "late", "reason": type(error).__name__}
+    return {"status": "late", "waiting_seconds": late} if late else {}

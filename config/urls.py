@@ -1,11 +1,12 @@
 """Which address leads where."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from config import health
+from accounts.api import problems
+from config import health, requests
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -16,6 +17,9 @@ urlpatterns = [
     path("api/v1/", include("config.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    re_path("^api/(?:.*/)?$", problems.NothingHere.as_view()),
     path("healthz", health.alive),
     path("readyz", health.ready),
 ]
+
+handler500 = requests.failed

@@ -24,6 +24,9 @@ from typing import IO
 from development import embedded, servers
 from development.processes import spawn, stop
 
+#: Long work, and what must not wait behind it, have workers of their own (`CELERY_TASK_ROUTES`).
+JOBS, ERRANDS = "imports,reports,utilization", "relode"
+
 START_SECONDS = 300  # a slow machine is no failure; a process that ends is noticed at once
 
 
@@ -80,15 +83,17 @@ def _manage(*command: str) -> int:
 def running(
     *,
     worker: bool = False,
+    errands: bool = False,
     beat: bool = False,
     web: int | None = None,
     environment: dict[str, str] | None = None,
     output: IO[bytes] | None = None,
 ) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Run the processes asked for during the block; `web` is the port to serve on.
+    """Run the processes asked for during the block; `web` is the port to serve on. With `errands`, what must not wait
+    has a worker of its own beside the one for long work; without, one worker does both.
 
     `environment` is added to this process's own, and `output` takes what the processes print. When the block begins the
-    web server answers; a worker may still be starting, which those who send it tasks need not care about, unless both
+    web server answers; a worker may still be starting, which those who send it tasks need not care about, unless all
     were asked for: then everything is ready.
     """
     local = servers.PROJECT / ".local"
@@ -97,10 +102,11 @@ def running(
     celery = [sys.executable, "-W", as_root, "-m", "celery", "--app=config.celery", "--quiet"]
     schedule = local / f"beat-{os.getpid()}"
     commands: dict[str, list[str]] = {}
+    number = (environment or {}).get("WORKER_CONCURRENCY", "2")
+    if errands:
+        commands["errands"] = _worker(celery, "errands", ERRANDS, "1")
     if worker:
-        name = f"--hostname=supervised-{os.getpid()}@%h"
-        processes = f"--concurrency={(environment or {}).get('WORKER_CONCURRENCY', '2')}"
-        commands["worker"] = [*celery, "worker", processes, "--without-mingle", "--without-gossip", name]
+        commands["worker"] = _worker(celery, "worker", JOBS if errands else f"{ERRANDS},{JOBS}", number)
     if beat:
         commands["beat"] = [*celery, "beat", "--schedule", str(schedule), "--pidfile="]
     if web is not None:
@@ -111,12 +117,18 @@ def running(
         children = {}
         for name, command in commands.items():
             # The broker ends with a supervisor that is killed, and a worker that is asked to end waits for it to return.
-            ending = signal.SIGKILL if name == "worker" else signal.SIGTERM
-            children[name] = spawn(*command, ending=ending, env=everything, stdout=output, cwd=servers.PROJECT)
+            ending = signal.SIGKILL if name in ("worker", "errands") else signal.SIGTERM
+            role = {"RELODE_ROLE": "worker" if name == "errands" else name}
+            children[name] = spawn(*command, ending=ending, env=everything | role, stdout=output, cwd=servers.PROJECT)
             cleanup.callback(stop, children[name], grace=20)
         if web is not None:
-            _wait_for_web(children["web"], web, "/readyz" if worker else "/healthz")
+            _wait_for_web(children["web"], web, "/readyz" if worker and beat else "/healthz")
         yield children
+
+
+def _worker(celery: list[str], name: str, queues: str, processes: str) -> list[str]:
+    alone = ("--without-mingle", "--without-gossip", f"--hostname={name}-{os.getpid()}@%h")
+    return [*celery, "worker", f"--queues={queues}", f"--concurrency={processes}", *alone]
 
 
 def serve(port: int) -> None:
@@ -124,7 +136,7 @@ def serve(port: int) -> None:
 
     Expects `check_port` and `prepare` to have been called.
     """
-    with _stopped_by_signals(), running(worker=True, beat=True, web=port) as children:
+    with _stopped_by_signals(), running(worker=True, errands=True, beat=True, web=port) as children:
         _say(f"ready: http://127.0.0.1:{port}/ (API: /api/docs/). Ctrl-C stops it.")
         while True:
             for name, child in children.items():

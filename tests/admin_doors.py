@@ -152,6 +152,13 @@ ADMIN: dict[str, AdminDoor] = {
             "report-found": Page("yard_owner", record=d.lost_pack),
         },
     ),
+    "collection.Proposal": AdminDoor(
+        "yard_owner", d.proposal, create=Page("yard_owner"),
+        verbs={
+            "accept": Page("recycler", record=d.proposal), "refuse": Page("recycler", record=d.proposal),
+            "withdraw": Page("yard_owner", record=d.proposal),
+        },
+    ),
     "collection.Facility": public(
         lambda w: w.plant_site, create=Page("recycler", MANAGER),
         verbs={
@@ -171,7 +178,8 @@ ADMIN: dict[str, AdminDoor] = {
         },
     ),
     "collection.ImportRun": AdminDoor(
-        "yard_owner", d.import_run, create=Page("yard_owner"), parts=("errors.csv",)
+        "yard_owner", d.import_run, create=Page("yard_owner"), parts=("errors.csv",),
+        verbs={"cancel": Page("yard_owner", record=d.import_run)},
     ),
     "collection.Lot": AdminDoor(
         "recycler", d.lot, create=Page("recycler"),
@@ -288,6 +296,7 @@ ADMIN: dict[str, AdminDoor] = {
             "submit": Page("producer", MANAGER, filing.drafted),
             "recompute": Page("producer", record=filing.drafted),
             "withdraw": Page("producer", record=filing.drafted),
+            "cancel": Page("producer", record=d.asked_report),
             "accept": Page("regulator", MANAGER, filing.filed),
             "return": Page("regulator", MANAGER, filing.filed),
             "correct": Page("producer", record=filing.filed),
@@ -297,5 +306,7 @@ ADMIN: dict[str, AdminDoor] = {
     "recycling.EprPlacement": AdminDoor("producer", counted),
     "recycling.UtilizationSnapshot": AdminDoor("recycler", load),
     "recycling.BacklogSnapshot": AdminDoor("recycler", backlog),
-    "recycling.UtilizationRun": public(d.utilization_run, create=Page("recycler")),
+    "recycling.UtilizationRun": public(
+        d.utilization_run, create=Page("recycler"), verbs={"cancel": Page("recycler", record=d.utilization_run)}
+    ),
 }  # fmt: skip

@@ -44,7 +44,7 @@ def world(db: None) -> World:
 
 
 #: Files whose single tests take longest. Begun last, one of them would keep one core busy while the other waits.
-LONGEST = ("test_demo.py", "test_browser.py", "test_ground.py", "test_worker.py")
+LONGEST = ("test_demo.py", "test_outages.py", "test_browser.py", "test_ground.py", "test_worker.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

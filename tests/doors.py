@@ -153,6 +153,7 @@ API: dict[tuple[str, str], Door] = {
                 "file": SimpleUploadedFile("x.csv", b"name,kind,jurisdiction\n"),
             },
         ),
+        cancel=Door("yard_owner", OPERATOR, records.import_run),
         get_errors=Door("yard_owner", record=records.import_run),
         get_errors_csv=Door("yard_owner", record=records.import_run),
     ),
@@ -176,6 +177,17 @@ API: dict[tuple[str, str], Door] = {
         report_found=Door(
             "yard_owner", OPERATOR, records.lost_pack, lambda w, r: {"facility": w.yard.pk, "occurred_at": when(days=1)}
         ),
+    ),
+    **resource(
+        "proposals", Door("yard_owner", record=records.proposal),
+        create=Door(
+            "carrier", OPERATOR, records.proposal,
+            lambda w, r: {"organization": w.carrier.pk, "battery": r.battery_id, "reason": "x", "mass_value": "402"},
+            status=201,
+        ),
+        accept=Door("recycler", OPERATOR, records.proposal),
+        refuse=Door("recycler", OPERATOR, records.proposal, lambda w, r: {"answer": "x"}),
+        withdraw=Door("yard_owner", OPERATOR, records.proposal),
     ),
     ("POST", "batteries/give-up-scanned/"): Door(
         "yard_owner", OPERATOR, records.pack_in_use,
@@ -389,6 +401,7 @@ API: dict[tuple[str, str], Door] = {
             "recycler", OPERATOR, status=201, stranger="producer",
             body=lambda w, r: {"from_day": "2025-01-01", "to_day": "2025-01-02"},
         ),
+        cancel=Door("recycler", OPERATOR, records.utilization_run, is_public=True),
     ),
     **resource("epr-schemes", public(records.scheme)),
     ("GET", "epr-overview/"): Door(
@@ -399,6 +412,7 @@ API: dict[tuple[str, str], Door] = {
         create=Door("producer", OPERATOR, records.scheme, records.report_body, status=201),
         recompute=replace(REPORT, role=OPERATOR),
         submit=replace(REPORT, role=MANAGER),
+        cancel=Door("producer", OPERATOR, records.asked_report),
         withdraw=replace(REPORT, role=OPERATOR),
         accept=Door("regulator", MANAGER, filing.filed),
         correct=Door("producer", OPERATOR, filing.filed, status=201),
@@ -448,6 +462,7 @@ OPEN = {
     "account/password/<str:key>/<str:token>/": 410,
     "receipts/<str:link>/": 410,
     "api/docs/": 200,
+    "^api/(?:.*/)?$": 404,
     "api/schema/": 200,
     "api/v1/auth/login/": 405,
     "api/v1/auth/password/forgotten/": 405,

@@ -28,7 +28,17 @@ from collection.models import (
     Relation,
     Shipment,
 )
-from collection.services import batteries, consents, facilities, lots, pickups, receipts, relations, shipments
+from collection.services import (
+    batteries,
+    consents,
+    facilities,
+    lots,
+    pickups,
+    proposals,
+    receipts,
+    relations,
+    shipments,
+)
 from collection.services.findings import Scan
 from recycling.models import Factor, Inspection, UtilizationRun
 from recycling.services import factors, intakes, outputs, plants, report_job, reports, utilization
@@ -345,6 +355,18 @@ def utilization_run(w: World) -> UtilizationRun:
 
 def scheme(w: World) -> Any:
     return filing.scheme("eu_reference")
+
+
+def asked_report(w: World) -> Any:
+    return filing.asked(w)
+
+
+def proposal(w: World) -> Any:
+    """By the yard, of a pack that it gave to the plant."""
+    battery = Battery.objects.get(shipment_lines__shipment=received(w))
+    return proposals.propose(
+        actor=w.actor(w.yard_owner), organization=w.yard_owner, battery=battery, reason="x", mass_value=Decimal(401)
+    )
 
 
 def correction(w: World) -> Any:

@@ -15,6 +15,7 @@ from collection.models.handovers import CONTEST_MOVES, ContestStatus
 from collection.models.imports import IMPORT_MOVES, ImportStatus
 from collection.models.lots import LOT_MOVES, LotStatus
 from collection.models.pickups import FINDING_MOVES, PICKUP_MOVES, FindingStatus, PickupStatus
+from collection.models.proposals import PROPOSAL_MOVES, ProposalStatus
 from collection.models.relations import RELATION_MOVES, RelationStatus
 from collection.models.shipments import SHIPMENT_MOVES, ShipmentStatus
 from recycling.models.batches import BATCH_MOVES, BatchStatus
@@ -36,6 +37,7 @@ STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
     "Discrepancy": (DiscrepancyStatus, DISCREPANCY_MOVES),
     "Batch": (BatchStatus, BATCH_MOVES),
     "EprReport": (ReportStatus, REPORT_MOVES),
+    "Proposal": (ProposalStatus, PROPOSAL_MOVES),
     "ImportRun": (ImportStatus, IMPORT_MOVES),
     "UtilizationRun": (UtilizationStatus, UTILIZATION_MOVES),
 }

@@ -11,6 +11,7 @@ import textwrap
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,17 @@ import structlog
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
+from structlog.testing import capture_logs
 
 from config import health
 from config.celery import app
 from development import servers, supervisor
+from recycling.models import UtilizationRun
+from recycling.queries.waiting import LATE_SECONDS
+from recycling.tasks.sweep import sound_alarm
+from tests import records
+from tests.world import World
 
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
@@ -145,18 +153,42 @@ class TestHealth:
                 "database": {"status": "ok"},
                 "broker": {"status": "ok"},
                 "worker": {"status": "down", "reason": "NoHeartbeat"},
+                "beat": {"status": "down", "reason": "NoHeartbeat"},
+                "work": {"status": "ok"},
             },
         }
 
     @pytest.mark.django_db
-    def test_a_worker_that_fell_silent_is_down(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        health._beat()
+    def test_who_fell_silent_is_down(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        health._live(health._WORKER)
+        health._live(health._SCHEDULE)
         assert client.get("/readyz").status_code == 200
         late = time.time() + health.HEARTBEAT_LATE_SECONDS + 1
         monkeypatch.setattr(health.time, "time", lambda: late)
-        worker = client.get("/readyz").json()["components"]["worker"]
-        assert worker["status"] == "down"
-        assert worker["heartbeat_age_seconds"] > health.HEARTBEAT_LATE_SECONDS
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        for name in ("worker", "beat"):
+            silent = answer.json()["components"][name]
+            assert silent["status"] == "down"
+            assert silent["heartbeat_age_seconds"] > health.HEARTBEAT_LATE_SECONDS
+        heartbeat = health.Heartbeat(None)
+        heartbeat.since = 0.0
+        with capture_logs() as logs:
+            heartbeat.tell()
+        assert [line["event"] for line in logs] == ["beat_lost"]
+
+    def test_work_that_waits_too_long_is_late(self, client: Client, world: World, transactional_db: None) -> None:
+        for who in (health._WORKER, health._SCHEDULE):
+            health._live(who)
+        run = records.utilization_run(world)
+        asked = timezone.now() - timedelta(seconds=LATE_SECONDS + 5)
+        UtilizationRun.objects.filter(pk=run.pk).update(requested_at=asked)
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (200, "late")
+        assert answer.json()["components"]["work"]["waiting_seconds"]["utilization"] > LATE_SECONDS
+        with capture_logs() as logs:
+            sound_alarm()
+        assert [(line["event"], line["kind"]) for line in logs] == [("work_waits", "utilization")]
 
     @pytest.mark.django_db
     def test_what_is_down_does_not_tell_addresses(self, client: Client, settings: Any) -> None:
@@ -192,7 +224,7 @@ class TestRequestId:
         started = eventually(lines)[0]
         assert started["event"] == "task_started"
         assert started["request_id"] == "followed-2"
-        assert eventually(lambda: client.get("/readyz").status_code == 200)
+        assert eventually(lambda: client.get("/readyz").json()["components"]["worker"]["status"] == "ok")
 
 
 class TestSupervisor:

@@ -52,9 +52,21 @@ class TrueOrFalseFilter(django_filters.BooleanFilter):
 
 
 class FilterSet(library.FilterSet):
-    """The filters of a list."""
+    """The filters of a list.
+
+    A record is filtered by its key alone, never looked up: else a key that exists, but not for this reader, would be answered
+    otherwise than one that does not.
+    """
 
     FILTER_DEFAULTS = library.FilterSet.FILTER_DEFAULTS | {models.BooleanField: {"filter_class": TrueOrFalseFilter}}
+
+    @classmethod
+    def filter_for_lookup(cls, field: Any, lookup_type: str) -> tuple[Any, dict[str, Any]]:
+        if isinstance(field, models.ForeignKey) and lookup_type == "exact":
+            is_number = isinstance(field.target_field, models.IntegerField)
+            return WholeNumberFilter if is_number else django_filters.CharFilter, {}
+        found: tuple[Any, dict[str, Any]] = super().filter_for_lookup(field, lookup_type)
+        return found
 
 
 class Filters(library.DjangoFilterBackend):

@@ -6,11 +6,11 @@ from typing import Any
 
 import redis
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelInvalid
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError
 from django.db.models import ProtectedError
-from django.http import Http404
+from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -19,6 +19,7 @@ from rest_framework.views import APIView, set_rollback
 
 from accounts import errors
 from accounts.constraints import violated_constraint
+from accounts.outages import outage_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -32,23 +33,49 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         return None
     status, code, faults, headers = answer
     set_rollback()
+    path = context["request"].path if context.get("request") else ""
+    return Response(body(status, code, faults, path), status=status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def body(status: int, code: str, faults: list[dict[str, str]], path: str) -> dict[str, Any]:
+    """The document, for what was asked at `path`."""
     detail = " ".join(str(fault["message"]) for fault in faults) if len(faults) == 1 else _("Several fields are wrong.")
-    body = {
+    return {
         "type": f"urn:relode:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail if faults else HTTPStatus(status).phrase,
-        "instance": context["request"].path if context.get("request") else "",
+        "instance": path,
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
         "errors": faults,
     }
-    return Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def outside(error: BaseException | None, path: str) -> JsonResponse:
+    """The document for what went wrong outside of a view, where REST framework does not look."""
+    outage = outage_of(error)
+    if outage is None:
+        status, code, faults = (
+            500,
+            "error",
+            [_fault("", "error", _("Something unforeseen happened; it has been noted."))],
+        )
+    else:
+        status, code, faults = 503, outage.code, [_fault("", outage.code, outage.message)]
+    answer = JsonResponse(body(status, code, faults, path), status=status, content_type=MEDIA_TYPE)
+    if outage is not None:
+        answer["Retry-After"] = str(outage.retry_after)
+    return answer
 
 
 type Answer = tuple[int, str, list[dict[str, str]], dict[str, str]]
 
 
 def _problem(exc: Exception) -> Answer | None:  # noqa: C901 - one case after the other
+    if outage := outage_of(exc):
+        log.warning("outage", code=outage.code, error=str(exc))
+        fault = _fault("", outage.code, outage.message)
+        return 503, outage.code, [fault], {"Retry-After": str(outage.retry_after)}
     match exc:
         case errors.DomainError():
             faults = [_fault(field, exc.code, message) for field, message in exc.errors.items()]
@@ -66,13 +93,14 @@ def _problem(exc: Exception) -> Answer | None:  # noqa: C901 - one case after th
             return (409, "in_use", [_fault("", "in_use", _("Other records refer to this one."))], {})
         case DataError():
             return (400, "invalid", [_fault("", "invalid", _("A value is outside of what can be stored."))], {})
-        case OperationalError() if "lock" in str(exc) or "deadlock" in str(exc):
-            fault = _fault("", "busy", _("Somebody else is changing the same records; try again."))
-            return 503, "busy", [fault], {"Retry-After": "1"}
         case redis.RedisError():  # what cannot do without, such as a log-in
             log.error("valkey_lost", error=str(exc))
             fault = _fault("", "unavailable", _("A part that this needs cannot be reached; try again in a while."))
             return 503, "unavailable", [fault], {"Retry-After": "10"}
+        case RequestDataTooBig():
+            return 413, "too_large", [_fault("", "too_large", _("The body of this request is too large."))], {}
+        case SuspiciousOperation():  # too many fields or files, a forged host
+            return 400, "invalid", [_fault("", "invalid", _("This request cannot be read."))], {}
         case Http404():
             return (404, "not_found", [_fault("", "not_found", _("There is no such record."))], {})
         case PermissionDenied():

@@ -68,6 +68,7 @@ class ImportRunAdmin(ScopedAdmin):
     date_hierarchy = "requested_at"
     inlines = (RowErrorInline,)
     create = Button(gettext_lazy("Import a file"), imports.request, UploadForm, after=tasks.enqueue)
+    buttons = (Button(gettext_lazy("cancel"), imports.cancel, is_final=True),)
     change_form_outer_before_template = "relode/import.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:

@@ -87,11 +87,8 @@ class GiveUpScannedIn(GiveUpIn):
     identifier = IdentifierIn()
 
 
-class CorrectIn(serializers.Serializer[Any]):
-    """What is left out stays; null says that it is not known."""
-
+class ChangesIn(serializers.Serializer[Any]):
     reason = TextField(max_length=500)
-    corrected_at = serializers.DateTimeField(required=False)
     model = VisibleRelatedField(queryset=BatteryModel.objects.all(), required=False, allow_null=True)
     producer = VisibleRelatedField(queryset=Organization.objects.all(), required=False, allow_null=True)
     chemistry = VisibleRelatedField(queryset=Chemistry.objects.all(), required=False, allow_null=True)
@@ -100,6 +97,12 @@ class CorrectIn(serializers.Serializer[Any]):
     placed_on = serializers.DateField(required=False, allow_null=True)
     mass_value = MassField(required=False, allow_null=True)
     mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
+
+
+class CorrectIn(ChangesIn):
+    """What is left out stays; null says that it is not known."""
+
+    corrected_at = serializers.DateTimeField(required=False)
 
 
 class BatteryFilter(FilterSet):

@@ -14,8 +14,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.doors import VerbsField, opens
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.filters import FilterSet
+from accounts.api.parsers import JSONParser
 from accounts.api.records import RecordSerializer
 from accounts.api.renderers import CsvDownload
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
@@ -87,9 +88,10 @@ class ImportViewSet(VisibleViewSet):
     serializer_class = ImportOut
     filterset_class = ImportFilter
     ordering_fields = ("id", "requested_at", "finished_at")
-    parser_classes = (MultiPartParser,)
+    parser_classes = (MultiPartParser, JSONParser)
 
     create = opens(imports.request, ImportIn, after=tasks.enqueue)
+    cancel = door(imports.cancel)
 
     @extend_schema(responses=RowErrorOut(many=True), filters=False)
     @action(detail=True)

@@ -6,7 +6,7 @@ Django starts, so that the doors and the task in `collection` lead to both witho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, ClassVar, Protocol
 
@@ -17,6 +17,7 @@ from accounts.actors import Actor
 from accounts.models import Organization
 from collection.imports.columns import Column
 from collection.imports.files import Gauge, Sheet, check_header, gauge
+from collection.services.imports import Superseded
 
 #: Faults beyond this many are counted, not kept.
 MAX_FAULTS = 10_000
@@ -69,6 +70,8 @@ class Progress:
     rows_read: int = 0
     phase: str = ""
     gauge: Gauge | None = None
+    #: Whether nobody wants it any more.
+    is_over: Callable[[], bool] = bool
 
     @property
     def rows_expected(self) -> int | None:
@@ -162,10 +165,11 @@ def read(sheet: Sheet, importer: Importer, faults: Faults, progress: Progress) -
         others=importer.passes_over,
     )
     # For each column where it stands, how it is read, whether a cell may be empty, and what an empty one means.
+    places = {name: place for place, name in enumerate(header)}
     plan = [
         (
             c.name,
-            header.index(c.name.lower()) if c.name.lower() in header else -1,
+            places.get(c.name.lower(), -1),
             c.parse,
             c.required and not c.blank,
             c.default,
@@ -179,6 +183,8 @@ def read(sheet: Sheet, importer: Importer, faults: Faults, progress: Progress) -
             count += 1
             if not count % STEP:
                 progress.rows_read = count
+                if progress.is_over():
+                    raise Superseded
             if len(row) != width:
                 message = _("The row has %(fields)d fields, the header has %(columns)d.")
                 faults.add(line, "", message % {"fields": len(row), "columns": width}, ",".join(row)[:200])

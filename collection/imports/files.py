@@ -10,21 +10,26 @@ import csv
 import gzip
 import io
 import lzma
+import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.errors import Invalid
 
-#: A file may not unpack to more than this. 2 GiB hold some ten million rows.
-MAX_BYTES = 2 * 1024**3
 #: One line of a file, and one field of it.
 MAX_LINE = 1024 * 1024
 MAX_FIELD = 128 * 1024
-MAX_ROWS = 5_000_000
+#: The columns of a sheet, and the empty lines among its rows.
+MAX_COLUMNS = 1000
+MAX_EMPTY_LINES = 100_000
+#: After so many lines the clock is looked at.
+_LOOK = 10_000
 #: What unpacking xz may use: the largest preset (-9) needs 65 MiB.
 XZ_MEMORY = 128 * 1024**2
 
@@ -119,28 +124,20 @@ def unpack(source: IO[bytes]) -> IO[bytes]:
 class Sheet:
     """The header and the rows of a CSV file. Iterating gives the line on which a row starts, and its fields."""
 
-    def __init__(self, source: IO[bytes], *, max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS) -> None:
-        self._max_bytes = max_bytes
-        self._max_rows = max_rows
-        self._line = 0
+    def __init__(self, source: IO[bytes]) -> None:
+        self._until = time.monotonic() + settings.IMPORT_MOST_SECONDS
+        self._line = self._empty = 0
         self._reader = csv.reader(self._lines(source), strict=True)
         self.header = self._read_header()
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        rows = 0
         while True:
             start = self._reader.line_num + 1
             row = self._next()
             if row is None:
                 return
-            if not row:  # an empty line
-                continue
-            rows += 1
-            if rows > self._max_rows:
-                raise BadFile(
-                    _("More than %(rows)s rows. Split the file.") % {"rows": f"{self._max_rows:,}"}, line=start
-                )
-            yield start, row
+            if row:
+                yield start, row
 
     def _read_header(self) -> list[str]:
         row: list[str] | None = []
@@ -148,6 +145,8 @@ class Sheet:
             row = self._next()
         if row is None:
             raise BadFile(_("The file is empty."))
+        if len(row) > MAX_COLUMNS:
+            raise BadFile(_("More than %(number)s columns.") % {"number": f"{MAX_COLUMNS:,}"}, line=1)
         header = [name.strip().lower() for name in row]
         if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
             raise BadFile(_("Columns must be separated by commas."), line=1, value=row[0][:200])
@@ -170,11 +169,8 @@ class Sheet:
                     raise BadFile(
                         _("A line is longer than %(size)s bytes.") % {"size": f"{MAX_LINE:,}"}, line=self._line
                     )
-                if total > self._max_bytes:
-                    raise BadFile(
-                        _("The file unpacks to more than %(size)s bytes.") % {"size": f"{self._max_bytes:,}"},
-                        line=self._line,
-                    )
+                self._empty += not raw.strip()
+                self._check(total)
                 yield raw.decode("utf-8-sig" if self._line == 1 else "utf-8")
         except UnicodeDecodeError as error:
             column = error.start + 1
@@ -188,14 +184,31 @@ class Sheet:
         except (OSError, zlib.error, lzma.LZMAError) as error:
             raise BadFile(_("The packed file is damaged: %(error)s.") % {"error": error}, line=self._line) from error
 
+    def _check(self, total: int) -> None:
+        """Refuse a file that comes to more than files may."""
+        for found, most, fault in (
+            (total, settings.IMPORT_MOST_BYTES, _("The file unpacks to more than %(most)s bytes.")),
+            (self._line, settings.IMPORT_MOST_LINES, _("More than %(most)s lines. Split the file.")),
+            (self._empty, MAX_EMPTY_LINES, _("More than %(most)s empty lines.")),
+        ):
+            if found > most:
+                raise BadFile(fault % {"most": f"{most:,}"}, line=self._line)
+        if not self._line % _LOOK and time.monotonic() > self._until:
+            raise BadFile(
+                _("Reading took more than %(most)s seconds. Split the file.")
+                % {"most": f"{settings.IMPORT_MOST_SECONDS:,}"},
+                line=self._line,
+            )
+
 
 def check_header(
     header: Sequence[str], required: Sequence[str], optional: Sequence[str], *, others: bool = False
 ) -> None:
     """Raise `BadFile` naming every column that is missing, doubled or, unless `others` may be there, unknown."""
-    doubled = sorted({name for name in header if header.count(name) > 1})
-    missing = [name for name in required if name not in header]
-    unknown = [name for name in header if name not in (*required, *optional)] if not others else []
+    times, known = Counter(header), {*required, *optional}
+    doubled = sorted(name for name, number in times.items() if number > 1)
+    missing = [name for name in required if name not in times]
+    unknown = [name for name in times if name not in known] if not others else []
     faults = []
     if missing:
         faults.append(_("Missing columns: %(names)s.") % {"names": ", ".join(missing)})

@@ -38,9 +38,13 @@ def importer_of(run: ImportRun) -> Importer:
 
 
 def execute(
-    run_id: int, *, source: IO[bytes] | None = None, make: MakeImporter = importer_of, show: Show | None = None
+    run_id: int | None = None,
+    *,
+    source: IO[bytes] | None = None,
+    make: MakeImporter = importer_of,
+    show: Show | None = None,
 ) -> Outcome | None:
-    """Do the import `run_id` if it is waiting, and note what came of it; `None` where somebody else has it.
+    """Do the import `run_id`, or the next, if it is waiting, and note what came of it; `None` where somebody else has it.
 
     `source` is the file where it was not sent along; `make` makes the importer. Raises what nobody foresaw, after
     noting that the import failed.
@@ -51,12 +55,15 @@ def execute(
     try:
         return _execute(run, source if source is not None else io.BytesIO(bytes(run.content or b"")), make, show)
     except Superseded:
-        log.warning("import_superseded", run=run_id)
+        log.warning("import_superseded", run=run.pk)
         return None
     except OperationalError:
-        raise  # the database is gone or busy: the sweep takes the import up again
+        if pending.ours(run).exists():
+            raise  # the database is gone or busy: the sweep takes the import up again
+        log.warning("import_superseded", run=run.pk)  # or cancelled
+        return None
     except (Exception, KeyboardInterrupt) as error:
-        log.exception("import_failed", run=run_id)
+        log.exception("import_failed", run=run.pk)
         cause = (
             _("It was interrupted.") if isinstance(error, KeyboardInterrupt) else _("Something unforeseen happened.")
         )
@@ -75,6 +82,7 @@ def _execute(run: ImportRun, file: IO[bytes], make: MakeImporter, show: Show | N
     try:
         with pending.Pulse(pending.ours(run), beat=BEAT, look=look) as pulse, transaction.atomic():
             imports.hold(run)
+            progress.is_over = lambda: pulse.is_over
             outcome = bring_in(file, make(run), skip_bad_rows=run.skip_bad_rows, progress=progress)
             pulse.stop()  # it writes the same row
             if outcome.faults and not run.skip_bad_rows:

@@ -18,6 +18,7 @@ from collection.models.pickups import (
     PickupFinding,
     PickupStatus,
 )
+from collection.models.proposals import PROPOSAL_MOVES, Proposal, ProposalStatus
 from collection.models.relations import RELATION_MOVES, STANDING, ClaimedOrganization, Means, Relation, RelationStatus
 from collection.models.shipments import (
     SHIPMENT_MOVES,
@@ -40,6 +41,7 @@ __all__ = [
     "LOT_MOVES",
     "OPEN_PICKUPS",
     "PICKUP_MOVES",
+    "PROPOSAL_MOVES",
     "RELATION_MOVES",
     "SHIPMENT_MOVES",
     "STANDING",
@@ -81,6 +83,8 @@ __all__ = [
     "PickupCode",
     "PickupFinding",
     "PickupStatus",
+    "Proposal",
+    "ProposalStatus",
     "Receipt",
     "Relation",
     "RelationStatus",

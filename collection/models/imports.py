@@ -18,15 +18,18 @@ class ImportStatus(models.TextChoices):
     DONE = "done", _("done")
     REFUSED = "refused", _("refused: rows with errors")
     FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
 
 
 #: Every legal move of an import's status; the database trigger is made from this list.
 IMPORT_MOVES: list[tuple[str, str]] = [
     (ImportStatus.QUEUED, ImportStatus.RUNNING),
+    (ImportStatus.QUEUED, ImportStatus.CANCELLED),
     (ImportStatus.RUNNING, ImportStatus.QUEUED),
     (ImportStatus.RUNNING, ImportStatus.DONE),
     (ImportStatus.RUNNING, ImportStatus.REFUSED),
     (ImportStatus.RUNNING, ImportStatus.FAILED),
+    (ImportStatus.RUNNING, ImportStatus.CANCELLED),
 ]
 
 
@@ -61,7 +64,7 @@ class ImportRun(models.Model):
     sha256 = models.CharField(_("SHA-256"), max_length=64, editable=False)
     skip_bad_rows = models.BooleanField(_("import the good rows even if some are bad"), default=False)
     status = models.CharField(
-        _("status"), max_length=8, choices=ImportStatus.choices, default=ImportStatus.QUEUED, editable=False
+        _("status"), max_length=9, choices=ImportStatus.choices, default=ImportStatus.QUEUED, editable=False
     )
     rows_read = models.PositiveIntegerField(_("rows read"), default=0, editable=False)
     rows_total = models.PositiveIntegerField(_("rows expected"), null=True, editable=False)

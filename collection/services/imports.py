@@ -20,7 +20,7 @@ from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid
 from accounts.models import Organization, Role
 from accounts.verbs import verb
-from collection.models import IMPORTING_FUNCTIONS, ImportRowError, ImportRun, ImportStatus
+from collection.models import IMPORT_MOVES, IMPORTING_FUNCTIONS, ImportRowError, ImportRun, ImportStatus
 
 #: What may be sent through the API or the admin, as it comes, packed or not. Larger files go through `importfile`.
 MAX_UPLOAD = 50 * 1024**2
@@ -95,10 +95,32 @@ def request(
     )
 
 
-def claim(run_id: int) -> ImportRun | None:
-    """Take the import for this worker, with its file. `None` if it does not wait or another worker has it."""
+def lock(run: ImportRun) -> ImportRun:
+    """The import as it is now, without its file, locked."""
+    rows = ImportRun.objects.select_for_update(of=("self",)).select_related("organization")
+    return rows.defer("content").get(pk=run.pk)
+
+
+@verb(lock, of="run__organization", to=ImportStatus.CANCELLED, moves=IMPORT_MOVES)
+def cancel(*, actor: Actor, run: ImportRun) -> ImportRun:
+    """Give up an import that is not over. A worker that has it stops within seconds, and nothing of it is written."""
+    run.status, run.finished_at = ImportStatus.CANCELLED, timezone.now()
+    run.message = _("Cancelled by %(name)s; nothing was imported.") % {"name": actor.user}
+    run.content = None
+    run.save(update_fields=["status", "finished_at", "message", "content"])
+    return run
+
+
+@transaction.atomic
+def claim(run_id: int | None = None) -> ImportRun | None:
+    """Take an import for this worker, with its file: that one, or the next. `None` if none waits that another does not
+    have.
+    """
+    waiting = ImportRun.objects.select_related("organization", "requested_by").filter(status=ImportStatus.QUEUED)
+    if run_id is None:
+        waiting = waiting.filter(content__isnull=False)  # what a command reads by itself is nobody else's
     return pending.claim(
-        ImportRun.objects.select_related("organization", "requested_by").filter(pk=run_id, status=ImportStatus.QUEUED),
+        pending.next_of(waiting, run_id, of="organization", working=ImportStatus.RUNNING),
         status=ImportStatus.RUNNING,
         heartbeat_at=timezone.now(),
         message="",
@@ -146,13 +168,18 @@ def _not_held() -> QuerySet[ImportRun]:
     return ImportRun.objects.alias(key=F("pk") % 2**31).exclude(key__in=held)
 
 
-def take_up_silent(*, silence: timedelta = SILENCE) -> list[int]:
-    """Queue again the imports that nobody has worked on for `silence`. Returns their ids, to be sent.
+def is_any_waiting() -> bool:
+    """Whether there is an import for the next worker."""
+    return ImportRun.objects.filter(status=ImportStatus.QUEUED, content__isnull=False).exists()
+
+
+def take_up_silent(*, silence: timedelta = SILENCE, only: int | None = None) -> list[int]:
+    """Queue again the imports (`only` that one) that nobody has worked on for `silence`. Returns their ids, to be sent.
 
     Whoever holds an import is alive and may finish it, even if nothing was heard of it. One that was read from a file on
     the command line cannot be taken up by another process, and has failed.
     """
-    rows = _not_held()
+    rows = _not_held() if only is None else _not_held().filter(pk=only)
     rows.filter(status=ImportStatus.RUNNING, content__isnull=True, heartbeat_at__lt=timezone.now() - silence).update(
         status=ImportStatus.FAILED,
         finished_at=timezone.now(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from accounts import pending
 from collection.imports.runs import execute
@@ -10,10 +10,13 @@ from collection.models import ImportRun
 from collection.services import imports
 
 
-@shared_task(name="collection.run_import", soft_time_limit=55 * 60, time_limit=60 * 60)
-def run_import(run_id: int) -> None:
-    """Do the import if it is still waiting. Sending it twice does it once."""
-    execute(run_id)
+@shared_task(bind=True, name="collection.run_import", soft_time_limit=55 * 60, time_limit=60 * 60)
+def run_import(self: Task[..., None], run_id: int, looks: int = 0) -> None:
+    """Do the import that is next; the message of one has each of them done once, whichever that is."""
+    if execute() is None:
+        pending.send(self.delay, *pending.after_loss(self, run_id, looks, imports.take_up_silent))
+    elif imports.is_any_waiting():
+        self.delay(run_id)  # what had to wait until its organization had one less going on
 
 
 def enqueue(run: ImportRun) -> ImportRun:

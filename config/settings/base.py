@@ -48,6 +48,8 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "config.requests.RequestIdMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "config.requests.DeadlineMiddleware",
+    "config.requests.OutageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -99,10 +101,12 @@ DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per request,
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ATOMIC_REQUESTS = False  # a service function opens its own transaction, as long as its locks and no longer
+DATABASE_ROUTERS = ["accounts.replicas.Router"]
+
+# A request sends no statement after this; one statement may take half of it (`config.databases`)
+REQUEST_SECONDS = env.int("REQUEST_SECONDS", default=60)
 
 # People
-
-DATABASE_ROUTERS = ["accounts.replicas.Router"]
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -191,7 +195,20 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 # Tasks. A task may run twice, and is written so that it acts once; it must never be lost.
 
-CELERY_TASK_DEFAULT_QUEUE = "relode"
+JOBS_AT_ONCE = env.int("JOBS_AT_ONCE", default=1)  # of one kind, for one organization
+
+# What an imported file may come to: unpacked bytes, lines, seconds
+IMPORT_MOST_BYTES = env.int("IMPORT_MOST_BYTES", default=2 * 1024**3)
+IMPORT_MOST_LINES = env.int("IMPORT_MOST_LINES", default=5_000_000)
+IMPORT_MOST_SECONDS = env.int("IMPORT_MOST_SECONDS", default=50 * 60)
+
+CELERY_TASK_DEFAULT_QUEUE = "relode"  # what is short, and must not wait: sweeps, mail, tallies
+CELERY_TASK_ROUTES = {
+    "collection.run_import": {"queue": "imports"},
+    "recycling.compute_report": {"queue": "reports"},
+    "recycling.seal_report": {"queue": "reports"},
+    "recycling.run_utilization": {"queue": "utilization"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -203,7 +220,11 @@ CELERY_TASK_TIME_LIMIT = 10 * 60
 CELERY_TASK_IGNORE_RESULT = True  # what a task did is in the database
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT}  # else long tasks are sent twice
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,  # else long tasks are sent twice
+    "socket_connect_timeout": 2,  # who sends goes on without a broker that is away: the sweep finds what was to be sent
+}
+CELERY_BEAT_SCHEDULER = "config.health.Scheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # What a lost message or a dead worker left behind. A sweep that nobody took in time is not worth having.
     "sweep": {"task": "recycling.sweep", "schedule": 30.0, "options": {"expires": 25}},

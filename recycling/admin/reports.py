@@ -78,6 +78,7 @@ class ReportAdmin(ScopedAdmin):
         Button(gettext_lazy("accept"), reports.accept, AcceptForm),
         Button(gettext_lazy("return"), reports.return_, ReturnForm, is_final=True),
         Button(gettext_lazy("correct"), reports.correct, after=tasks.enqueue),
+        Button(gettext_lazy("cancel"), reports.cancel),
         Button(gettext_lazy("withdraw"), reports.withdraw, is_final=True),
     )
 

@@ -76,6 +76,7 @@ class RunAdmin(ScopedAdmin):
     list_filter = ("status",)
     list_select_related = ("requested_by",)
     create = Button(gettext_lazy("Compute utilization"), utilization.request, RunForm, after=tasks.enqueue)
+    buttons = (Button(gettext_lazy("cancel"), utilization.cancel, is_final=True),)
 
     @display(description=gettext_lazy("progress"))
     def how_far(self, run: UtilizationRun) -> Any:

@@ -203,6 +203,7 @@ class ReportViewSet(VisibleViewSet):
     accept = door(reports.accept, AcceptIn)
     return_ = door(reports.return_, ReturnIn)
     correct = door(reports.correct, status=201, after=tasks.enqueue)
+    cancel = door(reports.cancel)
     withdraw = door(reports.withdraw)
 
     @extend_schema(responses=VerificationOut, filters=False)

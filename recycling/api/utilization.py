@@ -10,7 +10,7 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.doors import VerbsField, opens
+from accounts.api.doors import VerbsField, door, opens
 from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.paging import CursorPagination
@@ -180,3 +180,4 @@ class RunViewSet(VisibleViewSet):
     ordering_fields = ("id", "requested_at")
 
     create = opens(utilization.request, RunIn, after=tasks.enqueue)
+    cancel = door(utilization.cancel)

@@ -34,6 +34,7 @@ class ReportStatus(models.TextChoices):
 #: Every legal move of a report's status; the database trigger is made from this list.
 REPORT_MOVES: list[tuple[str, str]] = [
     (ReportStatus.QUEUED, ReportStatus.COMPUTING),
+    (ReportStatus.QUEUED, ReportStatus.FAILED),
     (ReportStatus.COMPUTING, ReportStatus.QUEUED),
     (ReportStatus.COMPUTING, ReportStatus.DRAFT),
     (ReportStatus.COMPUTING, ReportStatus.FAILED),

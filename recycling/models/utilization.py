@@ -96,6 +96,7 @@ class UtilizationStatus(models.TextChoices):
     RUNNING = "running", _("running")
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
 
 
 #: Every legal move of a run's status; the database trigger is made from this list.
@@ -104,6 +105,8 @@ UTILIZATION_MOVES: list[tuple[str, str]] = [
     (UtilizationStatus.RUNNING, UtilizationStatus.QUEUED),
     (UtilizationStatus.RUNNING, UtilizationStatus.DONE),
     (UtilizationStatus.RUNNING, UtilizationStatus.FAILED),
+    (UtilizationStatus.QUEUED, UtilizationStatus.CANCELLED),
+    (UtilizationStatus.RUNNING, UtilizationStatus.CANCELLED),
 ]
 
 
@@ -119,7 +122,7 @@ class UtilizationRun(models.Model):
     from_day = models.DateField(_("from day"))
     to_day = models.DateField(_("to day"))
     status = models.CharField(
-        _("status"), max_length=7, choices=UtilizationStatus.choices, default=UtilizationStatus.QUEUED, editable=False
+        _("status"), max_length=9, choices=UtilizationStatus.choices, default=UtilizationStatus.QUEUED, editable=False
     )
     progress = models.PositiveSmallIntegerField(_("progress (%)"), default=0, editable=False)
     message = models.TextField(_("message"), blank=True, editable=False)

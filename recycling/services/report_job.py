@@ -30,14 +30,14 @@ ATTEMPTS = 5
 log = structlog.get_logger(__name__)
 
 
-def compute(report_id: int) -> bool:
-    """Compute a queued report. `False` if there was nothing to do: it is not queued, or another worker has it.
+def compute(report_id: int | None = None) -> bool | None:
+    """Compute a queued report: that one, or the next. `False` if it was not finished, `None` if there was none to be had.
 
     Whatever goes wrong is noted on the report; a worker that lost the report to another writes nothing.
     """
     report = WORK.claim(report_id)
     if report is None:
-        return False
+        return None
     ours = pending.ours(report)
     with pending.Pulse(WORK.progress_of(report)) as pulse:
         try:
@@ -46,11 +46,11 @@ def compute(report_id: int) -> bool:
             ours.update(status=ReportStatus.QUEUED, message=_("Waits for recovery factors that are being changed."))
             return False
         except OperationalError as error:  # taken from us, a deadlock, or the database went away
-            log.warning("report_interrupted", report=report_id, error=str(error))
+            log.warning("report_interrupted", report=report.pk, error=str(error))
             ours.update(status=ReportStatus.QUEUED, message=_("Interrupted; will be computed again."))
             return False
         except Exception as error:
-            log.exception("report_failed", report=report_id)
+            log.exception("report_failed", report=report.pk)
             message = _("The computation failed (%(error)s).") % {"error": type(error).__name__}
             ours.update(status=ReportStatus.FAILED, message=message)
             return False

@@ -23,19 +23,20 @@ WORK = Work(waiting=ReportStatus.SUBMITTING, working=ReportStatus.SEALING)
 log = structlog.get_logger(__name__)
 
 
-def seal(report_id: int) -> bool:
-    """Seal and file a report that is being submitted. `False` if it was not filed, or there was nothing to do.
+def seal(report_id: int | None = None) -> bool | None:
+    """Seal and file a report that is being submitted: that one, or the next. `False` if it was not filed, `None` if there
+    was none to be had.
 
     A report that cannot be filed is a draft again, with the reason; a worker that lost it to another writes nothing.
     """
     report = WORK.claim(report_id)
     if report is None:
-        return False
+        return None
     with pending.Pulse(WORK.progress_of(report)) as pulse:
         try:
             _file(report, _proven(report, pulse))
         except OperationalError as error:  # taken from us, a deadlock, or the database went away
-            log.warning("report_interrupted", report=report_id, error=str(error))
+            log.warning("report_interrupted", report=report.pk, error=str(error))
             message = _("Interrupted; will be sealed again.")
             pending.ours(report).update(status=ReportStatus.SUBMITTING, message=message)
             return False
@@ -43,7 +44,7 @@ def seal(report_id: int) -> bool:
             _give_back(report, str(refused.message))
             return False
         except Exception as error:
-            log.exception("report_not_sealed", report=report_id)
+            log.exception("report_not_sealed", report=report.pk)
             _give_back(report, _("It could not be sealed (%(error)s).") % {"error": type(error).__name__})
             return False
         pulse.tell(percent=100, step="")

@@ -27,10 +27,11 @@ class Work:
     working: ReportStatus
 
     @transaction.atomic
-    def claim(self, report_id: int) -> EprReport | None:
-        """Take the report for this worker. `None` if it does not wait or another worker has it."""
-        waiting = EprReport.objects.select_related("scheme", "producer").filter(pk=report_id, status=self.waiting)
-        report = pending.claim(waiting, status=self.working, message="")
+    def claim(self, report_id: int | None = None) -> EprReport | None:
+        """Take a report for this worker: that one, or the next. `None` if none waits that another does not have."""
+        waiting = EprReport.objects.select_related("scheme", "producer").filter(status=self.waiting)
+        waits = pending.next_of(waiting, report_id, of="producer", working=self.working)
+        report: EprReport | None = pending.claim(waits, status=self.working, message="")
         if report is not None:
             EprReportProgress.objects.update_or_create(
                 report=report, defaults={"percent": 0, "step": "", "heartbeat_at": report.claimed_at}
@@ -42,11 +43,17 @@ class Work:
         """Where a worker shows how far it is with a report that it claimed; none once another has it."""
         return EprReportProgress.objects.filter(report=report, report__claimed_at=report.claimed_at)
 
+    def is_any_waiting(self) -> bool:
+        """Whether there is a report for the next worker."""
+        return EprReport.objects.filter(status=self.waiting).exists()
+
     @transaction.atomic
-    def take_up_silent(self, *, silence: timedelta = SILENCE) -> list[int]:
-        """Let those reports wait again that nobody has worked on for `silence`. Returns their ids, to be sent."""
+    def take_up_silent(self, *, silence: timedelta = SILENCE, only: int | None = None) -> list[int]:
+        """Let those reports (`only` that one) wait again that nobody has worked on for `silence`. Returns their ids, to be
+        sent.
+        """
         silent = pending.take_up(
-            EprReport.objects.all(),
+            EprReport.objects.all() if only is None else EprReport.objects.filter(pk=only),
             waiting=self.waiting,
             working=self.working,
             silence=silence,

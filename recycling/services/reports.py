@@ -93,6 +93,15 @@ def recompute(*, actor: Actor, report: EprReport) -> EprReport:
     return report
 
 
+@verb(lock, of="report__producer", to=ReportStatus.FAILED, moves=REPORT_MOVES)
+def cancel(*, actor: Actor, report: EprReport) -> EprReport:
+    """Give up the computation of a report. A worker that has it stops within seconds; it can be computed again."""
+    report.status, report.message = ReportStatus.FAILED, _("Cancelled by %(name)s.") % {"name": actor.user}
+    report.claimed_at = None  # whoever works on it finds that it is theirs no more
+    report.save(update_fields=["status", "message", "claimed_at"])
+    return report
+
+
 @verb(lock, of="report__producer", role=Role.MANAGER, when=[ReportStatus.DRAFT])
 def submit(*, actor: Actor, report: EprReport) -> EprReport:
     """File a draft. Nothing of it changes from now on, and it cannot be taken back: it is signed.

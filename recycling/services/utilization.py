@@ -15,7 +15,7 @@ from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid
 from accounts.models import Function
 from accounts.verbs import verb
-from recycling.models import UtilizationRun, UtilizationStatus
+from recycling.models import UTILIZATION_MOVES, UtilizationRun, UtilizationStatus
 from recycling.queries.utilization import BACKLOG, LINE_DAYS
 
 #: How many days are computed in one transaction, and for how many a run may be asked.
@@ -95,44 +95,77 @@ def schedule(*, days: int = DAILY_DAYS) -> UtilizationRun:
     return run
 
 
-def run(run_id: int) -> bool:
-    """Carry out a queued run. `False` if there is nothing to do: it is not queued, or another worker has it.
+def lock(run: UtilizationRun) -> UtilizationRun:
+    """The run as it is now, locked."""
+    return UtilizationRun.objects.select_for_update().get(pk=run.pk)
+
+
+def _by_who_asked(actor: Actor, record: UtilizationRun) -> None:
+    """Whoever asked for the run, or the platform."""
+    if not actor.user.is_superuser and record.requested_by_id != actor.user.pk:
+        raise Forbidden(_("Only who asked for it may."))
+
+
+@verb(lock, requires=_by_who_asked, to=UtilizationStatus.CANCELLED, moves=UTILIZATION_MOVES)
+def cancel(*, actor: Actor, run: UtilizationRun) -> UtilizationRun:
+    """Give up a run that is not over. A worker that has it stops within seconds; days that it has written stay."""
+    run.status, run.finished_at = UtilizationStatus.CANCELLED, timezone.now()
+    run.message = _("Cancelled by %(name)s.") % {"name": actor.user}
+    run.save(update_fields=["status", "finished_at", "message"])
+    return run
+
+
+def run(run_id: int | None = None) -> bool | None:
+    """Carry out a queued run: that one, or the next. `False` if it was not finished, `None` if there was none to be had.
 
     Safe to be killed anywhere and to run beside others: what it writes depends on nothing but the database.
     """
-    claimed = pending.claim(
-        UtilizationRun.objects.filter(pk=run_id, status=UtilizationStatus.QUEUED),
-        status=UtilizationStatus.RUNNING,
-        heartbeat_at=timezone.now(),
-        progress=0,
-        message="",
-    )
+    claimed = _claim(run_id)
     if claimed is None:
-        return False
+        return None
     ours = pending.ours(claimed)
     try:
         with pending.Pulse(ours) as pulse:
             chunks = list(_chunks(claimed.from_day, claimed.to_day))
             for number, (start, end) in enumerate(chunks, start=1):
+                if pulse.is_over:
+                    return False
                 _compute(start, end)
                 pulse.tell(progress=95 * number // len(chunks))
             _compute_backlog()
-    except OperationalError as error:  # a deadlock, or the database went away
-        log.warning("utilization_interrupted", run=run_id, error=str(error))
+    except OperationalError as error:  # a deadlock, cancelled, or the database went away
+        log.warning("utilization_interrupted", run=claimed.pk, error=str(error))
         ours.update(status=UtilizationStatus.QUEUED, message=_("Interrupted; will be computed again."))
         return False
     except Exception as error:
-        log.exception("utilization_failed", run=run_id)
+        log.exception("utilization_failed", run=claimed.pk)
         message = _("The computation failed (%(error)s).") % {"error": type(error).__name__}
         ours.update(status=UtilizationStatus.FAILED, message=message, finished_at=timezone.now())
         return False
     return bool(ours.update(status=UtilizationStatus.DONE, progress=100, finished_at=timezone.now()))
 
 
-def take_up_silent(*, silence: timedelta = SILENCE) -> list[int]:
-    """Queue again the runs that nobody has worked on for `silence`. Returns their ids, to be sent."""
+@transaction.atomic
+def _claim(run_id: int | None) -> UtilizationRun | None:
+    waiting = UtilizationRun.objects.filter(status=UtilizationStatus.QUEUED)
+    return pending.claim(
+        pending.next_of(waiting, run_id, of="requested_by", working=UtilizationStatus.RUNNING),
+        status=UtilizationStatus.RUNNING,
+        heartbeat_at=timezone.now(),
+        progress=0,
+        message="",
+    )
+
+
+def is_any_waiting() -> bool:
+    """Whether there is a run for the next worker."""
+    return UtilizationRun.objects.filter(status=UtilizationStatus.QUEUED).exists()
+
+
+def take_up_silent(*, silence: timedelta = SILENCE, only: int | None = None) -> list[int]:
+    """Queue again the runs (`only` that one) that nobody has worked on for `silence`. Returns their ids, to be sent."""
     return pending.take_up(
-        UtilizationRun.objects.all(),
+        UtilizationRun.objects.all() if only is None else UtilizationRun.objects.filter(pk=only),
         waiting=UtilizationStatus.QUEUED,
         working=UtilizationStatus.RUNNING,
         silence=silence,

@@ -8,6 +8,7 @@ import structlog
 from celery import shared_task
 
 from collection.tasks import imports
+from recycling.queries.waiting import waiting
 from recycling.services import factors
 from recycling.tasks import reports, utilization
 
@@ -22,9 +23,16 @@ def sweep() -> None:
         ("reports", reports.sweep),
         ("utilization", utilization.sweep),
         ("imports", imports.sweep),
+        ("alarm", sound_alarm),
     )
     for kind, take_up in kinds:
         try:
             take_up()
         except Exception:
             log.exception("sweep_failed", kind=kind)
+
+
+def sound_alarm() -> None:
+    """Say what has waited too long: workers are too few, or stuck."""
+    for late in (one for one in waiting() if one.is_late):
+        log.error("work_waits", kind=late.kind, number=late.number, seconds=round(late.seconds))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from accounts import pending
 from recycling.models import UtilizationRun
 from recycling.services import utilization
 
 
-@shared_task(name="recycling.run_utilization")
-def run_utilization(run_id: int) -> None:
-    """Carry the run out if it is still queued. Sending it twice does it once."""
-    utilization.run(run_id)
+@shared_task(bind=True, name="recycling.run_utilization")
+def run_utilization(self: Task[..., None], run_id: int, looks: int = 0) -> None:
+    """Carry out the run that is next; the message of one has each of them done once, whichever that is."""
+    is_done = utilization.run()
+    if is_done is None:
+        pending.send(self.delay, *pending.after_loss(self, run_id, looks, utilization.take_up_silent))
+    elif is_done and utilization.is_any_waiting():
+        self.delay(run_id)  # what had to wait until who asked for it had one less going on
 
 
 @shared_task(name="recycling.utilization_daily")

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.api.filters import Filters
 from config.api_urls import router
+from tests import records
 from tests.world import World
 
 VIEWS = {name: view for name, view, _base in router.registry}
@@ -32,6 +33,26 @@ def test_no_list_reads_numbers_or_truth_as_the_library_does(name: str) -> None:
     lenient = (django_filters.NumberFilter, django_filters.BooleanFilter, library.BooleanFilter)
     asked = filterset.base_filters if filterset else {}
     assert [name for name, filter_ in asked.items() if type(filter_) in lenient] == []
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_no_filter_looks_a_record_up(name: str) -> None:
+    """It would tell a key that is hidden from its reader from one that does not exist."""
+    view = VIEWS[name]()
+    filterset = Filters().get_filterset_class(view, getattr(view, "queryset", None)) if view.filter_backends else None
+    asked = filterset.base_filters if filterset else {}
+    assert [name for name, filter_ in asked.items() if isinstance(filter_, django_filters.ModelChoiceFilter)] == []
+
+
+def test_a_hidden_key_and_an_unknown_one_are_answered_alike(world: World, client: APIClient) -> None:
+    hidden = records.lot(world)
+    answers = [
+        client.get(f"/api/v1/{name}/", {key: value})
+        for name, key in (("charges", "lot"), ("charges", "batch"), ("factors", "batch"), ("lines", "plant"))
+        for value in (hidden.pk, hidden.pk + 10**6)
+    ]
+    assert {answer.status_code for answer in answers} == {200}
+    assert all(answer.json()["results"] == [] for answer in answers[:-2])
 
 
 @pytest.mark.parametrize(

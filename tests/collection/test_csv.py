@@ -123,13 +123,48 @@ def test_what_cannot_be_read_says_why_and_where(data, line, says):
     assert line is None or raised.value.line == line
 
 
-def test_limits_on_size_and_rows():
+def test_limits_on_bytes_lines_and_time(settings):
     bomb = gzip.compress(b"name\n" + b"0,\n" * 500_000)
+    settings.IMPORT_MOST_BYTES = 100_000
     with pytest.raises(BadFile, match="unpacks"):
-        sheet(bomb, max_bytes=100_000)
-    with pytest.raises(BadFile, match="rows"):
-        sheet(b"name\n1\n2\n3\n", max_rows=2)
-    assert len(sheet(b"name\n1\n2\n3\n", max_rows=3)[1]) == 3
+        sheet(bomb)
+    settings.IMPORT_MOST_LINES = 4
+    assert len(sheet(b"name\n1\n2\n3\n")[1]) == 3
+    with pytest.raises(BadFile, match="More than 4 lines"):
+        sheet(b"name\n1\n2\n3\n4\n")
+    settings.IMPORT_MOST_BYTES, settings.IMPORT_MOST_LINES, settings.IMPORT_MOST_SECONDS = 10**9, 10**9, 0
+    with pytest.raises(BadFile, match="more than 0 seconds"):
+        sheet(b"name\n" + b"1\n" * 10_000)
+
+
+def test_nothing_but_empty_lines_is_given_up_early():
+    """92 KB of xz unpacked to 600 million of them, and kept a worker for twenty minutes."""
+    with pytest.raises(BadFile, match="empty lines") as raised:
+        sheet(lzma.compress(b"name\n" + b"\n" * 5_000_000))
+    assert raised.value.line == files.MAX_EMPTY_LINES + 2
+
+
+def test_a_header_is_looked_through_once():
+    """Its columns were compared each with each: a million of them would never have ended."""
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+
+        def __hash__(self):
+            return hash(str(self))
+
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return str(self) == str(other)
+
+    header = [Name(f"c{number}") for number in range(2000)]
+    with pytest.raises(BadFile, match="Unknown columns"):
+        files.check_header(header, ["name"], ["note"])
+    assert compared < 10 * len(header)
+    with pytest.raises(BadFile, match="columns"):
+        sheet(b",".join(b"c%d" % number for number in range(files.MAX_COLUMNS + 1)) + b"\n")
 
 
 def test_xz_may_not_ask_for_any_memory():

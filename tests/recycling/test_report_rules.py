@@ -94,7 +94,7 @@ def test_what_may_be_done_in_which_status(world: World) -> None:
 def test_only_what_a_service_does_moves_a_report(world: World) -> None:
     """A status that is written by hand follows no other than these, says the database."""
     moves = {
-        "queued": {"computing"}, "computing": {"queued", "draft", "failed"}, "failed": {"queued", "withdrawn"},
+        "queued": {"computing", "failed"}, "computing": {"queued", "draft", "failed"}, "failed": {"queued", "withdrawn"},
         "draft": {"queued", "submitting", "withdrawn"}, "submitting": {"sealing"},
         "sealing": {"submitting", "submitted", "draft"}, "submitted": {"accepted", "returned", "superseded"},
         "accepted": {"superseded"}, "returned": {"superseded"}, "superseded": set(), "withdrawn": set(),

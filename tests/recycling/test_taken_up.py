@@ -63,4 +63,4 @@ def test_a_worker_passes_by_what_another_is_taking() -> None:
         worker.join(5)
         passed_by = list(outcomes)
     worker.join()
-    assert passed_by == [False]
+    assert passed_by == [None]

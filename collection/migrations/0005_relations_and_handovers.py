@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0003_claimed_organizations'),
         ('accounts', '__first__'),
-        ('collection', '0002_no_index_within_another'),
+        ('collection', '0004_proposals'),
         ('pghistory', '0007_auto_20250421_0444'),
     ]
 
