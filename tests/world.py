@@ -230,7 +230,9 @@ def batteries_at(
 ) -> list[Battery]:
     """Batteries given up at `facility` (of the NMC model and 400 kg, unless said otherwise); their producers accepted them."""
     made = claimed_at(world, facility, number, at=at, **fields)
-    Battery.objects.filter(pk__in=[battery.pk for battery in made]).exclude(producer=None).update(producer_ground="accepted")
+    Battery.objects.filter(pk__in=[battery.pk for battery in made]).exclude(producer=None).update(
+        producer_ground="accepted"
+    )
     for battery in made:
         battery.refresh_from_db(fields=["producer_ground"])
     return made

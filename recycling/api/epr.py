@@ -83,7 +83,9 @@ class ProducerOut(serializers.Serializer[Any]):
     )
     standings = StandingOut(many=True)
     elements = TotalOut(many=True)
-    claimed_elements = TotalOut(many=True, help_text="Of batteries claimed to be its, not confirmed; not in `elements`.")
+    claimed_elements = TotalOut(
+        many=True, help_text="Of batteries claimed to be its, not confirmed; not in `elements`."
+    )
 
 
 _PARTS = ("standings", "elements", "claimed_elements")

@@ -73,7 +73,9 @@ class TallyUnits(models.Model):
         verbose_name = _("tally of batteries")
         verbose_name_plural = _("tallies of batteries")
         constraints = (
-            models.UniqueConstraint(fields=["month", "producer", "jurisdiction", "is_claimed"], name="tally_units_once"),
+            models.UniqueConstraint(
+                fields=["month", "producer", "jurisdiction", "is_claimed"], name="tally_units_once"
+            ),
             models.CheckConstraint(
                 condition=Q(units_recycled__gt=0) | Q(units_recycled=0, kg_recycled=0), name="tally_units_have_mass"
             ),

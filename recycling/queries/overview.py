@@ -140,9 +140,7 @@ def _elements(months: _Months, scope: _Scope, *, claimed: bool) -> list[Total]:
         .annotate(Sum("content_kg"), Sum("recovered_kg"), Sum("pending_kg"), Sum("residue_kg"))
     )
     lately = (
-        row
-        for days in months.rest
-        for row in totals_by_producer_and_jurisdiction(*days, **scope, claimed=claimed)
+        row for days in months.rest for row in totals_by_producer_and_jurisdiction(*days, **scope, claimed=claimed)
     )
     totals = (Total(*row) for row in _added(chain(added, lately), keys=3))
     return sorted(totals, key=_place_of)
