@@ -13,8 +13,8 @@ from collection.services import batteries, credit, pickups, shipments
 from collection.services.packing import NewLine, NewPackage
 from collection.services.pickups import Scan
 from collection.units import Unit, to_kg
-from demo.packs import PRODUCERS, Shelf
-from demo.world import COLLECTOR_OF, PLANT_OF, World, take_stock
+from demo.packs import Shelf
+from demo.world import COLLECTOR_OF, PLANT_OF, PRODUCERS, World, take_stock
 from recycling.models import Decision, Discrepancy, Intake
 from recycling.services import inspections, intakes
 from recycling.services.inspections import Triage
