@@ -5,7 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api import auth, organizations
 from accounts.api.problems import NothingHere
-from collection.api import batteries, consents, facilities, imports, lots, pickups, reference, shipments
+from collection.api import batteries, consents, facilities, imports, lots, pickups, proposals, reference, shipments
 from recycling.api import (
     batches,
     epr,
@@ -26,6 +26,7 @@ router.register("imports", imports.ImportViewSet)
 router.register("shipments", shipments.ShipmentViewSet)
 router.register("consents", consents.ConsentViewSet)
 router.register("batteries", batteries.BatteryViewSet)
+router.register("proposals", proposals.ProposalViewSet)
 router.register("facilities", facilities.FacilityViewSet)
 router.register("permits", facilities.PermitViewSet)
 router.register("collection-points", facilities.CollectionPointViewSet)

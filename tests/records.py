@@ -12,7 +12,7 @@ from knox.models import AuthToken
 from accounts.models import Invitation, Membership, Organization, Role
 from accounts.services import invitations
 from collection.models import Battery, CollectionPoint, Consent, ImportRun, Lot, Material, Permit, Shipment
-from collection.services import batteries, consents, facilities, lots, shipments
+from collection.services import batteries, consents, facilities, lots, proposals, shipments
 from recycling.models import Factor, Inspection, UtilizationRun
 from recycling.services import factors, intakes, outputs, plants, report_job, reports, utilization
 from tests.recycling import chains, filing
@@ -254,6 +254,14 @@ def scheme(w: World) -> Any:
 
 def asked_report(w: World) -> Any:
     return filing.asked(w)
+
+
+def proposal(w: World) -> Any:
+    """By the yard, of a pack that it gave to the plant."""
+    battery = Battery.objects.get(shipment_lines__shipment=received(w))
+    return proposals.propose(
+        actor=w.actor(w.yard_owner), organization=w.yard_owner, battery=battery, reason="x", mass_value=Decimal(401)
+    )
 
 
 def correction(w: World) -> Any:

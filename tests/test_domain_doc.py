@@ -14,6 +14,7 @@ from collection.models.batteries import BATTERY_MOVES, BatteryStatus
 from collection.models.imports import IMPORT_MOVES, ImportStatus
 from collection.models.lots import LOT_MOVES, LotStatus
 from collection.models.pickups import PICKUP_MOVES, PickupStatus
+from collection.models.proposals import PROPOSAL_MOVES, ProposalStatus
 from collection.models.shipments import SHIPMENT_MOVES, ShipmentStatus
 from recycling.models.batches import BATCH_MOVES, BatchStatus
 from recycling.models.intakes import DISCREPANCY_MOVES, DiscrepancyStatus
@@ -31,6 +32,7 @@ STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
     "Discrepancy": (DiscrepancyStatus, DISCREPANCY_MOVES),
     "Batch": (BatchStatus, BATCH_MOVES),
     "EprReport": (ReportStatus, REPORT_MOVES),
+    "Proposal": (ProposalStatus, PROPOSAL_MOVES),
     "ImportRun": (ImportStatus, IMPORT_MOVES),
     "UtilizationRun": (UtilizationStatus, UTILIZATION_MOVES),
 }

@@ -119,7 +119,7 @@ def test_the_image_is_the_program_and_nothing_else() -> None:
     below = (file for folder in FOLDERS for file in (PROJECT / folder).rglob("*") if file.is_file())
     program = {file.relative_to(PROJECT).as_posix() for file in below if "__pycache__" not in file.parts}
     assert set(copied) == {f"{HOME}/{name}" for name in (program | FILES) - LEFT_OUT}
-    for folder in ("demo", "development", "tests", "benchmarks", ".local", ".venv", ".git"):
+    for folder in ("demo", "development", "tests", "benchmarks", "chaos", ".local", ".venv", ".git"):
         assert not [name for name in copied if name.startswith(f"{HOME}/{folder}/")]
     for name, file in copied.items():
         text = file.read_bytes()
@@ -159,7 +159,7 @@ def test_the_image_runs(tmp_path: Path) -> None:
     said = run(entrypoint, "manage", "shell", "--command", textwrap.dedent(EVERYTHING), **environment, **given)
     module, debug, secure, loaded = json.loads(said.splitlines()[-1])
     assert (module, debug, secure) == ("config.settings.production", False, True)
-    assert not set(loaded) & (development_modules() | {"demo", "development", "tests", "benchmarks"})
+    assert not set(loaded) & (development_modules() | {"demo", "development", "tests", "benchmarks", "chaos"})
 
 
 def development_modules() -> set[str]:

@@ -51,6 +51,7 @@ SHORT = dict.fromkeys(
     "utilization": "sums of days, weeks, months: pages of those, not of records",
     "backlog": "one row a plant",
     "utilization-runs": "as many as were asked for",
+    "proposals": "as many as people typed",
     "epr-overview": "pages of producers; what they cost is measured in benchmarks/",
     "battery-traces": "no list",
     "lot-traces": "no list",

@@ -28,7 +28,7 @@ from accounts.admin.scoped import Button, RowsField, VerbForm
 from accounts.errors import DomainError, Forbidden
 from accounts.models import Membership, Organization, Role, User
 from accounts.verbs import Verb
-from collection.models import CollectionPoint, Facility, Material, Shipment
+from collection.models import Battery, CollectionPoint, Facility, Material, Shipment
 from collection.services.identifiers import NewIdentifier
 from config.api_urls import router
 from recycling.models import EprScheme, Plant, ProcessLine, Stage
@@ -50,6 +50,7 @@ RECORDS: dict[str, Any] = {
     "collection.Battery": d.pack,
     "collection.ImportRun": d.import_run,
     "collection.Lot": d.reinstated_lot,
+    "collection.Proposal": d.proposal,
     "collection.Facility": lambda w: w.plant_site,
     "collection.CollectionPoint": d.plant_point,
     "recycling.Plant": lambda w: w.plant,
@@ -106,6 +107,7 @@ def given(world: World, actor: Actor) -> dict[str, Any]:
         "Plant": plant,
         "ProcessLine": ProcessLine.objects.get_or_create(plant=plant, defaults={"name": "1", "stage": Stage.HYDRO})[0],
         "Shipment": Shipment.objects.first(),
+        "Battery": Battery.objects.first(),
         "EprScheme": EprScheme.objects.first(),
         "Jurisdiction": world.nv,
         "Material": Material.objects.first(),

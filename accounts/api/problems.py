@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import DataError, IntegrityError
 from django.db.models import ProtectedError
@@ -97,6 +97,10 @@ def _problem(exc: Exception) -> Answer | None:  # noqa: C901 - one case after th
             log.error("valkey_lost", error=str(exc))
             fault = _fault("", "unavailable", _("A part that this needs cannot be reached; try again in a while."))
             return 503, "unavailable", [fault], {"Retry-After": "10"}
+        case RequestDataTooBig():
+            return 413, "too_large", [_fault("", "too_large", _("The body of this request is too large."))], {}
+        case SuspiciousOperation():  # too many fields or files, a forged host
+            return 400, "invalid", [_fault("", "invalid", _("This request cannot be read."))], {}
         case Http404():
             return (404, "not_found", [_fault("", "not_found", _("There is no such record."))], {})
         case PermissionDenied():

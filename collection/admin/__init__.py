@@ -1,3 +1,3 @@
-from collection.admin import batteries, custody, facilities, imports, lots, pickups, reference, shipments
+from collection.admin import batteries, custody, facilities, imports, lots, pickups, proposals, reference, shipments
 
-__all__ = ["batteries", "custody", "facilities", "imports", "lots", "pickups", "reference", "shipments"]
+__all__ = ["batteries", "custody", "facilities", "imports", "lots", "pickups", "proposals", "reference", "shipments"]

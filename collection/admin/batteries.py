@@ -28,7 +28,8 @@ from collection.services.identifiers import NewIdentifier
 from collection.units import Unit
 
 
-def _own_organizations(user: Any) -> Any:
+def own_organizations(user: Any) -> Any:
+    """Those that the user works for."""
     working = [m.organization_id for m in Actor.of(user).memberships if Role(m.role).rank >= Role.OPERATOR.rank]
     return Organization.objects.filter(pk__in=working)
 
@@ -83,7 +84,7 @@ class RegisterForm(PlacedForm):
         organizations = self.fields["organization"]
         assert isinstance(organizations, forms.ModelChoiceField)
         if not self.user.is_superuser:
-            organizations.queryset = _own_organizations(self.user)
+            organizations.queryset = own_organizations(self.user)
         own = list(organizations.queryset[:2]) if organizations.queryset is not None else []
         if len(own) == 1:
             organizations.initial = own[0]
@@ -114,9 +115,7 @@ class LostForm(VerbForm):
     reason = text_field(gettext_lazy("what happened"), max_length=500)
 
 
-class CorrectForm(VerbForm):
-    """Shows what is there; what was changed is corrected."""
-
+class ChangesForm(VerbForm):
     reason = text_field(gettext_lazy("reason"), max_length=500)
     model = forms.ModelChoiceField(BatteryModel.objects.all(), required=False, label=gettext_lazy("battery model"))
     producer = forms.ModelChoiceField(
@@ -132,6 +131,10 @@ class CorrectForm(VerbForm):
         Jurisdiction.objects.all(), required=False, label=gettext_lazy("placed on the market in")
     )
     placed_on = forms.DateField(required=False, label=gettext_lazy("placed on the market on"))
+
+
+class CorrectForm(ChangesForm):
+    """Shows what is there; what was changed is corrected."""
 
     def scope(self) -> None:
         assert isinstance(self.target, Battery)

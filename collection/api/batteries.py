@@ -93,11 +93,8 @@ class GiveUpScannedIn(GiveUpIn):
     identifier = IdentifierIn()
 
 
-class CorrectIn(serializers.Serializer[Any]):
-    """What is left out stays; null says that it is not known."""
-
+class ChangesIn(serializers.Serializer[Any]):
     reason = TextField(max_length=500)
-    corrected_at = serializers.DateTimeField(required=False)
     model = VisibleRelatedField(queryset=BatteryModel.objects.all(), required=False, allow_null=True)
     producer = VisibleRelatedField(queryset=Organization.objects.all(), required=False, allow_null=True)
     chemistry = VisibleRelatedField(queryset=Chemistry.objects.all(), required=False, allow_null=True)
@@ -117,6 +114,12 @@ class AcceptClaimsIn(serializers.Serializer[Any]):
 
 class AcceptedClaimsOut(serializers.Serializer[Any]):
     batteries = serializers.ListField(child=serializers.IntegerField())
+
+
+class CorrectIn(ChangesIn):
+    """What is left out stays; null says that it is not known."""
+
+    corrected_at = serializers.DateTimeField(required=False)
 
 
 class BatteryFilter(FilterSet):

@@ -15,6 +15,7 @@ from collection.models.jurisdictions import Jurisdiction, Mandate
 from collection.models.lots import DISPOSITIONS, LOT_MOVES, Assay, Lot, LotStatus
 from collection.models.materials import Material, MaterialElement
 from collection.models.pickups import OPEN_PICKUPS, PICKUP_MOVES, Pickup, PickupBattery, PickupStatus
+from collection.models.proposals import PROPOSAL_MOVES, Proposal, ProposalStatus
 from collection.models.shipments import (
     SHIPMENT_MOVES,
     Consent,
@@ -34,6 +35,7 @@ __all__ = [
     "LOT_MOVES",
     "OPEN_PICKUPS",
     "PICKUP_MOVES",
+    "PROPOSAL_MOVES",
     "SHIPMENT_MOVES",
     "Assay",
     "Battery",
@@ -66,6 +68,8 @@ __all__ = [
     "Pickup",
     "PickupBattery",
     "PickupStatus",
+    "Proposal",
+    "ProposalStatus",
     "Shipment",
     "ShipmentLine",
     "ShipmentStatus",

@@ -59,12 +59,12 @@ def life_of(thing: Battery | Lot) -> list[Entry]:
 
 
 def _entry(event: CustodyEvent, status_label: str) -> Entry:
-    zone = _time_zone(event)
+    occurred_at, zone = _local(event.occurred_at, _time_zone(event))
     return Entry(
         sequence=event.sequence,
         kind=event.kind,
         kind_label=event.get_kind_display(),
-        occurred_at=event.occurred_at.astimezone(ZoneInfo(zone)),
+        occurred_at=occurred_at,
         recorded_at=event.recorded_at,
         time_zone=zone,
         from_place=_place(event.from_facility, event.from_shipment),
@@ -80,6 +80,16 @@ def _entry(event: CustodyEvent, status_label: str) -> Entry:
         corrects=event.corrects.sequence if event.corrects else None,
         moved=(event.from_facility_id, event.from_shipment_id) != (event.to_facility_id, event.to_shipment_id),
     )
+
+
+def _local(instant: datetime, zone: str) -> tuple[datetime, str]:
+    """The instant in the zone, and which that is: none west of Greenwich has a first day of the year 1, which was written
+    before such times were refused, and stays in the ledger.
+    """
+    try:
+        return instant.astimezone(ZoneInfo(zone)), zone
+    except OverflowError:
+        return instant, "UTC"
 
 
 def _place(facility: Facility | None, shipment: Shipment | None) -> str:

@@ -71,11 +71,27 @@ def lock(battery: Battery) -> Battery:
 _READS = ("facility", "shipment")
 
 
-def _holder(battery: Battery) -> list[int | None]:
-    """Whoever has it in custody; who registered it, while it is nowhere in the chain."""
+#: Statuses in which somebody has a battery, and can say what is wrong with it.
+CORRECTABLE = (BatteryStatus.IN_USE, BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT)
+
+
+def holder_of(battery: Battery) -> int | None:
+    """Whoever has it in custody; while it is nowhere in the chain, who registered it (who may say something of it only
+    while it is in use: `CORRECTABLE`).
+    """
     if battery.facility is not None:
-        return [battery.facility.operator_id]
-    return [battery.shipment.carrier_id if battery.shipment is not None else battery.registered_by_id]
+        return battery.facility.operator_id
+    return battery.shipment.carrier_id if battery.shipment is not None else battery.registered_by_id
+
+
+def last_holder_of(battery: Battery) -> int | None:
+    """Who had it in custody when it was lost."""
+    last = battery.events.filter(from_organization__isnull=False).order_by("-sequence").first()
+    return last.from_organization_id if last is not None else battery.registered_by_id
+
+
+def _holder(battery: Battery) -> list[int | None]:
+    return [holder_of(battery)]
 
 
 @verb(of="organization")
@@ -138,9 +154,9 @@ def register_many(
     return made
 
 
-@verb(lock, of=("battery__registered_by", "battery__facility__operator"))
+@verb(lock, of=_holder, reads=_READS, when=CORRECTABLE)
 def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer: str = "") -> Battery:
-    """Add an identifier to a battery that the actor's organization registered or has in custody."""
+    """Add an identifier to a battery that the actor's organization has in custody, or registered and that is in use."""
     new = NewIdentifier(scheme, value, issuer)
     check_identifiers(actor, [[new]], ["value"])
     scheme, issuer, value = new.key
@@ -193,7 +209,19 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
 
 @verb(lock, of="facility__operator", when=[BatteryStatus.LOST])
 def report_found(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
-    """A lost battery was found again, at `facility`."""
+    """A lost battery was found again, at `facility`, by who had it last. Anybody else proposes it (`proposals.propose`)."""
+    if last_holder_of(battery) != facility.operator_id and not actor.user.is_superuser:
+        raise Refused(
+            _("Somebody else had it last: propose that it was found, and they decide."),
+            field="battery",
+            code="not_yours",
+        )
+    return find(actor, battery, facility, occurred_at)
+
+
+def find(actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
+    """Bring a locked battery that was lost back into the chain."""
+    check_storage(facility, [battery], [], {}, field="facility")
     entry = Entry(actor, CustodyKind.FOUND, occurred_at)
     custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
     return battery
@@ -212,11 +240,7 @@ class Corrections(TypedDict, total=False):
     mass_unit: str
 
 
-@verb(
-    lock,
-    of=("battery__registered_by", "battery__facility__operator", "battery__shipment__carrier"),
-    when=[status for status in BatteryStatus if status != BatteryStatus.CONSUMED],
-)
+@verb(lock, of=_holder, reads=_READS, when=CORRECTABLE)
 def correct(
     *,
     actor: Actor,
@@ -227,9 +251,17 @@ def correct(
 ) -> Battery:
     """What was said of a battery was wrong. Row and contents change; the ledger says so, and why, in a further entry.
 
-    Whoever registered it or has it in custody may. What its model said and nobody said otherwise (producer, chemistry)
-    follows a corrected model. Refused once it is charged into a batch: figures rest on what it was charged as.
+    Whoever has it in custody may; while it is in use, who registered it. Who gave it away proposes it (`proposals.propose`).
+    What its model said and nobody said otherwise (producer, chemistry) follows a corrected model. Refused once it is charged
+    into a batch: figures rest on what it was charged as.
     """
+    return apply_correction(actor, battery, reason, changes, corrected_at)
+
+
+def apply_correction(
+    actor: Actor, battery: Battery, reason: str, changes: Corrections, corrected_at: datetime | None = None
+) -> Battery:
+    """Correct a locked battery."""
     reason = rules.reason(reason)
     before = {name: getattr(battery, name) for name in Corrections.__annotations__}
     old_model = battery.model
@@ -307,6 +339,11 @@ def _create(
             ) from error
         raise
     return made
+
+
+def check_amounts(changes: Corrections) -> None:
+    """Refuse a mass or an energy that no battery has."""
+    _check_amounts(changes.get("mass_value"), changes.get("mass_unit", Unit.KG), changes.get("rated_kwh"), "")
 
 
 def _check_amounts(mass_value: Decimal | None, mass_unit: str, rated_kwh: Decimal | None, prefix: str) -> None:

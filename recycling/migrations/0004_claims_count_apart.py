@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_invitations_mail_second_factors'),
-        ('collection', '0004_credit_needs_ground'),
+        ('collection', '0005_credit_needs_ground'),
         ('recycling', '0003_work_can_be_cancelled'),
     ]
 

@@ -102,6 +102,20 @@ def test_an_address_that_leads_nowhere(world: World, path: str, key: str) -> Non
     assert client.get("/api/v1/pickups").headers["Location"] == "/api/v1/pickups/"
 
 
+@pytest.mark.parametrize("address", ["/api/", "/api/v2/batteries/", "/api/nothing/"])
+def test_an_address_beside_the_api_leads_nowhere_either(world: World, address: str) -> None:
+    """Below `/api/` no answer is a page."""
+    client = APIClient()
+    client.force_authenticate(world.user(world.collector))
+    answer = client.get(address)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_body_that_is_too_large(world: World) -> None:
+    body = json.dumps({"notes": "x" * 3_000_000}).encode()
+    assert "too large" in refused(world.user(world.yard_owner), "pickups", body, "", status=413)
+
+
 @pytest.mark.parametrize("number", [b"1e400", b"-1", b"1.5", b"42", b"true"])
 def test_a_number_is_no_text(world: World, number: bytes) -> None:
     collector, yard = world.user(world.collector), world.user(world.yard_owner)

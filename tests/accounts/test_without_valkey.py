@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 from structlog.testing import capture_logs
 
+from config.health import Heartbeat
 from config.settings import base
 from tests.refusals import state
 from tests.world import World, requested_pickup
@@ -66,3 +68,12 @@ def test_nobody_logs_in_without_valkey(world: World) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json" and answer.headers["Retry-After"]
     assert answer.json()["errors"][0]["code"] == "unavailable"
     assert state() == before
+
+
+@pytest.mark.usefixtures("_without_valkey")
+def test_a_worker_that_starts_without_valkey_does_not_die_of_its_first_heartbeat() -> None:
+    """Its later ones are told by a timer, which goes on."""
+    told: list[Any] = []
+    worker = SimpleNamespace(timer=SimpleNamespace(call_repeatedly=lambda *entry, **_: told.append(entry)))
+    Heartbeat(worker).start(worker)
+    assert len(told) == 1

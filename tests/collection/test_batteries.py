@@ -235,8 +235,10 @@ def test_coming_and_going(world: World) -> None:
     refused(Refused, batteries.report_lost, "battery", actor=owner, **lost, reason="again")
     refused(Refused, batteries.give_up, "battery", actor=owner, **place, occurred_at=ago(days=6))
     refused(Refused, batteries.report_found, "occurred_at", actor=owner, **place, occurred_at=ago(days=8))
-    found = batteries.report_found(actor=collector, battery=battery, facility=world.hub, occurred_at=ago(days=6))
-    assert (found.status, found.facility) == (BatteryStatus.AT_FACILITY, world.hub)
+    hub: dict[str, Any] = {"battery": battery, "facility": world.hub, "occurred_at": ago(days=6)}
+    refused(Refused, batteries.report_found, "battery", actor=collector, **hub)  # who never had it
+    found = batteries.report_found(actor=owner, **place, occurred_at=ago(days=6))
+    assert (found.status, found.facility) == (BatteryStatus.AT_FACILITY, world.yard)
 
 
 def test_nobody_takes_in_what_is_on_the_road_or_charged(world: World) -> None:

@@ -124,6 +124,12 @@ def pack_at_the_plant(w: World) -> Battery:
     return Battery.objects.get()
 
 
+def lost_at_the_yard(w: World) -> Battery:
+    return batteries.report_lost(
+        actor=w.actor(w.yard_owner), battery=batteries_at(w, w.yard)[0], occurred_at=ago(days=6), reason="stolen"
+    )
+
+
 def lost_pack(w: World) -> Battery:
     return batteries.report_lost(
         actor=w.actor(w.carrier), battery=pack_on_the_road(w), occurred_at=ago(days=6), reason="burnt"
@@ -252,10 +258,10 @@ VERBS = {
         ),
     ),
     "battery: identify on the road": Verb(
-        YARD, pack_on_the_road, lambda w, a, r: batteries.identify(actor=a, battery=r, scheme="internal", value="1")
+        CARRIER, pack_on_the_road, lambda w, a, r: batteries.identify(actor=a, battery=r, scheme="internal", value="1")
     ),
     "battery: identify at the plant": Verb(
-        YARD | PLANT, pack_at_the_plant,
+        PLANT, pack_at_the_plant,
         lambda w, a, r: batteries.identify(actor=a, battery=r, scheme="internal", value="1"),
     ),
     "battery: give up": Verb(
@@ -278,15 +284,15 @@ VERBS = {
         lambda w, a, r: batteries.report_lost(actor=a, battery=r, occurred_at=ago(days=1), reason="x"),
     ),
     "battery: report found": Verb(
-        COLLECTOR, lost_pack,
-        lambda w, a, r: batteries.report_found(actor=a, battery=r, facility=w.hub, occurred_at=ago(days=1)),
+        YARD, lost_at_the_yard,
+        lambda w, a, r: batteries.report_found(actor=a, battery=r, facility=w.yard, occurred_at=ago(days=1)),
     ),
     "battery: correct on the road": Verb(
-        YARD | CARRIER, pack_on_the_road,
+        CARRIER, pack_on_the_road,
         lambda w, a, r: batteries.correct(actor=a, battery=r, reason="x", mass_value=Decimal(1)),
     ),
     "battery: correct at the plant": Verb(
-        YARD | PLANT, pack_at_the_plant,
+        PLANT, pack_at_the_plant,
         lambda w, a, r: batteries.correct(actor=a, battery=r, reason="x", mass_value=Decimal(1)),
     ),
     "lot: bring in": Verb(

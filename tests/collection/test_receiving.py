@@ -9,7 +9,7 @@ import pytest
 
 from accounts.errors import Forbidden, Invalid, Refused
 from collection.models import Battery, BatteryStatus, CustodyEvent, Facility, Shipment, ShipmentLine, ShipmentStatus
-from collection.services import batteries, shipments
+from collection.services import batteries, proposals, shipments
 from collection.services.packing import NewLine, NewPackage
 from collection.services.receiving import ReceivedLine
 from tests.refusals import refused
@@ -160,10 +160,12 @@ def test_what_is_lost_on_the_way_leaves_the_shipment(world: World) -> None:
     )  # fmt: skip
     battery = Battery.objects.get(pk=line.battery_id)
     assert (battery.status, battery.facility, battery.shipment) == (BatteryStatus.LOST, None, None)
-    found = batteries.report_found(
-        actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=1)
-    )
-    assert found.facility == world.hub
+    claim = proposals.propose(
+        actor=world.actor(world.collector), organization=world.collector, battery=battery, reason="by the road",
+        facility=world.hub, occurred_at=ago(days=1),
+    )  # fmt: skip
+    proposals.accept(actor=world.actor(world.carrier), proposal=claim)
+    assert Battery.objects.get(pk=battery.pk).facility == world.hub
 
 
 def test_a_shipment_that_lost_everything_is_received_empty(world: World) -> None:

@@ -68,7 +68,8 @@ def process(
 @transaction.atomic
 def carry(world: World, lots: Sequence[Lot], destination: Facility, *, arrived_at: datetime) -> list[Lot]:
     """Lots from where they are to another plant, as the ledger sees it."""
-    origin = Facility.objects.get(pk=lots[0].facility_id)
+    origin = lots[0].facility
+    assert origin is not None
     shipment = Shipment.objects.create(
         shipper=origin.operator, origin=origin, destination=destination, carrier=world.carrier,
     )  # fmt: skip

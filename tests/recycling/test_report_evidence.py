@@ -132,9 +132,11 @@ def test_a_release_belongs_to_a_day_of_its_plant(world: World) -> None:
 def test_a_release_that_was_undone_does_not_count(world: World) -> None:
     """A correction that leaves the battery where it went is of something else, and undoes nothing."""
     pack = released(world)
-    weighed_anew(world, pack, 380, at(2025, 5, 2))
-    assert value(drafted(world), "units_second_life") == 1
     release = pack.events.get(kind=CustodyKind.RELEASED)
+    of_something_else = Entry(world.actor(world.recycler), CustodyKind.CORRECTED, at(2025, 5, 2), corrects=release)
+    with transaction.atomic():
+        custody.note(custody.lock_batteries([pack.pk]), of_something_else)
+    assert value(drafted(world), "units_second_life") == 1
     undone = Entry(world.actor(world.recycler), CustodyKind.CORRECTED, at(2025, 5, 3), corrects=release)
     with transaction.atomic():
         custody.move(

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_invitations_mail_second_factors'),
-        ('collection', '0003_work_can_be_cancelled'),
+        ('collection', '0004_proposals'),
     ]
 
     operations = [

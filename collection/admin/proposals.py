@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy
+
+from accounts.admin.scoped import Button, ScopedAdmin, VerbForm, instant_field, text_field
+from accounts.models import Organization
+from collection.admin.batteries import ChangesForm, own_organizations
+from collection.models import Battery, Facility, Proposal
+from collection.services import proposals
+
+
+class ProposeForm(ChangesForm):
+    """What is wrong with a battery, or where it was found. What is left empty is not said."""
+
+    organization = forms.ModelChoiceField(Organization.objects.all(), label=gettext_lazy("in the name of"))
+    battery = forms.ModelChoiceField(Battery.objects.all(), label=gettext_lazy("battery"), widget=forms.NumberInput)
+    facility = forms.ModelChoiceField(
+        Facility.objects.all(),
+        required=False,
+        label=gettext_lazy("found at"),
+        help_text=gettext_lazy("Of a lost battery only."),
+    )
+    occurred_at = instant_field(gettext_lazy("found when"), required=False)
+    field_order = ("organization", "battery", "reason")
+
+    def scope(self) -> None:
+        facility, organization = self.fields["facility"], self.fields["organization"]
+        assert isinstance(facility, forms.ModelChoiceField) and isinstance(organization, forms.ModelChoiceField)
+        facility.queryset = Facility.objects.run_by(self.user)
+        if not self.user.is_superuser:
+            organization.queryset = own_organizations(self.user)
+        self.fields["mass_unit"].required = False
+
+    def arguments(self) -> dict[str, Any]:
+        given = {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
+        if "mass_value" not in given:
+            given.pop("mass_unit", None)
+        return given
+
+
+class AcceptForm(VerbForm):
+    answer = text_field(gettext_lazy("answer"), max_length=500, required=False)
+
+
+class RefuseForm(VerbForm):
+    answer = text_field(gettext_lazy("why not"), max_length=500)
+
+
+@admin.register(Proposal)
+class ProposalAdmin(ScopedAdmin):
+    list_display = ("__str__", "battery", "kind", "proposed_for", "addressed_to", "status", "proposed_at")
+    list_filter = ("status", "kind")
+    list_select_related = ("battery", "proposed_for", "addressed_to")
+    search_fields = ("proposed_for__name", "addressed_to__name")
+    search_help_text = gettext_lazy("An organization.")
+    date_hierarchy = "proposed_at"
+    create = Button(gettext_lazy("Propose a correction"), proposals.propose, ProposeForm)
+    buttons = (
+        Button(gettext_lazy("accept"), proposals.accept, AcceptForm, is_final=True),
+        Button(gettext_lazy("refuse"), proposals.refuse, RefuseForm, is_final=True),
+        Button(gettext_lazy("withdraw"), proposals.withdraw, is_final=True),
+    )
