@@ -57,16 +57,22 @@ def utilization(world: World) -> list[dict[str, Any]]:
 
 
 def totals() -> list[dict[str, Any]]:
-    """Per producer and element: content of what was recycled, and what became of it, over the whole history."""
+    """Per producer and element: content of what was recycled, and what became of it, over the whole history; what is only
+    claimed to be a producer's in rows of its own.
+    """
+    return [*_totals(claimed=False), *_totals(claimed=True)]
+
+
+def _totals(*, claimed: bool) -> list[dict[str, Any]]:
     sums: dict[tuple[int | None, str], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 4)
-    for row in epr.totals_by_producer_and_jurisdiction(date(2000, 1, 1), date(2999, 12, 31)):
+    for row in epr.totals_by_producer_and_jurisdiction(date(2000, 1, 1), date(2999, 12, 31), claimed=claimed):
         kept = sums[row.producer, row.element]
         for index, value in enumerate((row.content, row.recovered, row.pending, row.residue)):
             kept[index] += value
     names: dict[int | None, str] = {None: ""}
     names |= dict(Battery.objects.filter(producer__isnull=False).values_list("producer", "producer__name").distinct())
     return [
-        {"producer": names[producer] or None, "element": element}
+        {"producer": names[producer] or None, "is_claimed": claimed, "element": element}
         | dict(zip(("content_kg", "recovered_kg", "pending_kg", "residue_kg"), map(_kg, values), strict=True))
         for (producer, element), values in sorted(sums.items(), key=lambda row: (names[row[0][0]], row[0][1]))
     ]  # fmt: skip
@@ -134,7 +140,7 @@ def tables(figures: dict[str, Any]) -> list[str]:
     out += _table(
         ["producer", "element", "content", "recovered", "pending", "residue"],
         [
-            [_short(row["producer"] or "unknown"), row["element"]]
+            [_short(row["producer"] or "unknown") + (" (claimed)" if row["is_claimed"] else ""), row["element"]]
             + [f"{Decimal(row[name]):,.1f}" for name in ("content_kg", "recovered_kg", "pending_kg", "residue_kg")]
             for row in figures["epr"]["totals"]
             if row["element"] in ("Li", "Ni", "Co", "Cu")

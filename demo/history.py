@@ -9,12 +9,12 @@ from decimal import Decimal
 from itertools import count
 
 from collection.models import Battery, CollectionPoint, Condition, Facility, Package, Pickup, Shipment
-from collection.services import batteries, pickups, shipments
+from collection.services import batteries, credit, pickups, shipments
 from collection.services.findings import Scan
 from collection.services.packing import NewLine, NewPackage
 from collection.units import Unit, to_kg
 from demo.packs import Shelf
-from demo.world import COLLECTOR_OF, PLANT_OF, World, take_stock
+from demo.world import COLLECTOR_OF, PLANT_OF, PRODUCERS, World, take_stock
 from recycling.models import Decision, Discrepancy, Intake
 from recycling.services import inspections, intakes
 from recycling.services.inspections import Triage
@@ -68,10 +68,20 @@ class History:
 
     def give_up(self, point: CollectionPoint, place: str, size: int, at: datetime) -> list[Battery]:
         """Packs that the yard took out of cars and registered."""
-        return batteries.register_many(
+        given = batteries.register_many(
             actor=self.world.actor_at(point.facility), organization=point.facility.operator, facility=point.facility,
             occurred_at=at, batteries=self.shelf.draw(size, place, at.date()), is_simulated=True,
         )  # fmt: skip
+        self._accept(given)
+        return given
+
+    def _accept(self, given: Sequence[Battery]) -> None:
+        """Producers know most of their serials again; one in 25 stays claimed, so that pages show both."""
+        for key in PRODUCERS:
+            producer = self.world.organizations[key]
+            known = [battery.pk for battery in given if battery.producer_id == producer.pk and battery.pk % 25]
+            if known:
+                credit.accept_claims(actor=self.world.actors[key], organization=producer, batteries=known)
 
     def ask(self, point: CollectionPoint, place: str, given: Sequence[Battery], start: datetime) -> Pickup:
         """The yard asks for a pickup of packs that stand there."""

@@ -147,6 +147,7 @@ ADMIN: dict[str, AdminDoor] = {
         verbs={
             "give-up": Page("yard_owner", record=d.pack_in_use),
             "identify": Page("yard_owner", record=d.pack),
+            "accept-claim": Page("producer", MANAGER, d.claimed_pack),
             "correct": Page("yard_owner", record=d.pack),
             "report-lost": Page("yard_owner", record=d.pack),
             "report-found": Page("yard_owner", record=d.lost_pack),

@@ -170,6 +170,7 @@ API: dict[tuple[str, str], Door] = {
             "yard_owner", OPERATOR, records.pack_in_use, lambda w, r: {"facility": w.yard.pk, "occurred_at": when(days=1)}
         ),
         identify=Door("yard_owner", OPERATOR, records.pack, lambda w, r: {"scheme": "internal", "value": "door"}),
+        accept_claim=Door("producer", MANAGER, records.claimed_pack),
         correct=Door("yard_owner", OPERATOR, records.pack, lambda w, r: {"reason": "x", "mass_value": "401"}),
         report_lost=Door(
             "yard_owner", OPERATOR, records.pack, lambda w, r: {"reason": "x", "occurred_at": when(days=1)}
@@ -177,6 +178,10 @@ API: dict[tuple[str, str], Door] = {
         report_found=Door(
             "yard_owner", OPERATOR, records.lost_pack, lambda w, r: {"facility": w.yard.pk, "occurred_at": when(days=1)}
         ),
+    ),
+    ("POST", "batteries/accept-claims/"): Door(
+        "producer", MANAGER, records.claimed_pack,
+        lambda w, r: {"organization": w.producer.pk, "batteries": [r.pk]},
     ),
     **resource(
         "proposals", Door("yard_owner", record=records.proposal),

@@ -47,6 +47,7 @@ from tests.world import (
     World,
     ago,
     batteries_at,
+    claimed_at,
     collected_pickup,
     drafted_shipment,
     scheduled_pickup,
@@ -63,6 +64,10 @@ def when(**delta: float) -> str:
 
 def pack(w: World) -> Battery:
     return batteries_at(w, w.yard)[0]
+
+
+def claimed_pack(w: World) -> Battery:
+    return claimed_at(w, w.yard)[0]
 
 
 def pack_in_use(w: World) -> Battery:

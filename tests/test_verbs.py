@@ -286,5 +286,7 @@ def test_a_page_without_verbs_reads_no_organizations(world: World, path: str) ->
 
 
 def test_every_verb_has_a_door() -> None:
+    acts = [act for _prefix, viewset, _base in router.registry for act in vars(viewset).values()]
     reached = {id(verb) for verb, *_fields in DOORS.values()}
+    reached |= {id(act.behind) for act in acts if hasattr(act, "behind")}  # written by hand
     assert [name for name, verb in VERBS.items() if id(verb) not in reached] == []

@@ -240,7 +240,20 @@ def serial() -> NewIdentifier:
 def batteries_at(
     world: World, facility: Facility, number: int = 1, *, at: datetime | None = None, **fields: Any
 ) -> list[Battery]:
-    """Batteries given up at `facility` (of the NMC model and 400 kg, unless said otherwise)."""
+    """Batteries given up at `facility` (of the NMC model and 400 kg, unless said otherwise); their producers accepted them."""
+    made = claimed_at(world, facility, number, at=at, **fields)
+    Battery.objects.filter(pk__in=[battery.pk for battery in made]).exclude(producer=None).update(
+        producer_ground="accepted"
+    )
+    for battery in made:
+        battery.refresh_from_db(fields=["producer_ground"])
+    return made
+
+
+def claimed_at(
+    world: World, facility: Facility, number: int = 1, *, at: datetime | None = None, **fields: Any
+) -> list[Battery]:
+    """As `batteries_at`, but nobody has confirmed yet whose they are."""
     fields = {"model": world.nmc_pack, "mass_value": Decimal(400), "placed_in": world.nv, **fields}
     return batteries.register_many(
         actor=world.actor(facility.operator), organization=facility.operator, facility=facility,

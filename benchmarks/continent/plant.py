@@ -174,8 +174,9 @@ STEPS: list[tuple[str, str]] = [
         "packs charged",
         f"""
         INSERT INTO recycling_charge (batch_id, battery_id, mass_kg, composition_id, content_kwh, producer_id, placed_in_id,
-            charged_at)
-        SELECT run.id, b.id, b.mass_kg, b.composition_id, b.content_kwh, b.producer_id, b.placed_in_id, run.started_at
+            is_claimed, charged_at)
+        SELECT run.id, b.id, b.mass_kg, b.composition_id, b.content_kwh, b.producer_id, b.placed_in_id,
+            b.producer_id IS NOT NULL AND b.producer_ground = 'claimed', run.started_at
         FROM {LOADED} JOIN run ON run.id = t.batch_id
         """,
     ),

@@ -20,7 +20,7 @@ MODELS = f"""
 """
 
 BATTERY = """
-    INSERT INTO collection_battery (id, model_id, producer_id, chemistry_id, composition_id, rated_kwh, content_kwh,
+    INSERT INTO collection_battery (id, model_id, producer_id, producer_ground, chemistry_id, composition_id, rated_kwh, content_kwh,
         mass_value, mass_unit, form, placed_in_id, placed_on, condition, state_of_health, status, facility_id, shipment_id,
         registered_by_id, registered_at, is_simulated)
 """
@@ -72,7 +72,9 @@ STEPS: list[tuple[str, str]] = [
         "packs that were given up",  # one in 33 an orphan, one in 50 damaged, four of five where they were sold
         f"""
         {BATTERY}
-        SELECT i, m.id, CASE WHEN i % 33 > 0 THEN m.producer_id END, m.chemistry_id, m.composition_id, m.rated_kwh,
+        SELECT i, m.id, CASE WHEN i % 33 > 0 THEN m.producer_id END,
+            CASE WHEN i % 33 > 0 AND i % 40 > 0 THEN 'registration_file' ELSE 'claimed' END, m.chemistry_id, m.composition_id,
+            m.rated_kwh,
             m.rated_kwh, round(m.rated_kwh * 6.5) + 60 + i % 60, 'kg', 'pack',
             CASE WHEN i % 5 > 0 THEN t.jurisdiction ELSE place.code END,
             make_date($year - 10, 1, 1) + (i * 7919 % 700)::int, CASE WHEN i % 50 = 0 THEN 'damaged' ELSE 'intact' END,
@@ -93,7 +95,7 @@ STEPS: list[tuple[str, str]] = [
         "vehicles in use",
         f"""
         {BATTERY}
-        SELECT $packs + i, m.id, m.producer_id, m.chemistry_id, m.composition_id, m.rated_kwh, m.rated_kwh,
+        SELECT $packs + i, m.id, m.producer_id, 'registered_by_producer', m.chemistry_id, m.composition_id, m.rated_kwh, m.rated_kwh,
             round(m.rated_kwh * 6.5) + 60 + i % 60, 'kg', 'pack', place.code,
             make_date($year - (i % 5)::int, 1, 1) + (i * 7919 % 365)::int, 'intact', NULL, 'in_use', NULL, NULL,
             m.producer_id, now(), true

@@ -23,7 +23,7 @@ from collection.models import (
     Identifier,
     Jurisdiction,
 )
-from collection.services import batteries
+from collection.services import batteries, credit
 from collection.services.identifiers import NewIdentifier
 from collection.units import Unit
 
@@ -154,7 +154,7 @@ class IdentifierInline(PartInline):
 @admin.register(Battery)
 class BatteryAdmin(LivingAdmin):
     list_display = ("__str__", "model", "producer", "condition", "status", "facility", "shipment", "mass_kg")
-    list_filter = ("status", "condition", "chemistry", "is_simulated")
+    list_filter = ("status", "condition", "producer_ground", "chemistry", "is_simulated")
     list_select_related = ("model", "producer", "facility", "shipment")
     sortable_by = ()
     search_fields = ("identifiers",)
@@ -168,6 +168,7 @@ class BatteryAdmin(LivingAdmin):
         Button(gettext_lazy("take in"), batteries.give_up, PlacedForm),
         Button(gettext_lazy("add an identifier"), batteries.identify, IdentifyForm),
         Button(gettext_lazy("correct"), batteries.correct, CorrectForm),
+        Button(gettext_lazy("accept the claim"), credit.accept_claim),
         Button(gettext_lazy("report as lost"), batteries.report_lost, LostForm, is_final=True),
         Button(gettext_lazy("report as found"), batteries.report_found, PlacedForm),
     )
@@ -182,6 +183,7 @@ class BatteryAdmin(LivingAdmin):
             (_("identifiers"), names),
             (_("battery model"), record.model),
             (_("producer"), record.producer or _("not known")),
+            (_("counts for it because"), record.get_producer_ground_display() if record.producer else None),
             (_("chemistry"), record.chemistry),
             (_("condition"), record.get_condition_display()),
             (_("state of health"), f"{record.state_of_health:.1%}" if record.state_of_health is not None else None),

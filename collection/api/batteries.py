@@ -6,19 +6,25 @@ import django_filters
 from django.db.models import Prefetch, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from accounts.api.doors import VerbsField, door, opens
+from accounts.actors import Actor
+from accounts.api.doors import VerbsField, calls, door, opens
 from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
+from accounts.api.idempotency import once
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.custody import LifeMixin
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, UnitField
-from collection.models import Battery, BatteryModel, BatteryStatus, Chemistry, Condition, Facility, Identifier
+from collection.models import Battery, BatteryModel, BatteryStatus, Chemistry, Condition, Facility, Ground, Identifier
 from collection.models import Jurisdiction as Place
-from collection.services import batteries
+from collection.services import batteries, credit
 from collection.units import Unit
 
 
@@ -41,7 +47,7 @@ class BatteryOut(RecordSerializer[Battery]):
         model = Battery
         fields = (
             "id", "identifiers", "status", "condition", "state_of_health", "facility", "facility_name", "shipment",
-            "model", "model_name", "producer", "producer_name", "chemistry", "composition", "form", "rated_kwh",
+            "model", "model_name", "producer", "producer_name", "producer_ground", "chemistry", "composition", "form", "rated_kwh",
             "content_kwh", "mass_value", "mass_unit", "mass_kg", "placed_in", "placed_on", "registered_by",
             "registered_at", "is_simulated", "verbs",
         )  # fmt: skip
@@ -99,6 +105,17 @@ class ChangesIn(serializers.Serializer[Any]):
     mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
 
 
+class AcceptClaimsIn(serializers.Serializer[Any]):
+    organization = VisibleRelatedField(queryset=Organization.objects.all())
+    batteries = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), allow_empty=False, max_length=1000
+    )
+
+
+class AcceptedClaimsOut(serializers.Serializer[Any]):
+    batteries = serializers.ListField(child=serializers.IntegerField())
+
+
 class CorrectIn(ChangesIn):
     """What is left out stays; null says that it is not known."""
 
@@ -111,6 +128,7 @@ class BatteryFilter(FilterSet):
     placed_in = django_filters.CharFilter(method="placed_within")
     at_jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     status = django_filters.ChoiceFilter(choices=BatteryStatus.choices)
+    producer_ground = django_filters.ChoiceFilter(choices=Ground.choices)
     model = WholeNumberFilter("model")
     producer = WholeNumberFilter("producer")
     facility = WholeNumberFilter("facility")
@@ -148,3 +166,25 @@ class BatteryViewSet(LifeMixin, VisibleViewSet):
     report_lost = door(batteries.report_lost)
     report_found = door(batteries.report_found, GiveUpIn)
     correct = door(batteries.correct, CorrectIn)
+    accept_claim = door(credit.accept_claim)
+
+    @calls(credit.accept_claims)
+    @extend_schema(request=AcceptClaimsIn, responses=AcceptedClaimsOut)
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="accept-claims",
+        url_name="accept-claims",
+        filter_backends=(),
+        pagination_class=None,
+    )
+    def accept_claims(self, request: Request) -> Response:
+        """Accept that batteries which others claimed to be of a producer are its own; all of them or none."""
+        incoming = AcceptClaimsIn(data=request.data, context=self.get_serializer_context())
+        incoming.is_valid(raise_exception=True)
+
+        def act() -> Response:
+            accepted = credit.accept_claims(actor=Actor.of(request.user), **incoming.validated_data)
+            return Response({"batteries": accepted})
+
+        return once(request, act)

@@ -29,6 +29,7 @@ from collection.models import (
     Composition,
     Condition,
     Facility,
+    Ground,
     Identifier,
     Jurisdiction,
 )
@@ -88,9 +89,11 @@ class BatteryStage(Stage):
     )
     known = "battery_id"
 
-    def __init__(self, *, actor: Actor, organization: Organization) -> None:
+    def __init__(self, *, actor: Actor, organization: Organization, ground: Ground = Ground.CLAIMED) -> None:
+        """`ground` is that of whoever the file names as producer; what a producer registers has its own."""
         self.actor = actor
         self.organization = organization
+        self.ground = ground
         self._intensities = Intensities()
         self._contents: dict[tuple[object, ...], tuple[int | None, Decimal | None]] = {}
 
@@ -212,14 +215,22 @@ class BatteryStage(Stage):
             cursor.execute(
                 """
                 INSERT INTO collection_battery (
-                    id, model_id, producer_id, chemistry_id, composition_id, rated_kwh, content_kwh, mass_value,
-                    mass_unit, form, placed_in_id, placed_on, condition, status, registered_by_id, registered_at,
-                    is_simulated)
-                SELECT id, model_id, producer_id, chemistry_id, composition_id, rated_kwh, content_kwh, mass_value,
+                    id, model_id, producer_id, producer_ground, chemistry_id, composition_id, rated_kwh, content_kwh,
+                    mass_value, mass_unit, form, placed_in_id, placed_on, condition, status, registered_by_id,
+                    registered_at, is_simulated)
+                SELECT id, model_id, producer_id,
+                    CASE WHEN producer_id IS NULL THEN 'claimed' WHEN producer_id = %s THEN %s ELSE %s END,
+                    chemistry_id, composition_id, rated_kwh, content_kwh, mass_value,
                     mass_unit, form, placed_in_id, placed_on, condition, 'in_use', %s, now(), %s
                 FROM import_battery_new
                 """,
-                [self.organization.pk, self.organization.is_simulated],
+                [
+                    self.organization.pk,
+                    Ground.REGISTERED_BY_PRODUCER,
+                    self.ground,
+                    self.organization.pk,
+                    self.organization.is_simulated,
+                ],
             )
             cursor.execute("""
                 INSERT INTO collection_identifier (battery_id, scheme, issuer, value)

@@ -19,7 +19,7 @@ from collection.imports.columns import Column
 from collection.imports.engine import Cells, Faults
 from collection.imports.stage import StagedImporter
 from collection.imports.vehicle_names import VehicleNames
-from collection.models import Condition, Jurisdiction
+from collection.models import Condition, Ground, Jurisdiction
 
 ISSUER = "WA DOL"
 #: The file's names of what drives a vehicle, and ours.
@@ -27,13 +27,15 @@ DRIVES = {"Battery Electric Vehicle (BEV)": "BEV", "Plug-in Hybrid Electric Vehi
 
 
 class WashingtonImporter(StagedImporter):
-    """Every vehicle of the list becomes a battery of its producer, registered by the department as `organization`."""
+    """Every vehicle of the list becomes a battery of its producer, registered by the department as `organization`. The
+    authority's word is ground for the producer's credit.
+    """
 
     passes_over: ClassVar[bool] = True
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require_platform()
-        self.stage = BatteryStage(actor=actor, organization=organization)
+        self.stage = BatteryStage(actor=actor, organization=organization, ground=Ground.REGISTRATION_FILE)
         self._names = VehicleNames("wa")
         self._places = _places()
         #: Vehicles by what is known of their battery, and those of which no model is known by their names.

@@ -1,4 +1,12 @@
-from collection.models.batteries import BATTERY_MOVES, Battery, BatteryModel, BatteryStatus, Condition, Identifier
+from collection.models.batteries import (
+    BATTERY_MOVES,
+    Battery,
+    BatteryModel,
+    BatteryStatus,
+    Condition,
+    Ground,
+    Identifier,
+)
 from collection.models.chemistries import Chemistry, Composition, CompositionElement, Element
 from collection.models.custody import CustodyEvent, CustodyKind
 from collection.models.facilities import CollectionPoint, Facility, Permit
@@ -64,6 +72,7 @@ __all__ = [
     "Element",
     "Facility",
     "FindingStatus",
+    "Ground",
     "Handover",
     "Identifier",
     "ImportRowError",

@@ -36,6 +36,15 @@ class BatteryStatus(models.TextChoices):
     LOST = "lost", _("lost or destroyed")
 
 
+class Ground(models.TextChoices):
+    """On what ground a battery counts for its producer (docs/adr/0017). `services.credit` alone decides it, no client."""
+
+    REGISTERED_BY_PRODUCER = "registered_by_producer", _("the producer registered it")
+    REGISTRATION_FILE = "registration_file", _("an authority's registrations name the vehicle")
+    ACCEPTED = "accepted", _("the producer accepted the claim")
+    CLAIMED = "claimed", _("claimed, not confirmed")
+
+
 #: Every legal move of a battery's status; the database trigger is made from this list.
 BATTERY_MOVES: list[tuple[str, str]] = [
     (BatteryStatus.IN_USE, BatteryStatus.AT_FACILITY),
@@ -119,6 +128,7 @@ class BatteryQuerySet(SeenQuerySet["Battery"]):
         condition=pghistory.AnyChange(
             "model",
             "producer",
+            "producer_ground",
             "chemistry",
             "composition",
             "placed_in",
@@ -133,6 +143,7 @@ class BatteryQuerySet(SeenQuerySet["Battery"]):
     fields=[
         "model",
         "producer",
+        "producer_ground",
         "chemistry",
         "composition",
         "placed_in",
@@ -167,6 +178,15 @@ class Battery(models.Model):
         db_index=False,
         verbose_name=_("producer"),
         help_text=_("Empty: an orphan, whose producer is not known."),
+    )
+    producer_ground = models.CharField(
+        _("counts for its producer because"),
+        max_length=22,
+        choices=Ground.choices,
+        default=Ground.CLAIMED,
+        db_default=Ground.CLAIMED,
+        editable=False,
+        help_text=_("What is claimed and not confirmed is reported apart."),
     )
     chemistry = models.ForeignKey(
         Chemistry,
@@ -264,6 +284,9 @@ class Battery(models.Model):
             models.Index(fields=["registered_by", "id"], name="battery_registered_by"),
             models.Index(fields=["placed_in", "id"], name="battery_placed_in"),
             models.Index(fields=["status", "id"], name="battery_in_status"),
+            models.Index(
+                fields=["producer", "id"], condition=Q(producer_ground="claimed"), name="battery_claimed_of_producer"
+            ),
             models.Index(fields=["condition", "id"], condition=~Q(condition="intact"), name="battery_not_intact"),
         )
         constraints = (
@@ -289,6 +312,7 @@ class Battery(models.Model):
                 condition=Q(state_of_health__gte=0, state_of_health__lte=1), name="battery_state_of_health_share"
             ),
             models.CheckConstraint(condition=Q(condition__in=Condition.values), name="battery_condition_known"),
+            models.CheckConstraint(condition=Q(producer_ground__in=Ground.values), name="battery_ground_known"),
         )
         triggers = (pgtrigger.FSM(name="status_moves", field="status", transitions=BATTERY_MOVES),)
 

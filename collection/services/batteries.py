@@ -32,6 +32,7 @@ from collection.models import (
 )
 from collection.services import custody
 from collection.services.contents import Intensities, settle_content
+from collection.services.credit import ground_of
 from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect
 from collection.services.storage import check_storage
@@ -270,9 +271,11 @@ def apply_correction(
         _follow_model(battery, old_model, changes)
     if all(getattr(battery, name) == value for name, value in before.items()):
         raise Invalid(_("This changes nothing."), code="unchanged")
+    if battery.producer != before["producer"]:
+        battery.producer_ground = ground_of(actor, battery.registered_by, battery.producer)
     _check_amounts(battery.mass_value, battery.mass_unit, battery.rated_kwh, "")
     settle_content(battery, Intensities())
-    battery.save(update_fields=[*before, "form", "composition", "content_kwh"])
+    battery.save(update_fields=[*before, "producer_ground", "form", "composition", "content_kwh"])
     battery.refresh_from_db(fields=["mass_kg"])
     entry = Entry(
         actor,
@@ -320,7 +323,7 @@ def _create(
     for where, new in zip(fields, batteries, strict=True):
         _check_amounts(new.mass_value, new.mass_unit, new.rated_kwh, where.rpartition("identifier")[0])
     intensities = Intensities()
-    rows = [_row(new, organization, intensities, is_simulated) for new in batteries]
+    rows = [_row(actor, new, organization, intensities, is_simulated) for new in batteries]
     try:
         with transaction.atomic():
             made = Battery.objects.bulk_create(rows)
@@ -352,11 +355,15 @@ def _check_amounts(mass_value: Decimal | None, mass_unit: str, rated_kwh: Decima
         raise Invalid(_("The rated energy is more than nothing."), field=f"{prefix}rated_kwh")
 
 
-def _row(new: NewBattery, organization: Organization, intensities: Intensities, is_simulated: bool) -> Battery:
+def _row(
+    actor: Actor, new: NewBattery, organization: Organization, intensities: Intensities, is_simulated: bool
+) -> Battery:
     model = new.model
+    producer = new.producer or (model.producer if model else None)
     battery = Battery(
         model=model,
-        producer=new.producer or (model.producer if model else None),
+        producer=producer,
+        producer_ground=ground_of(actor, organization, producer),
         chemistry=new.chemistry or (model.chemistry if model else None),
         rated_kwh=new.rated_kwh,
         mass_value=new.mass_value,

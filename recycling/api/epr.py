@@ -54,6 +54,9 @@ class StandingOut(RowOut):
     units_collected = serializers.IntegerField()
     units_recycled = serializers.IntegerField()
     kg_recycled = serializers.DecimalField(**EXACT)
+    claimed_collected = serializers.IntegerField(help_text="Claimed, not confirmed; not in the figures before.")
+    claimed_recycled = serializers.IntegerField()
+    claimed_kg_recycled = serializers.DecimalField(**EXACT)
 
 
 class TotalOut(RowOut):
@@ -80,6 +83,12 @@ class ProducerOut(serializers.Serializer[Any]):
     )
     standings = StandingOut(many=True)
     elements = TotalOut(many=True)
+    claimed_elements = TotalOut(
+        many=True, help_text="Of batteries claimed to be its, not confirmed; not in `elements`."
+    )
+
+
+_PARTS = ("standings", "elements", "claimed_elements")
 
 
 class ProducersPages(CursorPagination):
@@ -116,7 +125,7 @@ class OverviewViewSet(viewsets.GenericViewSet[Any]):
         found = [overview(*period, **part) for part in scope.of(names)]
         as_of = min((seen.as_of for seen in found), default=timezone.now())
         rows = {
-            key: {"producer": key or None, "producer_name": name, "as_of": as_of, "standings": {}, "elements": {}}
+            key: {"producer": key or None, "producer_name": name, "as_of": as_of} | {part: {} for part in _PARTS}
             for key, name in names.items()
         }
         for seen in found:
@@ -124,9 +133,11 @@ class OverviewViewSet(viewsets.GenericViewSet[Any]):
                 rows[standing.producer]["standings"][standing.jurisdiction] = standing
             for total in seen.elements:
                 rows[total.producer or NOBODY]["elements"][total.jurisdiction, total.element] = total
+            for total in seen.claimed_elements:
+                rows[total.producer or NOBODY]["claimed_elements"][total.jurisdiction, total.element] = total
         if not rows.get(NOBODY, {}).get("elements", True):
             del rows[NOBODY]
-        return [row | {part: row[part].values() for part in ("standings", "elements")} for row in rows.values()]
+        return [row | {part: row[part].values() for part in _PARTS} for row in rows.values()]
 
 
 @dataclass(frozen=True)

@@ -153,22 +153,37 @@ OUTPUT_SEALED = """
 """
 
 
-def sealed_with_batch() -> pgtrigger.Trigger:
+#: Whether its battery is confirmed is nothing that the batch was balanced with: a claim may be accepted years later.
+_BUT_FOR_CLAIMS = """
+    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'is_claimed' = to_jsonb(OLD) - 'is_claimed' THEN RETURN NEW; END IF;
+"""
+
+
+def sealed_with_batch(unless: str = "") -> pgtrigger.Trigger:
     """A trigger that refuses to add, change or remove a part of a batch that is not open."""
     return pgtrigger.Trigger(
         name="only_while_open",
         when=pgtrigger.Before,
         operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
-        func=ONLY_WHILE_OPEN,
+        func=unless + ONLY_WHILE_OPEN,
     )
 
 
 #: A battery is recycled for the producer and the place of marketing that it is known by. Locks the battery's row, so that
 #: neither changes before the charge is there to keep it.
 AS_ITS_BATTERY = """
-    SELECT b.producer_id, b.placed_in_id INTO NEW.producer_id, NEW.placed_in_id
+    SELECT b.producer_id, b.placed_in_id, b.producer_id IS NOT NULL AND b.producer_ground = 'claimed'
+    INTO NEW.producer_id, NEW.placed_in_id, NEW.is_claimed
     FROM collection_battery b WHERE b.id = NEW.battery_id FOR SHARE;
+    NEW.is_claimed := coalesce(NEW.is_claimed, false);
     RETURN NEW;
+"""
+
+
+#: Charges that changed in something that factors follow from.
+_CHANGED_CHARGES = """
+    SELECT unnest(ARRAY[b.batch_id, e.batch_id]) FROM entries e JOIN before b ON b.id = e.id
+    WHERE to_jsonb(b) - 'is_claimed' <> to_jsonb(e) - 'is_claimed'
 """
 
 
@@ -176,7 +191,8 @@ class Charge(models.Model):
     """One battery or one lot that went into a batch, whole, with what its content was computed from.
 
     `producer` and `placed_in` are those of the battery: the database writes them, and keeps both the same
-    (docs/adr/0011), so that whatever is summed over charges needs no look at the batteries.
+    (docs/adr/0011), so that whatever is summed over charges needs no look at the batteries. `is_claimed` alone follows the
+    battery later on: until a claim is confirmed, the charge counts apart (docs/adr/0017).
     """
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="charges", verbose_name=_("batch"))
@@ -219,6 +235,7 @@ class Charge(models.Model):
         db_index=False,
         verbose_name=_("placed on the market in"),
     )
+    is_claimed = models.BooleanField(_("claimed, not confirmed"), default=False, db_default=False, editable=False)
 
     objects = BatchPartQuerySet["Charge"].as_manager()
 
@@ -240,8 +257,8 @@ class Charge(models.Model):
             ),
         )
         triggers = (
-            sealed_with_batch(),
-            *stale_with_parts(),
+            sealed_with_batch(unless=_BUT_FOR_CLAIMS),
+            *stale_with_parts(changed=_CHANGED_CHARGES),
             pgtrigger.Trigger(
                 name="as_its_battery",
                 when=pgtrigger.Before,

@@ -24,6 +24,9 @@ class EprEvidence(models.Model):
         COLLECTED = "collected", _("collected")
         SECOND_LIFE = "second_life", _("reused, repurposed or remanufactured")
         RECYCLED = "recycled", _("recycled")
+        CLAIMED_COLLECTED = "claimed_collected", _("collected; claimed, not confirmed")
+        CLAIMED_SECOND_LIFE = "claimed_second_life", _("reused, repurposed or remanufactured; claimed, not confirmed")
+        CLAIMED_RECYCLED = "claimed_recycled", _("recycled; claimed, not confirmed")
 
     report = models.ForeignKey(
         EprReport, on_delete=models.CASCADE, related_name="evidence", db_index=False, verbose_name=_("report")
@@ -31,7 +34,7 @@ class EprEvidence(models.Model):
     battery = models.ForeignKey(
         Battery, on_delete=models.PROTECT, related_name="+", db_constraint=False, verbose_name=_("battery")
     )
-    fate = models.CharField(_("fate"), max_length=11, choices=Fate.choices)
+    fate = models.CharField(_("fate"), max_length=19, choices=Fate.choices)
     occurred_on = models.DateField(_("on"), help_text=_("Day in the time zone of the facility."))
     facility = models.ForeignKey(
         Facility,

@@ -43,6 +43,14 @@ class Metric(models.TextChoices):
     RECYCLING_EFFICIENCY = "recycling_efficiency", _("recycling efficiency (%)")
     MATERIAL_RECOVERY = "material_recovery", _("material recovery (%)")
     FACILITY = "facility", _("facility used")
+    CLAIMED_COLLECTED = "claimed_collected", _("units collected; claimed, not confirmed")
+    CLAIMED_COLLECTED_KG = "claimed_collected_kg", _("mass collected; claimed, not confirmed")
+    CLAIMED_REUSED = "claimed_reused", _("units reused, repurposed or remanufactured; claimed, not confirmed")
+    CLAIMED_REUSED_KG = "claimed_reused_kg", _("mass reused, repurposed or remanufactured; claimed, not confirmed")
+    CLAIMED_RECYCLED = "claimed_recycled", _("units recycled; claimed, not confirmed")
+    CLAIMED_RECYCLED_KG = "claimed_recycled_kg", _("mass recycled; claimed, not confirmed")
+    CLAIMED_CONTENT = "claimed_content", _("element mass in recycled batteries; claimed, not confirmed")
+    CLAIMED_RECOVERED = "claimed_recovered", _("element mass recovered; claimed, not confirmed")
 
 
 class SchemeQuerySet(ReferenceQuerySet["EprScheme"]):

@@ -43,12 +43,14 @@ def marks_stale(name: str, operation: pgtrigger.Operation, batches: str) -> pgtr
     )
 
 
-def stale_with_parts(batches: str = "SELECT batch_id FROM {rows}") -> tuple[pgtrigger.Trigger, ...]:
-    """Triggers that mark a batch as stale when one of its parts is added, changed or removed."""
+def stale_with_parts(
+    batches: str = "SELECT batch_id FROM {rows}", *, changed: str = ""
+) -> tuple[pgtrigger.Trigger, ...]:
+    """Triggers that mark a batch as stale when one of its parts is added, changed (as `changed` has it) or removed."""
     both = f"{batches.format(rows='before')} UNION {batches.format(rows='entries')}"
     return (
         marks_stale("stale_by_insert", pgtrigger.Insert, batches.format(rows="entries")),
-        marks_stale("stale_by_update", pgtrigger.Update, both),
+        marks_stale("stale_by_update", pgtrigger.Update, changed or both),
         marks_stale("stale_by_delete", pgtrigger.Delete, batches.format(rows="before")),
     )
 
@@ -141,6 +143,16 @@ class TracedBattery(Battery):
                             USING ERRCODE = 'check_violation', CONSTRAINT = 'charged_as_it_is';
                     END IF;
                     RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="confirms_its_charge",
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("producer_ground"),
+                condition=pgtrigger.AnyChange("producer_ground"),
+                func="""
+                    UPDATE recycling_charge SET is_claimed = is_claimed WHERE battery_id = NEW.id; -- takes it from here
+                    RETURN NULL;
                 """,
             ),
         )

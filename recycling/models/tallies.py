@@ -47,7 +47,9 @@ class TallyDue(models.Model):
 
 
 class TallyUnits(models.Model):
-    """Batteries of one producer and place of marketing that were collected, and recycled, in a month."""
+    """Batteries of one producer and place of marketing that were collected, and recycled, in a month; those that are
+    only claimed to be of this producer apart.
+    """
 
     month = models.DateField(_("month"))
     producer = models.ForeignKey(
@@ -60,6 +62,7 @@ class TallyUnits(models.Model):
         db_index=False,
         verbose_name=_("placed on the market in"),
     )
+    is_claimed = models.BooleanField(_("claimed, not confirmed"), default=False)
     units_collected = models.PositiveIntegerField(_("units collected"))
     units_recycled = models.PositiveIntegerField(_("units recycled"))
     kg_recycled = _exact(_("recycled (kg)"))
@@ -70,7 +73,9 @@ class TallyUnits(models.Model):
         verbose_name = _("tally of batteries")
         verbose_name_plural = _("tallies of batteries")
         constraints = (
-            models.UniqueConstraint(fields=["month", "producer", "jurisdiction"], name="tally_units_once"),
+            models.UniqueConstraint(
+                fields=["month", "producer", "jurisdiction", "is_claimed"], name="tally_units_once"
+            ),
             models.CheckConstraint(
                 condition=Q(units_recycled__gt=0) | Q(units_recycled=0, kg_recycled=0), name="tally_units_have_mass"
             ),
@@ -102,6 +107,7 @@ class TallyElement(models.Model):
         db_index=False,
         verbose_name=_("placed on the market in"),
     )
+    is_claimed = models.BooleanField(_("claimed, not confirmed"), default=False)
     element = models.CharField(_("element"), max_length=8, choices=Element.choices)
     content_kg = _exact(_("content (kg)"))
     recovered_kg = _exact(_("recovered (kg)"))
@@ -115,7 +121,7 @@ class TallyElement(models.Model):
         verbose_name_plural = _("tallies of elements")
         constraints = (
             models.UniqueConstraint(
-                fields=["month", "producer", "jurisdiction", "element"],
+                fields=["month", "producer", "jurisdiction", "is_claimed", "element"],
                 nulls_distinct=False,
                 name="tally_element_once",
             ),
@@ -203,7 +209,9 @@ class TalliedEvent(CustodyEvent):
 
 
 class TalliedBattery(Battery):
-    """A battery as the tally sees it: a corrected producer or place changes whose it is in the month that it came."""
+    """A battery as the tally sees it: a corrected producer or place changes whose it is in the month that it came; on what
+    ground it counts for its producer, that of its charge, too.
+    """
 
     class Meta:
         proxy = True
@@ -214,6 +222,14 @@ class TalliedBattery(Battery):
                 "SELECT occurred_at AS at FROM collection_custodyevent WHERE battery_id = NEW.id AND sequence = 1",
                 "producer",
                 "placed_in",
+            ),
+            _row_notes(
+                "tally_by_ground",
+                """
+                    SELECT occurred_at AS at FROM collection_custodyevent WHERE battery_id = NEW.id AND sequence = 1
+                    UNION ALL SELECT charged_at FROM recycling_charge WHERE battery_id = NEW.id
+                """,
+                "producer_ground",
             ),
         )
 

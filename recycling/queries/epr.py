@@ -49,10 +49,11 @@ _BATCHES = """
     GROUP BY k.id, f.time_zone
 """
 
-#: Of `c`, the charges of batteries within the period of their batch `k`. Two days off its ends no time zone matters any
+#: Of `c`, the charges of batteries within the period of their batch `k`, either those whose producer is confirmed or those
+#: that are only claimed: never both in one sum (docs/adr/0017). Two days off its ends no time zone matters any
 #: more: the instants of the batch are asked only in between, and the planner knows how many rows to expect.
 _WITHIN = """
-    c.battery_id IS NOT NULL
+    c.battery_id IS NOT NULL AND c.is_claimed = %(claimed)s
     AND c.charged_at >= %(start)s::date - 2 AND c.charged_at < %(end)s::date + 3
     AND (
         (c.charged_at >= %(start)s::date + 2 AND c.charged_at < %(end)s::date - 1)
@@ -137,12 +138,14 @@ def totals_by_producer_and_jurisdiction(
     *,
     jurisdictions: Sequence[str] | None = None,
     producers: Sequence[int] | None = None,
+    claimed: bool = False,
 ) -> list[Total]:
     """Per producer, jurisdiction and element: content of the batteries recycled in the period, and what became of it.
 
-    One statement whatever the number of batteries. `jurisdictions` and `producers` restrict it; `None` is all.
+    One statement whatever the number of batteries. `jurisdictions` and `producers` restrict it; `None` is all. Of batteries
+    whose producer is confirmed or not known; `claimed` asks for those that are only claimed to be a producer's, instead.
     """
-    return [Total(*row) for row in _run(TOTALS, start, end, jurisdictions, producers)]
+    return [Total(*row) for row in _run(TOTALS, start, end, jurisdictions, producers, claimed=claimed)]
 
 
 class Unattributed(NamedTuple):
@@ -188,7 +191,7 @@ UNITS = f"""
         FROM collection_custodyevent e
         JOIN collection_battery b ON b.id = e.battery_id
         LEFT JOIN collection_facility f ON f.id = e.to_facility_id
-        WHERE e.sequence = 1 AND b.producer_id IS NOT NULL
+        WHERE e.sequence = 1 AND b.producer_id IS NOT NULL AND (b.producer_ground = 'claimed') = %(claimed)s
             AND e.occurred_at >= %(start)s::date - 2 AND e.occurred_at < %(end)s::date + 3
             AND (e.occurred_at AT TIME ZONE coalesce(f.time_zone, 'UTC'))::date BETWEEN %(start)s AND %(end)s
             AND (%(jurisdictions)s::text[] IS NULL OR b.placed_in_id = ANY (%(jurisdictions)s))
@@ -212,13 +215,22 @@ def units_by_producer_and_jurisdiction(
     *,
     jurisdictions: Sequence[str] | None = None,
     producers: Sequence[int] | None = None,
+    claimed: bool = False,
 ) -> list[Units]:
-    """Batteries of known producer and place that were collected, and recycled, in the period. One statement."""
-    return [Units(*row) for row in _run(UNITS, start, end, jurisdictions, producers)]
+    """Batteries of confirmed (or `claimed`) producer and known place that were collected, and recycled, in the period. One
+    statement.
+    """
+    return [Units(*row) for row in _run(UNITS, start, end, jurisdictions, producers, claimed=claimed)]
 
 
 def _run(
-    sql: str, start: date, end: date, jurisdictions: Sequence[str] | None, producers: Sequence[int] | None
+    sql: str,
+    start: date,
+    end: date,
+    jurisdictions: Sequence[str] | None,
+    producers: Sequence[int] | None,
+    *,
+    claimed: bool = False,
 ) -> list[tuple[Any, ...]]:
     values = {
         "start": start,
@@ -226,6 +238,7 @@ def _run(
         "jurisdictions": None if jurisdictions is None else list(jurisdictions),
         "producers": None if producers is None else list(producers),
         "nobody": NOBODY,
+        "claimed": claimed,
     }
     connection = connection_for(Charge)
     with transaction.atomic(using=connection.alias, savepoint=False), connection.cursor() as cursor:

@@ -25,7 +25,9 @@ from recycling.queries.epr import (
 
 
 class Standing(NamedTuple):
-    """How one producer stands in one jurisdiction: units placed, collected and recycled in a period."""
+    """How one producer stands in one jurisdiction: units placed, collected and recycled in a period; beside them, never
+    among them, what is only claimed to be its.
+    """
 
     producer: int
     producer_name: str
@@ -34,6 +36,9 @@ class Standing(NamedTuple):
     units_collected: int
     units_recycled: int
     kg_recycled: Decimal
+    claimed_collected: int
+    claimed_recycled: int
+    claimed_kg_recycled: Decimal
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Overview:
     as_of: datetime
     standings: list[Standing]
     elements: list[Total]
+    claimed_elements: list[Total]
 
 
 class _Scope(TypedDict):
@@ -75,7 +81,8 @@ def overview(
     scope = _Scope(jurisdictions=jurisdictions, producers=producers)
     due = TallyDue.objects.filter(month__gte=months.first, month__lt=months.beyond)
     as_of = due.aggregate(first=Min("noted_at"))["first"] or now
-    return Overview(as_of, _standings(start, end, months, scope), _elements(months, scope))
+    standings = _standings(start, end, months, scope)
+    return Overview(as_of, standings, *(_elements(months, scope, claimed=claimed) for claimed in (False, True)))
 
 
 def _months(start: date, end: date) -> _Months:
@@ -100,14 +107,23 @@ def _standings(start: date, end: date, months: _Months, scope: _Scope) -> list[S
     )
     counted = (
         _tallied(TallyUnits, months, scope)
-        .values_list("producer", "jurisdiction")
+        .values_list("is_claimed", "producer", "jurisdiction")
         .annotate(Sum("units_collected"), Sum("units_recycled"), Sum("kg_recycled"))
     )
-    lately = (row for days in months.rest for row in units_by_producer_and_jurisdiction(*days, **scope))
+    lately = (
+        (claimed, *row)
+        for days in months.rest
+        for claimed in (False, True)
+        for row in units_by_producer_and_jurisdiction(*days, **scope, claimed=claimed)
+    )
+    nothing = (0, 0, Decimal(0))
     rows = _added(
         chain(
-            ((producer, place, units, 0, 0, Decimal(0)) for producer, place, units in placed),
-            ((producer, place, 0, *units) for producer, place, *units in chain(counted, lately)),
+            ((producer, place, units, *nothing, *nothing) for producer, place, units in placed),
+            (
+                (producer, place, 0, *(nothing if claimed else units), *(units if claimed else nothing))
+                for claimed, producer, place, *units in chain(counted, lately)
+            ),
         ),
         keys=2,
     )
@@ -116,13 +132,16 @@ def _standings(start: date, end: date, months: _Months, scope: _Scope) -> list[S
     return sorted(standings, key=lambda row: (row.producer_name, row.producer, row.jurisdiction))
 
 
-def _elements(months: _Months, scope: _Scope) -> list[Total]:
+def _elements(months: _Months, scope: _Scope, *, claimed: bool) -> list[Total]:
     added = (
         _tallied(TallyElement, months, scope)
+        .filter(is_claimed=claimed)
         .values_list("producer", "jurisdiction", "element")
         .annotate(Sum("content_kg"), Sum("recovered_kg"), Sum("pending_kg"), Sum("residue_kg"))
     )
-    lately = (row for days in months.rest for row in totals_by_producer_and_jurisdiction(*days, **scope))
+    lately = (
+        row for days in months.rest for row in totals_by_producer_and_jurisdiction(*days, **scope, claimed=claimed)
+    )
     totals = (Total(*row) for row in _added(chain(added, lately), keys=3))
     return sorted(totals, key=_place_of)
 

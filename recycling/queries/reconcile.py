@@ -75,6 +75,13 @@ RULES = {
             AND made.kg > coalesce(charged.kg, 0) + coalesce(added.kg, 0)
         ORDER BY b.id
     """,
+    # A claim nobody confirmed is credited to no one (docs/adr/0017).
+    "charge_is_claimed_as_its_battery": """
+        SELECT 'charge ' || c.id, 'battery ' || b.id || ': ' || b.producer_ground
+        FROM recycling_charge c JOIN collection_battery b ON b.id = c.battery_id
+        WHERE c.is_claimed <> (b.producer_id IS NOT NULL AND b.producer_ground = 'claimed')
+        ORDER BY c.id
+    """,
     # Invariant 3: credit goes only where an input contained the element.
     "no_credit_without_content": """
         SELECT 'batch ' || batch_id, element FROM recycling_factor

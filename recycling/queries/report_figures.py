@@ -79,7 +79,8 @@ FIGURE_FIELDS = tuple(part.name for part in fields(Figure) if part.compare)
 def figures(report: EprReport) -> list[Figure]:
     """The figures of a report, in the order in which its scheme asks for them."""
     with localcontext(EXACT):
-        return list(_SHAPES[EprScheme.Shape(report.scheme.shape)](_Builder(report, kept(report))))
+        build = _Builder(report, kept(report))
+        return [*_SHAPES[EprScheme.Shape(report.scheme.shape)](build), *build.claimed()]
 
 
 class _Builder:
@@ -218,11 +219,31 @@ class _Builder:
                 notes=() if members else (_("further processing of what came out of the batteries"),),
             )
 
+    def claimed(self) -> Iterator[Figure]:
+        """What is claimed to be the producer's and not confirmed: lines of their own, which no other line or rate contains.
+
+        Only where there is any, so that what was filed before claims were told apart has no such lines.
+        """
+        for fate, units, mass in (
+            ("claimed_collected", Metric.CLAIMED_COLLECTED, Metric.CLAIMED_COLLECTED_KG),
+            ("claimed_second_life", Metric.CLAIMED_REUSED, Metric.CLAIMED_REUSED_KG),
+            ("claimed_recycled", Metric.CLAIMED_RECYCLED, Metric.CLAIMED_RECYCLED_KG),
+        ):
+            if any(group.fate == fate for group in self.data.masses):
+                yield from self.batteries(fate, units, mass, [])
+        for metric, name in ((Metric.CLAIMED_CONTENT, "content"), (Metric.CLAIMED_RECOVERED, "recovered")):
+            for element, members in _by_element(self.data.claimed_elements):
+                yield Figure(
+                    metric=metric,
+                    unit="kg",
+                    breakdown=Breakdown.ELEMENT,
+                    element=element,
+                    value=_mass(getattr(g, name) for g in members),
+                    rows=sum(g.rows for g in members),
+                )
+
     def _by_element(self) -> list[tuple[str, list[ElementGroup]]]:
-        groups: dict[str, list[ElementGroup]] = {}
-        for group in self.data.elements:
-            groups.setdefault(group.element, []).append(group)
-        return [(element, groups[element]) for element in Element.values if element in groups]
+        return _by_element(self.data.elements)
 
     def _percent(self, metric: str, numerator: Decimal, denominator: Decimal, **dimensions: Any) -> Figure:
         value = (HUNDRED * numerator / denominator).quantize(STEP) if denominator else None
@@ -244,6 +265,13 @@ class _Builder:
     def _content_notes(self) -> tuple[str, ...]:
         count = self.data.without_content
         return (_("contents of %(count)s batteries are not known") % {"count": count},) if count else ()
+
+
+def _by_element(of: Iterable[ElementGroup]) -> list[tuple[str, list[ElementGroup]]]:
+    groups: dict[str, list[ElementGroup]] = {}
+    for group in of:
+        groups.setdefault(group.element, []).append(group)
+    return [(element, groups[element]) for element in Element.values if element in groups]
 
 
 def _mass(masses: Iterable[Decimal]) -> Decimal:

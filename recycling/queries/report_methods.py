@@ -40,6 +40,23 @@ METHODS = {
                 "the method of a battery is the stage of the line that it was charged into",
             ),
         ),
+        Method(
+            version="relode-2026.2 (EU 2023/1542 reference)",
+            counted=frozenset(
+                {Element.LI, Element.NI, Element.CO, Element.MN, Element.CU, Element.AL, Element.FE, Element.REE}
+            ),
+            materials=(Element.CO, Element.CU, Element.LI, Element.NI),
+            choices=(
+                "input fraction: mass of the waste batteries as charged, with casing",
+                "output fraction: element mass recovered in products; oxygen, water and reagents never count",
+                "carbon (graphite) and phosphorus are left out of the output fraction and kept in the input fraction",
+                "black mass and other intermediates are pending, never an output",
+                "batteries that went to a further use are no input",
+                "lead is not followed, so its recovery is not computed",
+                "batteries that are claimed to be the producer's and not confirmed are in no figure but those of claims",
+                "the method of a battery is the stage of the line that it was charged into",
+            ),
+        ),
     )
 }
 CURRENT_METHOD = next(reversed(METHODS.values()))

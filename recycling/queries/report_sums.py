@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from recycling.models import EprReport
+from recycling.models import EprEvidence, EprReport
 
 #: Decimals of a group and of a figure: micrograms where it is kilograms.
 PLACES = 9
@@ -68,10 +68,11 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True)
 class Kept:
-    """All that the figures of one report follow from, added up in the database (five statements)."""
+    """All that the figures of one report follow from, added up in the database (six statements)."""
 
     masses: list[MassGroup]
     elements: list[ElementGroup]
+    claimed_elements: list[ElementGroup]
     placed: list[PlacedGroup]
     sites: list[Site]
     overlapping_placements: int
@@ -91,7 +92,7 @@ _ELEMENTS = f"""
     WITH charged AS MATERIALIZED (
         SELECT family, batch_id, composition_id, count(*) AS batteries, sum(content_kwh) AS kwh
         FROM recycling_eprevidence
-        WHERE report_id = %(report)s AND fate = 'recycled' AND content_kwh IS NOT NULL
+        WHERE report_id = %(report)s AND fate = %(fate)s AND content_kwh IS NOT NULL
         GROUP BY 1, 2, 3
     )
     SELECT c.family, i.element, sum(c.batteries)::bigint,
@@ -134,13 +135,16 @@ def kept(report: EprReport) -> Kept:
     """Add up what the report keeps."""
     with connection.cursor() as cursor:
 
-        def rows[Row: tuple[Any, ...]](sql: str, row: Callable[[Iterable[Any]], Row]) -> list[Row]:
-            cursor.execute(sql, {"report": report.pk})
+        def rows[Row: tuple[Any, ...]](
+            sql: str, row: Callable[[Iterable[Any]], Row], fate: str = EprEvidence.Fate.RECYCLED
+        ) -> list[Row]:
+            cursor.execute(sql, {"report": report.pk, "fate": fate})
             return [row(values) for values in cursor.fetchall()]
 
         masses = rows(_MASSES, MassGroup._make)
         elements = rows(_ELEMENTS, ElementGroup._make)
+        claimed = rows(_ELEMENTS, ElementGroup._make, EprEvidence.Fate.CLAIMED_RECYCLED)
         placed = rows(_PLACED, PlacedGroup._make)
         sites = rows(_SITES, Site._make)
         ((overlapping, without_content),) = rows(_COUNTS, tuple)
-    return Kept(masses, elements, placed, sites, overlapping, without_content)
+    return Kept(masses, elements, claimed, placed, sites, overlapping, without_content)

@@ -25,7 +25,8 @@ _PARTS = ("reportline", "evidence", "placement", "factor", "intensity", "site")
 #: The producer's batteries that were placed on the market of the jurisdiction, or of a part of it.
 _SCOPE = """
     WITH scope AS (
-        SELECT b.id, b.chemistry_id, coalesce(c.family, '') AS family, b.mass_kg, j.time_zone
+        SELECT b.id, b.chemistry_id, coalesce(c.family, '') AS family, b.mass_kg, j.time_zone,
+            CASE WHEN b.producer_ground = 'claimed' THEN 'claimed_' ELSE '' END AS claim
         FROM collection_battery b
         JOIN collection_jurisdiction j ON j.code = b.placed_in_id
         LEFT JOIN collection_chemistry c ON c.code = b.chemistry_id
@@ -44,7 +45,7 @@ _INTO_EVIDENCE = """
 _COLLECTED = f"""
     {_INTO_EVIDENCE}
     {_SCOPE}
-    SELECT %(report)s, 'collected', s.id, day.day, f.id, coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', '',
+    SELECT %(report)s, s.claim || 'collected', s.id, day.day, f.id, coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', '',
         s.chemistry_id, s.family, NULL, NULL, coalesce(corrected.mass_kg, e.mass_kg, s.mass_kg)
     FROM scope s
     JOIN collection_custodyevent e ON e.battery_id = s.id AND e.sequence = 1
@@ -64,7 +65,7 @@ _COLLECTED = f"""
 _SECOND_LIFE = f"""
     {_INTO_EVIDENCE}
     {_SCOPE}
-    SELECT DISTINCT ON (s.id) %(report)s, 'second_life', s.id, day.day, f.id,
+    SELECT DISTINCT ON (s.id) %(report)s, s.claim || 'second_life', s.id, day.day, f.id,
         coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', coalesce(triage.decision, ''),
         s.chemistry_id, s.family, NULL, NULL, coalesce(e.mass_kg, s.mass_kg)
     FROM scope s
@@ -89,7 +90,7 @@ _SECOND_LIFE = f"""
 _RECYCLED = f"""
     {_INTO_EVIDENCE}
     {_SCOPE}
-    SELECT %(report)s, 'recycled', s.id, day.day, f.id, left(f.jurisdiction_id, 2), c.batch_id, l.stage, '',
+    SELECT %(report)s, s.claim || 'recycled', s.id, day.day, f.id, left(f.jurisdiction_id, 2), c.batch_id, l.stage, '',
         s.chemistry_id, s.family, c.composition_id, c.content_kwh, c.mass_kg
     FROM scope s
     JOIN recycling_charge c ON c.battery_id = s.id
@@ -120,7 +121,8 @@ _FACTORS = """
     SELECT %(report)s, f.batch_id, f.element, f.recovered, f.pending, f.residue
     FROM recycling_factor f
     WHERE f.batch_id IN (
-        SELECT batch_id FROM recycling_eprevidence WHERE report_id = %(report)s AND fate = 'recycled'
+        SELECT batch_id FROM recycling_eprevidence
+        WHERE report_id = %(report)s AND fate IN ('recycled', 'claimed_recycled')
     )
 """
 
@@ -133,10 +135,10 @@ _INTENSITIES = """
     )
 """
 
-#: The batches that the batteries went into, and all that what came out of them went into, through any number of stages.
+#: The batches that the batteries of these fates went into, and all that what came out of them went into, through any number of stages.
 _REACHED = """
     WITH RECURSIVE reached (batch_id) AS (
-        SELECT batch_id FROM recycling_eprevidence WHERE report_id = %(report)s AND fate = 'recycled'
+        SELECT batch_id FROM recycling_eprevidence WHERE report_id = %(report)s AND fate IN ({fates})
         UNION
         SELECT c.batch_id
         FROM reached r
@@ -148,7 +150,7 @@ _REACHED = """
 
 _SITES = f"""
     INSERT INTO recycling_eprsite (report_id, facility_id, method, country)
-    {_REACHED}
+    {_REACHED.format(fates="'recycled'")}
     SELECT DISTINCT %(report)s::bigint, p.facility_id, l.stage, left(f.jurisdiction_id, 2)
     FROM reached r
     JOIN recycling_batch b ON b.id = r.batch_id
@@ -158,13 +160,13 @@ _SITES = f"""
 """  # noqa: S608 - composed of constants
 
 _OUT_OF_DATE = f"""
-    {_REACHED}
+    {_REACHED.format(fates="'recycled', 'claimed_recycled'")}
     SELECT EXISTS (SELECT 1 FROM reached r JOIN recycling_batch b ON b.id = r.batch_id WHERE b.stale_since IS NOT NULL)
         OR EXISTS (
             SELECT 1
             FROM (
                 SELECT DISTINCT batch_id, composition_id FROM recycling_eprevidence
-                WHERE report_id = %(report)s AND fate = 'recycled' AND content_kwh IS NOT NULL
+                WHERE report_id = %(report)s AND fate IN ('recycled', 'claimed_recycled') AND content_kwh IS NOT NULL
             ) e
             JOIN recycling_eprintensity i
                 ON i.report_id = %(report)s AND i.composition_id = e.composition_id AND i.kg_per_kwh > 0

@@ -17,16 +17,16 @@ _TURN = 0x52_45_4C_02
 
 _WRITE_UNITS = f"""
     INSERT INTO recycling_tallyunits (
-        month, producer_id, jurisdiction_id, units_collected, units_recycled, kg_recycled
+        month, is_claimed, producer_id, jurisdiction_id, units_collected, units_recycled, kg_recycled
     )
-    SELECT %(start)s, counted.* FROM ({UNITS}) counted
+    SELECT %(start)s, %(claimed)s, counted.* FROM ({UNITS}) counted
 """  # noqa: S608 - composed of constants
 
 _WRITE_ELEMENTS = f"""
     INSERT INTO recycling_tallyelement (
-        month, producer_id, jurisdiction_id, element, content_kg, recovered_kg, pending_kg, residue_kg
+        month, is_claimed, producer_id, jurisdiction_id, element, content_kg, recovered_kg, pending_kg, residue_kg
     )
-    SELECT %(start)s, added.* FROM ({TOTALS}) added
+    SELECT %(start)s, %(claimed)s, added.* FROM ({TOTALS}) added
 """  # noqa: S608 - composed of constants
 
 _NOTE_ALL = """
@@ -76,5 +76,6 @@ def _tally(month: date) -> bool:
         }
         for table, write in (("tallyunits", _WRITE_UNITS), ("tallyelement", _WRITE_ELEMENTS)):
             cursor.execute(f"DELETE FROM recycling_{table} WHERE month = %(start)s", values)  # noqa: S608 - composed of constants
-            cursor.execute(write, values)
+            for claimed in (False, True):
+                cursor.execute(write, values | {"claimed": claimed})
     return True

@@ -92,7 +92,7 @@ def build(world: World, batches: list[Plan]) -> None:
         for pack in plan.packs:
             battery = Battery.objects.create(
                 producer=getattr(world, pack.producer) if pack.producer else None, placed_in_id=pack.placed_in,
-                chemistry_id=pack.chemistry, registered_by=world.recycler, status="consumed",
+                chemistry_id=pack.chemistry, registered_by=world.recycler, status="consumed", producer_ground="accepted",
             )  # fmt: skip
             charged_at = datetime.combine(pack.edge, datetime.min.time(), UTC) + timedelta(hours=pack.hours)
             Charge.objects.create(

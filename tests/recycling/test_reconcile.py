@@ -84,6 +84,8 @@ VIOLATIONS = {
     "parts_are_outputs_of_the_same_batch": "DELETE FROM recycling_output "
     "WHERE lot_id IN (SELECT id FROM collection_lot WHERE status = 'landfilled')",
     "outputs_weigh_no_more_than_inputs": "UPDATE recycling_charge SET mass_kg = 7 WHERE battery_id IS NOT NULL",
+    "charge_is_claimed_as_its_battery": "UPDATE recycling_charge SET is_claimed = NOT is_claimed "
+    "WHERE battery_id IS NOT NULL",
     "elements_within_assay_tolerance": "UPDATE collection_assay SET fraction = 0.9 WHERE element = 'Li'",
     "factors_are_fresh": "UPDATE recycling_factor SET recovered = 0.5 WHERE element = 'Ni'",
     "credit_adds_up": "UPDATE recycling_factor SET recovered = 0.5 WHERE element = 'Ni' AND input_kg > 0",
