@@ -48,6 +48,7 @@ class History:
         self.world, self.shelf, self.rng = world, shelf, world.rng
         self.ready: dict[str, list[Ready]] = {key: [] for key in world.plants}
         self.tickets = count(1001)
+        self.packs = count(1)
 
     def run(self, packs: int) -> None:
         """Bring `packs` packs to the plants, from the first day of the history until two weeks ago."""
@@ -77,9 +78,10 @@ class History:
 
     def _accept(self, given: Sequence[Battery]) -> None:
         """Producers know most of their serials again; one in 25 stays claimed, so that pages show both."""
+        recognized = [battery for battery in given if next(self.packs) % 25]
         for key in PRODUCERS:
             producer = self.world.organizations[key]
-            known = [battery.pk for battery in given if battery.producer_id == producer.pk and battery.pk % 25]
+            known = [battery.pk for battery in recognized if battery.producer_id == producer.pk]
             if known:
                 credit.accept_claims(actor=self.world.actors[key], organization=producer, batteries=known)
 
