@@ -7,6 +7,7 @@ from accounts.api import auth, organizations
 from accounts.api.problems import NothingHere
 from collection.api import (
     batteries,
+    claim_contests,
     consents,
     facilities,
     handovers,
@@ -16,6 +17,7 @@ from collection.api import (
     proposals,
     reference,
     relations,
+    serial_patterns,
     shipments,
 )
 from recycling.api import (
@@ -43,6 +45,8 @@ router.register("shipments", shipments.ShipmentViewSet)
 router.register("consents", consents.ConsentViewSet)
 router.register("batteries", batteries.BatteryViewSet)
 router.register("proposals", proposals.ProposalViewSet)
+router.register("claim-contests", claim_contests.ClaimContestViewSet)
+router.register("serial-patterns", serial_patterns.SerialPatternViewSet)
 router.register("facilities", facilities.FacilityViewSet)
 router.register("permits", facilities.PermitViewSet)
 router.register("collection-points", facilities.CollectionPointViewSet)

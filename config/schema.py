@@ -41,6 +41,7 @@ ENUM_NAMES = {
     "PickupStatus": "collection.models.pickups.PickupStatus",
     "ProposalStatus": "collection.models.proposals.ProposalStatus",
     "ProposalKind": "collection.models.proposals.Proposal.Kind",
+    "ClaimContestStatus": "collection.models.claim_contests.ClaimContestStatus",
     "ShipmentStatus": "collection.models.shipments.ShipmentStatus",
     "PackageKind": "collection.models.shipments.Package.Kind",
     "ShipmentLineOutcome": "collection.models.shipments.ShipmentLine.Outcome",

@@ -148,10 +148,24 @@ ADMIN: dict[str, AdminDoor] = {
             "give-up": Page("yard_owner", record=d.pack_in_use),
             "identify": Page("yard_owner", record=d.pack),
             "accept-claim": Page("producer", MANAGER, d.claimed_pack),
+            "contest-claim": Page("producer", MANAGER, d.claimed_pack),
             "correct": Page("yard_owner", record=d.pack),
             "report-lost": Page("yard_owner", record=d.pack),
             "report-found": Page("yard_owner", record=d.lost_pack),
         },
+    ),
+    "collection.ClaimContest": AdminDoor(
+        "yard_owner", d.claim_contest,
+        verbs={
+            "answer": Page("yard_owner", record=d.claim_contest), "concede": Page("yard_owner", record=d.claim_contest),
+            "withdraw": Page("producer", MANAGER, d.claim_contest),
+            "uphold": Page("regulator", MANAGER, d.answered_contest),
+            "dismiss": Page("regulator", MANAGER, d.answered_contest),
+        },
+    ),
+    "collection.SerialPattern": AdminDoor(
+        "producer", d.serial_pattern, create=Page("producer", MANAGER),
+        verbs={"end": Page("producer", MANAGER, d.serial_pattern)},
     ),
     "collection.Proposal": AdminDoor(
         "yard_owner", d.proposal, create=Page("yard_owner"),

@@ -171,6 +171,7 @@ API: dict[tuple[str, str], Door] = {
         ),
         identify=Door("yard_owner", OPERATOR, records.pack, lambda w, r: {"scheme": "internal", "value": "door"}),
         accept_claim=Door("producer", MANAGER, records.claimed_pack),
+        contest_claim=Door("producer", MANAGER, records.claimed_pack, lambda w, r: {"statement": "x"}),
         correct=Door("yard_owner", OPERATOR, records.pack, lambda w, r: {"reason": "x", "mass_value": "401"}),
         report_lost=Door(
             "yard_owner", OPERATOR, records.pack, lambda w, r: {"reason": "x", "occurred_at": when(days=1)}
@@ -182,6 +183,26 @@ API: dict[tuple[str, str], Door] = {
     ("POST", "batteries/accept-claims/"): Door(
         "producer", MANAGER, records.claimed_pack,
         lambda w, r: {"organization": w.producer.pk, "batteries": [r.pk]},
+    ),
+    **resource(
+        "claim-contests", Door("yard_owner", record=records.claim_contest),
+        create=Door(
+            "producer", MANAGER, records.claimed_pack,
+            lambda w, r: {"organization": w.producer.pk, "batteries": [r.pk], "statement": "x"}, status=201,
+        ),
+        answer=Door("yard_owner", OPERATOR, records.claim_contest, lambda w, r: {"statement": "x"}),
+        concede=Door("yard_owner", OPERATOR, records.claim_contest, lambda w, r: {"reason": "x"}),
+        withdraw=Door("producer", MANAGER, records.claim_contest),
+        uphold=Door("regulator", MANAGER, records.answered_contest, lambda w, r: {"reason": "x"}),
+        dismiss=Door("regulator", MANAGER, records.answered_contest, lambda w, r: {"reason": "x"}),
+    ),
+    **resource(
+        "serial-patterns", Door("producer", record=records.serial_pattern),
+        create=Door(
+            "producer", MANAGER, status=201,
+            body=lambda w, r: {"producer": w.producer.pk, "scheme": "oem_serial", "pattern": "XYZ*"},
+        ),
+        end=Door("producer", MANAGER, records.serial_pattern, lambda w, r: {"reason": "x"}),
     ),
     **resource(
         "proposals", Door("yard_owner", record=records.proposal),

@@ -30,6 +30,7 @@ from collection.models import (
 )
 from collection.services import (
     batteries,
+    claim_contests,
     consents,
     facilities,
     lots,
@@ -37,6 +38,7 @@ from collection.services import (
     proposals,
     receipts,
     relations,
+    serial_patterns,
     shipments,
 )
 from collection.services.findings import Scan
@@ -68,6 +70,23 @@ def pack(w: World) -> Battery:
 
 def claimed_pack(w: World) -> Battery:
     return claimed_at(w, w.yard)[0]
+
+
+def claim_contest(w: World) -> Any:
+    """The yard said that a pack is of the producer, and the producer that it is not."""
+    return claim_contests.contest_claim(
+        actor=w.actor(w.producer, Role.MANAGER), battery=claimed_pack(w), statement="not ours"
+    )
+
+
+def answered_contest(w: World) -> Any:
+    return claim_contests.answer(actor=w.actor(w.yard_owner), contest=claim_contest(w), statement="the label")
+
+
+def serial_pattern(w: World) -> Any:
+    return serial_patterns.file(
+        actor=w.actor(w.producer, Role.MANAGER), producer=w.producer, scheme="oem_serial", pattern="XYZ*"
+    )
 
 
 def pack_in_use(w: World) -> Battery:

@@ -11,6 +11,7 @@ from django.db.models import TextChoices
 
 from accounts.models import INVITATION_MOVES, InvitationStatus
 from collection.models.batteries import BATTERY_MOVES, BatteryStatus
+from collection.models.claim_contests import CLAIM_CONTEST_MOVES, ClaimContestStatus
 from collection.models.handovers import CONTEST_MOVES, ContestStatus
 from collection.models.imports import IMPORT_MOVES, ImportStatus
 from collection.models.lots import LOT_MOVES, LotStatus
@@ -38,6 +39,7 @@ STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
     "Batch": (BatchStatus, BATCH_MOVES),
     "EprReport": (ReportStatus, REPORT_MOVES),
     "Proposal": (ProposalStatus, PROPOSAL_MOVES),
+    "ClaimContest": (ClaimContestStatus, CLAIM_CONTEST_MOVES),
     "ImportRun": (ImportStatus, IMPORT_MOVES),
     "UtilizationRun": (UtilizationStatus, UTILIZATION_MOVES),
 }

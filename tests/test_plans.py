@@ -63,6 +63,8 @@ SHORT = dict.fromkeys(
     "backlog": "one row a plant",
     "utilization-runs": "as many as were asked for",
     "proposals": "as many as people typed",
+    "claim-contests": "as many as people contest",
+    "serial-patterns": "as many as producers number by",
     "epr-overview": "pages of producers; what they cost is measured in benchmarks/",
     "battery-traces": "no list",
     "lot-traces": "no list",

@@ -52,6 +52,8 @@ RECORDS: dict[str, Any] = {
     "collection.Battery": d.pack,
     "collection.ImportRun": d.import_run,
     "collection.Lot": d.reinstated_lot,
+    "collection.ClaimContest": d.claim_contest,
+    "collection.SerialPattern": d.serial_pattern,
     "collection.Proposal": d.proposal,
     "collection.Facility": lambda w: w.plant_site,
     "collection.CollectionPoint": d.plant_point,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -15,6 +16,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
@@ -138,6 +140,8 @@ class Button:
     form: type[VerbForm] | None = None
     is_final: bool = False
     after: Callable[[Any], object] | None = None
+    rows: str = ""
+    """Of a verb on the rows that are ticked in the list: the argument that takes their keys."""
 
     def __post_init__(self) -> None:
         assert self.form or set(self.verb.arguments) <= {"reason"}, f"{self.verb.name} needs a form"
@@ -149,9 +153,12 @@ class Button:
 
 
 class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
-    """Shows the rows that are visible to the user, read-only; `buttons` change them, `create` makes new ones."""
+    """Shows the rows that are visible to the user, read-only; `buttons` change one, `many` those that are ticked in the
+    list, `create` makes new ones.
+    """
 
     buttons: ClassVar[Sequence[Button]] = ()
+    many: ClassVar[Sequence[Button]] = ()
     create: ClassVar[Button | None] = None
     change_form_outer_before_template = "relode/verbs.html"
     list_fullwidth = True
@@ -204,6 +211,15 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """The verbs on ticked rows that the user may use."""
+        actor = actor_of(request)
+        return {
+            button.verb.name: (partial(_act_on_ticked, button=button), button.verb.name, capfirst(button.label))
+            for button in self.many
+            if button.verb.offers(actor)
+        }
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         """Every field, those too that no form may edit; a subclass that names `fields` has named what to show."""
         shown = self.fields or [f.name for f in self.opts.fields if not isinstance(f, models.BinaryField)]
@@ -253,14 +269,19 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
             raise PermissionDenied  # whoever sends the form of an outdated page learns the reason from the service
         return self._ask(request, found, record)
 
-    def _ask(self, request: HttpRequest, button: Button, record: Any) -> HttpResponse:
+    def _ask(
+        self, request: HttpRequest, button: Button, record: Any, ticked: Sequence[Any] | None = None
+    ) -> HttpResponse:
+        """Show the button's form; once it is sent, do what it says. `ticked` are the keys of the rows that it is for."""
         options: dict[str, Any] = {"user": request.user, "target": record}
-        sent = (request.POST, request.FILES) if request.method == "POST" else ()
-        form = button.asks(*sent, **options)
+        is_sent = request.method == "POST" and (ticked is None or _SENT in request.POST)
+        form = button.asks(*((request.POST, request.FILES) if is_sent else ()), **options)
         status = 200
-        if request.method == "POST" and form.is_valid():
+        if is_sent and form.is_valid():
             try:
                 target = {button.verb.target: record} if button.verb.target and record is not None else {}
+                if ticked is not None:
+                    target = {button.rows: ticked}
                 done = button.verb(actor=actor_of(request), **target, **form.arguments())
             except Forbidden as error:
                 form.add_error(None, str(error.message))
@@ -288,6 +309,7 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
             "original": record,
             "button": button,
             "form": form,
+            "ticked": ticked,
             "media": self.media + form.media,
             "has_view_permission": True,
             "back": self.address_after(request, record, record),
@@ -296,7 +318,10 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
 
     def tell(self, request: HttpRequest, button: Button, done: Any) -> None:
         """Say that a verb was carried out; for subclasses that have more to say."""
-        messages.success(request, _("%(verb)s: done.") % {"verb": button.label})
+        if button.rows:
+            messages.success(request, _("%(verb)s: done for %(n)s.") % {"verb": capfirst(button.label), "n": len(done)})
+        else:
+            messages.success(request, _("%(verb)s: done.") % {"verb": button.label})
 
     def address_after(self, request: HttpRequest, done: Any, record: Any) -> str:
         """Where to go after a verb: to the record it is about, or the list if it is not of this page."""
@@ -304,6 +329,24 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
         if page is None or page.pk is None:
             return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[page.pk])
+
+
+#: Rows that are ticked at most, as in one call of the API.
+MOST_TICKED = 1000
+
+#: The form of a verb on ticked rows says that it is that, and not the list that they were ticked in.
+_SENT = "sent"
+
+
+def _act_on_ticked(
+    page: ScopedAdmin, request: HttpRequest, rows: QuerySet[Any], *, button: Button
+) -> HttpResponse | None:
+    """An action of Django's lists: ask for what the verb needs, with the rows kept in the form."""
+    keys = sorted(rows.order_by().values_list("pk", flat=True)[: MOST_TICKED + 1])
+    if len(keys) > MOST_TICKED:
+        messages.error(request, _("Tick at most %(most)s at once.") % {"most": MOST_TICKED})
+        return None
+    return page._ask(request, button, None, keys)
 
 
 class ReferenceAdmin(ModelAdmin):  # type: ignore[misc]

@@ -1,5 +1,6 @@
 from collection.admin import (
     batteries,
+    claim_contests,
     custody,
     facilities,
     handovers,
@@ -9,11 +10,13 @@ from collection.admin import (
     proposals,
     reference,
     relations,
+    serial_patterns,
     shipments,
 )
 
 __all__ = [
     "batteries",
+    "claim_contests",
     "custody",
     "facilities",
     "handovers",
@@ -23,5 +26,6 @@ __all__ = [
     "proposals",
     "reference",
     "relations",
+    "serial_patterns",
     "shipments",
 ]

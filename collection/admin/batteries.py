@@ -23,7 +23,7 @@ from collection.models import (
     Identifier,
     Jurisdiction,
 )
-from collection.services import batteries, credit
+from collection.services import batteries, claim_contests, credit
 from collection.services.identifiers import NewIdentifier
 from collection.units import Unit
 
@@ -32,6 +32,13 @@ def own_organizations(user: Any) -> Any:
     """Those that the user works for."""
     working = [m.organization_id for m in Actor.of(user).memberships if Role(m.role).rank >= Role.OPERATOR.rank]
     return Organization.objects.filter(pk__in=working)
+
+
+def managed_producers(user: Any) -> Any:
+    """The producers in whose name the user may speak: those that it manages; all of them for who runs the platform."""
+    producers = Organization.objects.with_function(Function.PRODUCER)
+    managed = [m.organization_id for m in Actor.of(user).memberships if m.role == Role.MANAGER]
+    return producers if user.is_superuser else producers.filter(pk__in=managed)
 
 
 class PlacedForm(VerbForm):
@@ -146,6 +153,28 @@ class CorrectForm(ChangesForm):
         return {name: self.cleaned_data[name] for name in {"reason", *self.changed_data}}
 
 
+class ClaimsForm(VerbForm):
+    """For which producer a manager speaks."""
+
+    organization = forms.ModelChoiceField(
+        Organization.objects.with_function(Function.PRODUCER), label=gettext_lazy("in the name of")
+    )
+
+    def scope(self) -> None:
+        producers = self.fields["organization"]
+        assert isinstance(producers, forms.ModelChoiceField)
+        producers.queryset = managed_producers(self.user)
+        producers.initial = producers.queryset.first()
+
+
+class ContestClaimForm(VerbForm):
+    statement = text_field(gettext_lazy("why it is not"), max_length=2000)
+
+
+class ContestClaimsForm(ClaimsForm, ContestClaimForm):
+    """Why none of the batteries is the producer's."""
+
+
 class IdentifierInline(PartInline):
     model = Identifier
     fields = ("scheme", "issuer", "value")
@@ -169,8 +198,14 @@ class BatteryAdmin(LivingAdmin):
         Button(gettext_lazy("add an identifier"), batteries.identify, IdentifyForm),
         Button(gettext_lazy("correct"), batteries.correct, CorrectForm),
         Button(gettext_lazy("accept the claim"), credit.accept_claim),
+        Button(gettext_lazy("contest the claim"), claim_contests.contest_claim, ContestClaimForm),
         Button(gettext_lazy("report as lost"), batteries.report_lost, LostForm, is_final=True),
         Button(gettext_lazy("report as found"), batteries.report_found, PlacedForm),
+    )
+
+    many = (
+        Button(gettext_lazy("accept the claims"), credit.accept_claims, ClaimsForm, rows="batteries"),
+        Button(gettext_lazy("contest the claims"), claim_contests.contest_claims, ContestClaimsForm, rows="batteries"),
     )
 
     def named(self, term: str) -> Q:

@@ -24,7 +24,7 @@ from collection.api.custody import LifeMixin
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, UnitField
 from collection.models import Battery, BatteryModel, BatteryStatus, Chemistry, Condition, Facility, Ground, Identifier
 from collection.models import Jurisdiction as Place
-from collection.services import batteries, credit
+from collection.services import batteries, claim_contests, credit
 from collection.units import Unit
 
 
@@ -105,6 +105,10 @@ class ChangesIn(serializers.Serializer[Any]):
     mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
 
 
+class ContestClaimIn(serializers.Serializer[Any]):
+    statement = TextField(max_length=2000)
+
+
 class AcceptClaimsIn(serializers.Serializer[Any]):
     organization = VisibleRelatedField(queryset=Organization.objects.all())
     batteries = serializers.ListField(
@@ -167,6 +171,7 @@ class BatteryViewSet(LifeMixin, VisibleViewSet):
     report_found = door(batteries.report_found, GiveUpIn)
     correct = door(batteries.correct, CorrectIn)
     accept_claim = door(credit.accept_claim)
+    contest_claim = door(claim_contests.contest_claim, ContestClaimIn)
 
     @calls(credit.accept_claims)
     @extend_schema(request=AcceptClaimsIn, responses=AcceptedClaimsOut)

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -33,7 +34,7 @@ from collection.models import (
     Identifier,
     Jurisdiction,
 )
-from collection.services import custody
+from collection.services import credit, custody
 from collection.services.contents import Intensities, settle_content
 from collection.services.custody import CLOCK_SKEW
 from collection.units import Unit
@@ -237,6 +238,8 @@ class BatteryStage(Stage):
                 SELECT id, scheme, issuer, value FROM import_battery_new
                 UNION ALL SELECT id, 'vin', '', vin FROM import_battery_new WHERE vin IS NOT NULL
             """)
+            new = RawSQL("SELECT id FROM import_battery_new", ())
+            credit.confirm_by_pattern(Battery.objects.filter(pk__in=new))
             cursor.execute("SELECT 1 FROM import_battery_new WHERE facility_id IS NOT NULL LIMIT 1")
             if cursor.fetchone():
                 custody.give_up_imported(actor=self.actor, table="import_battery_new")

@@ -8,6 +8,15 @@ from collection.models.batteries import (
     Identifier,
 )
 from collection.models.chemistries import Chemistry, Composition, CompositionElement, Element
+from collection.models.claim_contests import (
+    ANSWER_WITHIN,
+    CLAIM_CONTEST_MOVES,
+    DECISION_WITHIN,
+    DISOWNED,
+    UNDECIDED,
+    ClaimContest,
+    ClaimContestStatus,
+)
 from collection.models.custody import CustodyEvent, CustodyKind
 from collection.models.facilities import CollectionPoint, Facility, Permit
 from collection.models.handovers import CONTEST_MOVES, Contest, ContestStatus, Handover, Receipt
@@ -28,6 +37,7 @@ from collection.models.pickups import (
 )
 from collection.models.proposals import PROPOSAL_MOVES, Proposal, ProposalStatus
 from collection.models.relations import RELATION_MOVES, STANDING, ClaimedOrganization, Means, Relation, RelationStatus
+from collection.models.serial_patterns import SerialPattern, goes_by_a_pattern
 from collection.models.shipments import (
     SHIPMENT_MOVES,
     Consent,
@@ -40,8 +50,12 @@ from collection.models.shipments import (
 from collection.models.sources import Confidence
 
 __all__ = [
+    "ANSWER_WITHIN",
     "BATTERY_MOVES",
+    "CLAIM_CONTEST_MOVES",
     "CONTEST_MOVES",
+    "DECISION_WITHIN",
+    "DISOWNED",
     "DISPOSITIONS",
     "FINDING_MOVES",
     "IMPORTING_FUNCTIONS",
@@ -53,11 +67,14 @@ __all__ = [
     "RELATION_MOVES",
     "SHIPMENT_MOVES",
     "STANDING",
+    "UNDECIDED",
     "Assay",
     "Battery",
     "BatteryModel",
     "BatteryStatus",
     "Chemistry",
+    "ClaimContest",
+    "ClaimContestStatus",
     "ClaimedOrganization",
     "CollectionPoint",
     "Composition",
@@ -97,8 +114,10 @@ __all__ = [
     "Receipt",
     "Relation",
     "RelationStatus",
+    "SerialPattern",
     "Shipment",
     "ShipmentLine",
     "ShipmentStatus",
     "TransportDocument",
+    "goes_by_a_pattern",
 ]

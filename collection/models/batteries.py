@@ -41,7 +41,9 @@ class Ground(models.TextChoices):
 
     REGISTERED_BY_PRODUCER = "registered_by_producer", _("the producer registered it")
     REGISTRATION_FILE = "registration_file", _("an authority's registrations name the vehicle")
+    SERIAL_PATTERN = "serial_pattern", _("its number fits a pattern of the producer")
     ACCEPTED = "accepted", _("the producer accepted the claim")
+    DECIDED = "decided", _("a regulator decided that it is the producer's")
     CLAIMED = "claimed", _("claimed, not confirmed")
 
 
@@ -326,7 +328,7 @@ class Battery(models.Model):
 
 #: Identifiers are searched in upper case, without the blanks and hyphens that labels print and people leave out. It is
 #: done letter by letter, so that it is the same here and in the index, whatever the language of either.
-_SEARCHED = models.Func(
+SEARCHED = models.Func(
     models.F("value"),
     models.Value(ascii_lowercase + " -"),
     models.Value(ascii_uppercase),
@@ -343,7 +345,7 @@ class IdentifierQuerySet(models.QuerySet["Identifier"]):
     def reading(self, *values: str) -> IdentifierQuerySet:
         """Those that read like one of `values`, but for case, blanks and hyphens: one look into an index."""
         letters = str.maketrans(ascii_lowercase, ascii_uppercase, " -")
-        return self.alias(searched=_SEARCHED).filter(searched__in={value.translate(letters) for value in values})
+        return self.alias(searched=SEARCHED).filter(searched__in={value.translate(letters) for value in values})
 
 
 class Identifier(models.Model):
@@ -381,7 +383,7 @@ class Identifier(models.Model):
                 name="identifier_vin_form",
             ),
         )
-        indexes = (models.Index(_SEARCHED, name="identifier_searched"),)
+        indexes = (models.Index(SEARCHED, name="identifier_searched"),)
 
     def __str__(self) -> str:
         return f"{self.get_scheme_display()} {self.value}"

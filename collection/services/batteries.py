@@ -25,14 +25,15 @@ from collection.models import (
     Condition,
     CustodyKind,
     Facility,
+    Ground,
     Identifier,
     Jurisdiction,
     Shipment,
     ShipmentLine,
 )
-from collection.services import custody
+from collection.services import claim_contests, custody
 from collection.services.contents import Intensities, settle_content
-from collection.services.credit import ground_of
+from collection.services.credit import confirm_by_pattern, ground_of
 from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect
 from collection.services.storage import check_storage
@@ -161,6 +162,7 @@ def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer:
     check_identifiers(actor, [[new]], ["value"])
     scheme, issuer, value = new.key
     Identifier.objects.create(battery=battery, scheme=scheme, issuer=issuer, value=value)
+    _find_ground([battery])
     return battery
 
 
@@ -272,11 +274,14 @@ def apply_correction(
     if all(getattr(battery, name) == value for name, value in before.items()):
         raise Invalid(_("This changes nothing."), code="unchanged")
     if battery.producer != before["producer"]:
+        claim_contests.check_not_disowned(battery, battery.producer)
+        claim_contests.concede_by_correcting(actor, battery, reason)
         battery.producer_ground = ground_of(actor, battery.registered_by, battery.producer)
     _check_amounts(battery.mass_value, battery.mass_unit, battery.rated_kwh, "")
     settle_content(battery, Intensities())
     battery.save(update_fields=[*before, "producer_ground", "form", "composition", "content_kwh"])
     battery.refresh_from_db(fields=["mass_kg"])
+    _find_ground([battery])
     entry = Entry(
         actor,
         CustodyKind.CORRECTED,
@@ -318,7 +323,7 @@ def register_scanned(
 def _create(
     actor: Actor, organization: Organization, batteries: Sequence[NewBattery], fields: Sequence[str], is_simulated: bool
 ) -> list[Battery]:
-    """Write the rows; `fields` names each battery in errors. Five statements, however many there are."""
+    """Write the rows; `fields` names each battery in errors. Six statements, however many there are."""
     check_identifiers(actor, [new.identifiers for new in batteries], fields)
     for where, new in zip(fields, batteries, strict=True):
         _check_amounts(new.mass_value, new.mass_unit, new.rated_kwh, where.rpartition("identifier")[0])
@@ -338,7 +343,16 @@ def _create(
                 _("A battery with one of these identifiers was just registered."), code="duplicate"
             ) from error
         raise
+    _find_ground(made)
     return made
+
+
+def _find_ground(batteries: Sequence[Battery]) -> None:
+    """Their numbers are known: those that fit a pattern of the producer are confirmed."""
+    found = confirm_by_pattern(Battery.objects.filter(pk__in=[battery.pk for battery in batteries]))
+    for battery in batteries:
+        if battery.pk in found:
+            battery.producer_ground = Ground.SERIAL_PATTERN
 
 
 def check_amounts(changes: Corrections) -> None:

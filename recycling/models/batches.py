@@ -153,9 +153,11 @@ OUTPUT_SEALED = """
 """
 
 
-#: Whether its battery is confirmed is nothing that the batch was balanced with: a claim may be accepted years later.
+#: Whose battery it was, and whether that is confirmed, is nothing that the batch was balanced with: a claim may be accepted
+#: or found wrong years later. Both are as the battery says (`AS_ITS_BATTERY`), which says nothing else by itself.
 _BUT_FOR_CLAIMS = """
-    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'is_claimed' = to_jsonb(OLD) - 'is_claimed' THEN RETURN NEW; END IF;
+    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - '{is_claimed,producer_id}'::text[]
+        = to_jsonb(OLD) - '{is_claimed,producer_id}'::text[] THEN RETURN NEW; END IF;
 """
 
 
@@ -183,7 +185,7 @@ AS_ITS_BATTERY = """
 #: Charges that changed in something that factors follow from.
 _CHANGED_CHARGES = """
     SELECT unnest(ARRAY[b.batch_id, e.batch_id]) FROM entries e JOIN before b ON b.id = e.id
-    WHERE to_jsonb(b) - 'is_claimed' <> to_jsonb(e) - 'is_claimed'
+    WHERE to_jsonb(b) - '{is_claimed,producer_id}'::text[] <> to_jsonb(e) - '{is_claimed,producer_id}'::text[]
 """
 
 
@@ -191,8 +193,9 @@ class Charge(models.Model):
     """One battery or one lot that went into a batch, whole, with what its content was computed from.
 
     `producer` and `placed_in` are those of the battery: the database writes them, and keeps both the same
-    (docs/adr/0011), so that whatever is summed over charges needs no look at the batteries. `is_claimed` alone follows the
-    battery later on: until a claim is confirmed, the charge counts apart (docs/adr/0017).
+    (docs/adr/0011), so that whatever is summed over charges needs no look at the batteries. `is_claimed` follows the
+    battery later on: until a claim is confirmed, the charge counts apart (docs/adr/0017); so does that the battery turned
+    out not to be the producer's (docs/adr/0024).
     """
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="charges", verbose_name=_("batch"))

@@ -124,7 +124,9 @@ NEW_ASSAYS = """
 
 
 class TracedBattery(Battery):
-    """A battery as the trace sees it: its charge says whose it is, so that does not change while there is one."""
+    """A battery as the trace sees it: its charge says whose it is, so that does not change while there is one. Only that it
+    turned out not to be the producer's, by a contest that was conceded or upheld, reaches its charge (docs/adr/0024).
+    """
 
     class Meta:
         proxy = True
@@ -138,7 +140,14 @@ class TracedBattery(Battery):
                 operation=pgtrigger.UpdateOf("producer_id", "placed_in_id"),
                 condition=pgtrigger.AnyChange("producer", "placed_in"),
                 func="""
-                    IF EXISTS (SELECT 1 FROM recycling_charge c WHERE c.battery_id = OLD.id) THEN
+                    IF EXISTS (SELECT 1 FROM recycling_charge c WHERE c.battery_id = OLD.id) AND NOT (
+                        NEW.producer_id IS NULL AND NEW.placed_in_id IS NOT DISTINCT FROM OLD.placed_in_id
+                        AND EXISTS (
+                            SELECT 1 FROM collection_claimcontest k
+                            WHERE k.battery_id = OLD.id AND k.contested_by_id = OLD.producer_id
+                                AND k.status IN ('conceded', 'upheld')
+                        )
+                    ) THEN
                         RAISE EXCEPTION 'a battery that was charged keeps its producer and place of marketing'
                             USING ERRCODE = 'check_violation', CONSTRAINT = 'charged_as_it_is';
                     END IF;
@@ -148,8 +157,8 @@ class TracedBattery(Battery):
             pgtrigger.Trigger(
                 name="confirms_its_charge",
                 when=pgtrigger.After,
-                operation=pgtrigger.UpdateOf("producer_ground"),
-                condition=pgtrigger.AnyChange("producer_ground"),
+                operation=pgtrigger.UpdateOf("producer_ground", "producer_id"),
+                condition=pgtrigger.AnyChange("producer_ground", "producer"),
                 func="""
                     UPDATE recycling_charge SET is_claimed = is_claimed WHERE battery_id = NEW.id; -- takes it from here
                     RETURN NULL;

@@ -209,8 +209,8 @@ class TalliedEvent(CustodyEvent):
 
 
 class TalliedBattery(Battery):
-    """A battery as the tally sees it: a corrected producer or place changes whose it is in the month that it came; on what
-    ground it counts for its producer, that of its charge, too.
+    """A battery as the tally sees it: whose it is, from what place and on what ground, in the months in which it came and
+    was charged.
     """
 
     class Meta:
@@ -219,17 +219,13 @@ class TalliedBattery(Battery):
         triggers = (
             _row_notes(
                 "tally_by_correction",
-                "SELECT occurred_at AS at FROM collection_custodyevent WHERE battery_id = NEW.id AND sequence = 1",
-                "producer",
-                "placed_in",
-            ),
-            _row_notes(
-                "tally_by_ground",
                 """
                     SELECT occurred_at AS at FROM collection_custodyevent WHERE battery_id = NEW.id AND sequence = 1
                     UNION ALL SELECT charged_at FROM recycling_charge WHERE battery_id = NEW.id
                 """,
+                "producer",
                 "producer_ground",
+                "placed_in",
             ),
         )
 

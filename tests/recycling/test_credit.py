@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from django.db import Error, transaction
+
 from accounts.models import Role
-from collection.services import credit
+from collection.models import Battery
+from collection.services import claim_contests, credit
 from recycling.models import Batch, Charge, EprReportLine
 from recycling.queries import epr
 from recycling.queries.overview import overview
@@ -55,3 +59,37 @@ def test_batteries_invented_for_a_producer_give_it_no_credit_until_it_accepts_th
     assert (value(later, "units_recycled"), value(later, "claimed_recycled")) == (3, 1)
     before.refresh_from_db()
     assert value(before, "units_recycled") == 1 and verify(before).agrees
+
+
+def test_what_is_found_not_to_be_the_producers_leaves_all_its_figures(world: World) -> None:
+    """Also once the batch is sealed; and nothing else ever takes a charged battery from its producer."""
+    real = batteries_at(world, world.plant_site, 1, at=at(2025, 2, 1))
+    invented = claimed_at(world, world.plant_site, 1, at=at(2025, 2, 1))
+    process(world, world.shredder, packs=[*real, *invented], charged_at=at(2025, 3, 1), makes=[("copper", "10", {})])
+    factors.refresh()
+    tallies.refresh()
+    before = filed(world)
+    (battery,) = invented
+    with pytest.raises(Error), transaction.atomic():
+        Battery.objects.filter(pk=battery.pk).update(producer=None)
+    (contest,) = claim_contests.contest_claims(
+        actor=world.actor(world.producer, Role.MANAGER), organization=world.producer, batteries=[battery.pk],
+        statement="no serial of ours",
+    )  # fmt: skip
+    with pytest.raises(Error), transaction.atomic():
+        Battery.objects.filter(pk=battery.pk).update(producer=None)
+    fresh = Batch.objects.filter(stale_since=None).count()
+    claim_contests.concede(actor=world.actor(world.recycler), contest=contest, reason="misread")
+    assert Batch.objects.filter(stale_since=None).count() == fresh, "factors do not hang on whose a battery is"
+    charge = Charge.objects.get(battery=battery)
+    assert (charge.producer, charge.is_claimed) == (None, False)
+    with pytest.raises(Error), transaction.atomic():
+        Battery.objects.filter(pk=battery.pk).update(producer=world.other_producer)
+    tallies.refresh()
+    standings = {standing.producer: standing for standing in overview(*YEAR).standings}
+    assert (standings[world.producer.pk].units_recycled, standings[world.producer.pk].claimed_recycled) == (1, 0)
+    assert overview(*YEAR).elements == epr.totals_by_producer_and_jurisdiction(*YEAR)
+    later = drafted(world, producer=world.producer, period_end=YEAR[1].replace(month=11, day=30))
+    assert value(later, "units_recycled") == 1 and not later.lines.filter(metric="claimed_recycled").exists()
+    before.refresh_from_db()
+    assert value(before, "claimed_recycled") == 1 and verify(before).agrees
