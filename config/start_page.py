@@ -76,6 +76,7 @@ def _collection(actor: Actor, now: datetime) -> dict[str, Any]:
         "requests": agenda.open_requests(actor.user, now),
         "shipments": agenda.shipments_under_way(actor.user),
         "consents": agenda.consents_running_out(actor.user, now.date()),
+        "to_answer": agenda.contests_to_answer(actor.user),
     }
 
 
@@ -90,6 +91,7 @@ def _plants(user: User, now: datetime) -> dict[str, Any]:
         "batches": desk.open_batches(user),
         "loads": [_with_bars(load) for load in desk.line_loads(user, now.date())],
         "consents": agenda.consents_running_out(user, now.date()),
+        "to_answer": agenda.contests_to_answer(user),
     }
 
 
@@ -110,6 +112,7 @@ def _oversight(user: User, now: datetime) -> dict[str, Any]:
         "loads": [_with_bars(load) for load in loads if load.year and load.year.processed_kg],
         "idle": sum(not (load.year and load.year.processed_kg) for load in loads),
         "rates": [(rate, _rate_bar(rate)) for rate in compliance.rates(user)],
+        "to_decide": agenda.contests_to_decide(user, now.date()),
     }
 
 
@@ -119,6 +122,7 @@ def _producer(user: User) -> dict[str, Any]:
         "id": "producer",
         "title": _("Producer"),
         "reports": compliance.own_reports(user),
+        "claims": agenda.claims_waiting(user),
         "by_status": [
             (row, Bar(row.share * 100, _("%(percent)s %%") % {"percent": number_format(row.share * 100, 1)}))
             for row in compliance.batteries_by_status(user)

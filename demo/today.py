@@ -7,8 +7,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from accounts.models import Organization
-from collection.models import Battery, CollectionPoint, Facility, Receipt, Relation
-from collection.services import pickups, receipts, relations, shipments
+from collection.models import Battery, CollectionPoint, Facility, Ground, Receipt, Relation
+from collection.services import claim_contests, pickups, receipts, relations, shipments
 from collection.services.findings import Scan
 from collection.services.identifiers import NewIdentifier
 from demo.history import History
@@ -32,6 +32,7 @@ class Today:
         self._at_the_plant()
         self._black_mass_on_the_road()
         self._unclaimed_yard()
+        self._contested_claims()
 
     def _point(self, name: str) -> tuple[CollectionPoint, str]:
         return self.points[f"{name} (simulated)"]
@@ -163,6 +164,23 @@ class Today:
             link=Receipt.objects.get(pickup=pickup).link, name="Owner of Painted Hills (simulated)",
             statement="I count two packs missing, not three.",
         )  # fmt: skip
+
+    def _contested_claims(self) -> None:
+        """Two producers say of packs that yards claim to be theirs: they are not. One yard has answered."""
+        claimed = Battery.objects.filter(
+            producer__isnull=False, producer_ground=Ground.CLAIMED, is_simulated=True, claim_contests=None
+        ).order_by("pk")
+        actors = {organization.pk: self.world.actors[key] for key, organization in self.world.organizations.items()}
+        known = [battery for battery in claimed if {battery.producer_id, battery.registered_by_id} <= actors.keys()]
+        for number, battery in enumerate(known[:3]):
+            assert battery.producer_id is not None
+            contest = claim_contests.contest_claim(
+                actor=actors[battery.producer_id], battery=battery, statement="This serial is not in our records."
+            )
+            if number:
+                claim_contests.answer(
+                    actor=actors[battery.registered_by_id], contest=contest, statement="The label on the pack says so."
+                )
 
 
 def _local(point: CollectionPoint, day: date, hour: int) -> datetime:

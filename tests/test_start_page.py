@@ -14,15 +14,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Membership, Organization, User
+from accounts.models import Membership, Organization, Role, User
 from collection.queries import agenda
-from collection.services import consents, pickups
+from collection.services import claim_contests, consents, pickups
 from recycling.models import EprScheme
 from recycling.queries import compliance, desk
 from recycling.services import batches, intakes, placements
 from recycling.services.intakes import ReceivedBattery
 from tests.filings import submitted_report
-from tests.world import World, ago, batteries_at, collected_pickup, requested_pickup, scheduled_pickup
+from tests.world import World, ago, batteries_at, claimed_at, collected_pickup, requested_pickup, scheduled_pickup
 
 pytestmark = pytest.mark.django_db
 
@@ -179,3 +179,30 @@ def test_a_regulator_sees_who_filed_and_who_did_not(world: World) -> None:
     EprScheme.objects.update(valid=(date(2020, 1, 1), None))
     page = start(world.user(world.regulator))
     assert "none filed" in page and f"Report {report.pk}" in page
+
+
+def test_claims_wait_for_whose_step_it_is(world: World) -> None:
+    """A producer sees what is claimed to be its, who claimed what it contests, a regulator what was answered."""
+    w = world
+    contested, _waiting = claimed_at(w, w.yard, 2)
+    producer, yard, regulator = w.user(w.producer), w.user(w.yard_owner), w.user(w.regulator)
+    today = timezone.localdate()
+    contest = claim_contests.contest_claim(
+        actor=w.actor(w.producer, Role.MANAGER), battery=contested, statement="not ours"
+    )
+    assert agenda.claims_waiting(producer) == 1
+    assert "1 battery that others claim to be yours waits for your word" in start(producer)
+    assert [row.contest for row in agenda.contests_to_answer(yard).rows] == [contest.pk]
+    assert "Your claims that producers contest" in start(yard)
+    assert agenda.contests_to_decide(regulator, today).total == 0
+    assert agenda.contests_to_decide(regulator, contest.due_on + timedelta(days=1)).total == 1
+    claim_contests.answer(actor=w.actor(w.yard_owner), contest=contest, statement="the label")
+    assert agenda.contests_to_answer(yard).total == 0
+    assert (
+        agenda.contests_to_decide(regulator, today).total
+        == 1
+        == agenda.contests_to_decide(w.user(w.federal), today).total
+    )
+    assert "Contested claims to decide on" in start(regulator)
+    (row,) = compliance.batteries_by_status(producer)
+    assert (row.units, row.claimed, row.mass_kg) == (0, 2, 0)

@@ -1,4 +1,5 @@
-"""What a collector or a carrier has to do: today's pickups, open requests, shipments under way, consents that run out.
+"""What there is to do: today's pickups, open requests, shipments under way, consents that run out, claims to defend, to
+contest and to decide on.
 
 Each list is one statement, and holds its first rows with the number of all.
 """
@@ -15,7 +16,18 @@ from django.db.models import Count, DateField, DateTimeField, F, Func, Q, QueryS
 from django.db.models.functions import Cast, Upper
 
 from accounts.models import Organization, User, organizations_of
-from collection.models import Consent, Pickup, PickupStatus, Shipment, ShipmentStatus
+from collection.models import (
+    Battery,
+    ClaimContest,
+    ClaimContestStatus,
+    Consent,
+    Ground,
+    Jurisdiction,
+    Pickup,
+    PickupStatus,
+    Shipment,
+    ShipmentStatus,
+)
 
 #: Rows of a list on a start page; the rest is one click away.
 ROWS = 8
@@ -99,6 +111,17 @@ class Expiry:
     is_over: bool
 
 
+@dataclass(frozen=True)
+class Dispute:
+    """A contest of a claim on a battery, that waits for a step of the reader's."""
+
+    contest: int
+    battery: str
+    between: str
+    due_on: date
+    is_overdue: bool
+
+
 class LocalDay(Func):
     """The day of an instant in the time zone that a column names."""
 
@@ -177,6 +200,38 @@ def consents_running_out(user: User, today: date) -> Listing[Expiry]:
             f"{consent.from_country_id} → {consent.to_country_id}",
             consent.until - timedelta(days=1),
             consent.until <= today,
+        ),
+    )
+
+
+def contests_to_answer(user: User) -> Listing[Dispute]:
+    """Claims of the user's organizations that a producer contests."""
+    return _disputes(ClaimContest.objects.filter(claimed_by__in=own(user), status=ClaimContestStatus.OPEN))
+
+
+def contests_to_decide(user: User, today: date) -> Listing[Dispute]:
+    """Contests of claims where the user oversees, that were answered, or not until they had to be."""
+    undecided = ClaimContest.objects.undecided().exclude(status=ClaimContestStatus.OPEN, due_on__gte=today)
+    if not user.is_superuser:
+        undecided = undecided.filter(jurisdiction__in=Jurisdiction.objects.overseen_by(user))
+    return _disputes(undecided)
+
+
+def claims_waiting(user: User) -> int:
+    """Batteries that others claim to be of the user's producers, and that wait for their word."""
+    claimed = Battery.objects.filter(producer__in=own(user), producer_ground=Ground.CLAIMED)
+    return claimed.exclude(claim_contests__in=ClaimContest.objects.undecided()).count()
+
+
+def _disputes(contests: QuerySet[ClaimContest]) -> Listing[Dispute]:
+    return _listing(
+        contests.select_related("battery", "contested_by", "claimed_by").order_by("due_on", "pk"),
+        lambda contest: Dispute(
+            contest.pk,
+            str(contest.battery),
+            f"{contest.contested_by.name} – {contest.claimed_by.name}",
+            contest.due_on,
+            contest.is_overdue,
         ),
     )
 

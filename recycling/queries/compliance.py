@@ -15,7 +15,7 @@ from django.db.models import Case, Count, F, Q, Sum, When, Window
 from django.db.models.functions import RowNumber
 
 from accounts.models import User
-from collection.models import Battery, BatteryStatus, Jurisdiction
+from collection.models import Battery, BatteryStatus, Ground, Jurisdiction
 from collection.queries.agenda import ROWS, Listing, own
 from recycling.models import (
     FILED_REPORTS,
@@ -107,13 +107,16 @@ class OwnReport:
 
 @dataclass(frozen=True)
 class StatusShare:
-    """How many of a producer's batteries are in one status, and their mass as far as it is known."""
+    """How many of a producer's batteries are in one status, and their mass as far as it is known; `claimed` are those that
+    are only claimed to be its, which are in no other number here.
+    """
 
     status: str
     status_label: str
     units: int
     mass_kg: Decimal
     share: Decimal
+    claimed: int
 
 
 def duties(user: User, year: int) -> list[Duty]:
@@ -189,20 +192,25 @@ def own_reports(user: User) -> Listing[OwnReport]:
 
 def batteries_by_status(user: User) -> list[StatusShare]:
     """What became of the batteries of the user's producers, in each status: one statement."""
+    confirmed = ~Q(producer_ground=Ground.CLAIMED)
     rows = list(
         Battery.objects.filter(producer__in=own(user))
         .order_by()
         .values_list("status")
-        .annotate(n=Count("pk"), kg=Sum("mass_kg", default=Decimal(0)))
+        .annotate(
+            n=Count("pk", filter=confirmed),
+            kg=Sum("mass_kg", default=Decimal(0), filter=confirmed),
+            claimed=Count("pk", filter=~confirmed),
+        )
     )
-    total = sum(n for _status, n, _kg in rows)
-    by_status = {status: (n, kg) for status, n, kg in rows}
+    total = sum(n for _status, n, _kg, _claimed in rows) or 1
+    by_status = {status: figures for status, *figures in rows}
     return [
-        StatusShare(status, str(status.label), by_status[status][0], by_status[status][1],
-             Decimal(by_status[status][0]) / total)
+        StatusShare(status, str(status.label), n, kg, Decimal(n) / total, claimed)
         for status in BatteryStatus
         if status in by_status
-    ]  # fmt: skip
+        for n, kg, claimed in [by_status[status]]
+    ]
 
 
 def _newest_reports(user: User, first: date, last: date) -> Sequence[EprReport]:

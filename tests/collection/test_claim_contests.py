@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import Error, connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from accounts.errors import Forbidden, Invalid, Refused
@@ -217,3 +218,36 @@ def test_a_hundred_cost_as_many_statements_as_two(world: World) -> None:
         return len(connection.queries_log) - before
 
     assert statements(2) == statements(100)
+
+
+def test_ticked_in_the_admin(world: World) -> None:
+    """A producer's manager ticks claims in the list of batteries, and accepts or contests them at once."""
+    w = world
+    packs = claimed_at(w, w.yard, 3)
+    browser = Client()
+    browser.force_login(w.user(w.producer, MANAGER))
+    address = "/admin/collection/battery/"
+    assert 'value="contest-claims"' in browser.get(address).content.decode()
+    ticked = {"action": "contest-claims", "_selected_action": [pack.pk for pack in packs[:2]]}
+    page = browser.post(address, ticked)
+    assert page.status_code == 200 and "For 2 records that are ticked." in page.content.decode()
+    assert not ClaimContest.objects.exists()
+    sent = ticked | {"sent": "1", "organization": w.producer.pk, "statement": "not ours"}
+    assert browser.post(address, sent | {"statement": " "}).status_code == 200
+    assert browser.post(address, sent).status_code == 302
+    assert set(ClaimContest.objects.values_list("battery", flat=True)) == {pack.pk for pack in packs[:2]}
+    assert browser.post(address, sent).status_code == 409, "all or none: two are contested already"
+    accept = {"action": "accept-claims", "_selected_action": [packs[2].pk], "sent": "1", "organization": w.producer.pk}
+    assert browser.post(address, accept | {"organization": w.other_producer.pk}).status_code == 200  # none of its own
+    assert ground(packs[2]) == Ground.CLAIMED
+    browser.post(address, accept)
+    assert ground(packs[2]) == Ground.ACCEPTED
+    other = Client()
+    other.force_login(w.user(w.yard_owner, MANAGER))
+    assert "accept-claims" not in other.get(address).content.decode()
+    other.post(address, accept | {"_selected_action": [packs[0].pk]})
+    assert ground(packs[0]) == Ground.CLAIMED
+
+
+def ground(battery: Battery) -> str:
+    return Battery.objects.get(pk=battery.pk).producer_ground
