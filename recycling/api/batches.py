@@ -160,7 +160,7 @@ class BatchFilter(FilterSet):
     line = WholeNumberFilter("line")
     plant = WholeNumberFilter("line__plant")
     stage = django_filters.ChoiceFilter(field_name="line__stage", choices=Stage.choices)
-    jurisdiction = django_filters.CharFilter("line__plant__facility__jurisdiction", "startswith")
+    jurisdiction = django_filters.CharFilter("line__plant__facility__jurisdiction__code", "startswith")
     battery = WholeNumberFilter("charges__battery")
     lot = WholeNumberFilter("charges__lot")
     output = WholeNumberFilter("outputs__lot")

@@ -45,7 +45,7 @@ class OpenPlantIn(SettingsIn):
 
 class PlantFilter(FilterSet):
     operator = WholeNumberFilter("facility__operator")
-    jurisdiction = django_filters.CharFilter("facility__jurisdiction", "startswith")
+    jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     stage = django_filters.ChoiceFilter(field_name="lines__stage", choices=Stage.choices, distinct=True)
 
     class Meta:
