@@ -1,7 +1,7 @@
 # Everything here works on a clean clone with git, make and a Python 3: `install` brings the rest into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test mutants lint bench chaos shell migrations servers clean
+.PHONY: help install demo serve test mutants lint bench chaos fuzz shell migrations servers clean
 
 PORT ?= 8000
 ARGS ?=
@@ -42,6 +42,9 @@ bench: install ## measure (see benchmarks/); ARGS go to the benchmarks
 
 chaos: install ## kill servers and processes on a day of work; ARGS="--minutes 3 --seed 7"
 	@$(RUN) -m chaos $(ARGS)
+
+fuzz: install ## generated requests of every operation, by the documentation; ARGS="--seed 2 --examples 6"
+	@$(RUN) -m chaos.fuzz $(ARGS)
 
 shell: install ## a Python shell with the models at hand
 	@$(RUN) manage.py shell

@@ -91,6 +91,6 @@ urlpatterns = [
     path("me/", auth.MeView.as_view(), name="me"),
     *router.urls,
     re_path(
-        r"^(?:.*/)?$", NothingHere.as_view()
+        r"^(?:[\s\S]*/)?$", NothingHere.as_view()
     ),  # without the slash at its end, an address is sent to the one with it
 ]

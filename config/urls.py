@@ -17,7 +17,7 @@ urlpatterns = [
     path("api/v1/", include("config.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    re_path("^api/(?:.*/)?$", problems.NothingHere.as_view()),
+    re_path(r"^api/(?:[\s\S]*/)?$", problems.NothingHere.as_view()),
     path("healthz", health.alive),
     path("readyz", health.ready),
 ]

@@ -23,6 +23,13 @@ def test_the_documentation_needs_nobody_elses_server(client: Client, db: None) -
 
 def test_every_operation_that_writes_says_what_it_refuses_and_nothing_of_our_own(client: Client, db: None) -> None:
     schema = client.get("/api/schema/", headers={"accept": "application/json"}).json()
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            needed = {"400", "406", "429", "503"} | ({"404"} if "{" in path else set())
+            needed |= ({"401"} if operation.get("security") else set()) | (
+                {"413", "415"} if method == "post" else set()
+            )
+            assert needed <= set(operation["responses"]), (method, path)
     writes = {(method, path): operation for path, methods in schema["paths"].items()
               for method, operation in methods.items() if method != "get"}  # fmt: skip
     assert len(writes) > 70

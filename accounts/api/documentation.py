@@ -54,11 +54,31 @@ class Operation(AutoSchema):
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        for status, cause in (refusals(self.behind) if self.behind is not None else {}).items():
+        refused = {**(refusals(self.behind) if self.behind is not None else {}), **self._refused_anywhere()}
+        for status in sorted(refused):
             if status != "404" or "{" in self.path:
-                bodies.setdefault(status, {"description": cause, "content": _PROBLEM})
+                bodies.setdefault(status, {"description": refused[status], "content": _PROBLEM})
+        bodies["414"] = {"description": "The address is longer than is read. Answered before Relode, in words alone."}
         return bodies
 
+    def _refused_anywhere(self) -> dict[str, str]:
+        """What any operation of this kind refuses, beside what its verb does."""
+        found = _ANYWHERE | (_WITH_A_BODY if self.method in ("POST", "PUT", "PATCH") else {})
+        return found if self.get_auth() else {status: found[status] for status in found if status != "401"}
+
+
+_ANYWHERE = {
+    "400": "A value is wrong; `errors` names field and cause.",
+    "401": "Nobody is logged in.",
+    "404": "There is no such record, or the caller may not see it.",
+    "406": "Nothing of what `Accept` asks for is given.",
+    "429": "Too many requests; `Retry-After` says when to come again.",
+    "503": "Something that this needs cannot be reached, or took too long; `Retry-After` says when to come again.",
+}
+_WITH_A_BODY = {
+    "413": "The body is larger than is read.",
+    "415": "The body is of a kind that is not read here.",
+}
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -68,10 +88,8 @@ def refusals(verb: Verb[..., Any]) -> dict[str, str]:
     needed = f"what is needed, {_needed(verb)}" if verb.requirement is not None else _needed(verb)
     status = _in_words(verb.when) if verb.when is not None and verb.field == "status" else ""
     return {
-        "400": "A value is wrong; `errors` names field and cause.",
         "401": "Nobody is logged in.",
         "403": f"The caller has not {needed}.",
-        "404": "There is no such record, or the caller may not see it.",
         "409": f"{f'The status is not: {status}; or a' if status else 'A'}nother record does not allow it.",
     }
 

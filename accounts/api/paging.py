@@ -24,12 +24,23 @@ class CursorPagination(pagination.CursorPagination):
         cursor = self.decode_cursor(request)
         offset, backward, position = cursor or (0, False, None)
         if position is not None and not _is_value_of(queryset, order.lstrip("-"), position):
-            raise exceptions.NotFound(self.invalid_cursor_message)
+            raise self._refused()
         if hasattr(queryset, "head") and order.lstrip("-") in ("pk", "id"):
             queryset = queryset.head(
                 offset + self.get_page_size(request) + 1, ascending=order.startswith("-") == backward, beyond=position
             )
         return super().paginate_queryset(queryset, request, view)
+
+    def decode_cursor(self, request: Request) -> Any:
+        try:
+            return super().decode_cursor(request)
+        except exceptions.NotFound:
+            raise self._refused() from None
+
+    def _refused(self) -> exceptions.ValidationError:
+        return exceptions.ValidationError(
+            {self.cursor_query_param: [_("Take this from `next` or `previous` as it stands.")]}
+        )
 
     def get_page_size(self, request: Request) -> int:
         """How many were asked for, up to the most; what is no such number is refused."""

@@ -37,6 +37,15 @@ _PLAIN: dict[type[_Field], type[models.Field[Any, Any]]] = {
 class RecordSerializer[Record: models.Model](serializers.ModelSerializer[Record]):
     """A `ModelSerializer` of records that are only read. Its fields depend on nothing but its class."""
 
+    def get_fields(self) -> dict[str, Any]:
+        """What may be empty in the table is documented as that, too, though nobody writes it here."""
+        fields = super().get_fields()
+        for field_name, field in fields.items():
+            if isinstance(field, serializers.ChoiceField) and not field.source:
+                column = self.Meta.model._meta.get_field(field_name)  # type: ignore[attr-defined]
+                field.allow_blank = column.blank
+        return fields
+
     def to_representation(self, instance: Record) -> dict[str, Any]:
         """What is shown of one record."""
         shown = {}

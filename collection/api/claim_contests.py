@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from accounts.actors import Actor
 from accounts.api.doors import VerbsField, calls, door
-from accounts.api.filters import FilterSet, WholeNumberFilter
+from accounts.api.filters import FilterSet, TrueOrFalseFilter, WholeNumberFilter
 from accounts.api.idempotency import once
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
@@ -50,7 +50,7 @@ class ClaimContestFilter(FilterSet):
     contested_by = WholeNumberFilter("contested_by")
     claimed_by = WholeNumberFilter("claimed_by")
     status = django_filters.ChoiceFilter(choices=ClaimContestStatus.choices)
-    is_overdue = django_filters.BooleanFilter(method="is_late", help_text="Whether its next step was due before today.")
+    is_overdue = TrueOrFalseFilter(method="is_late", help_text="Whether its next step was due before today.")
 
     class Meta:
         model = ClaimContest
