@@ -1,7 +1,7 @@
 # Everything here works on a clean clone with git, make and a Python 3: `install` brings the rest into this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test mutants lint bench chaos fuzz shell migrations servers clean
+.PHONY: help install demo serve test mutants lint bench chaos fuzz drill shell migrations servers clean
 
 PORT ?= 8000
 ARGS ?=
@@ -45,6 +45,9 @@ chaos: install ## kill servers and processes on a day of work; ARGS="--minutes 3
 
 fuzz: install ## generated requests of every operation, by the documentation; ARGS="--seed 2 --examples 6"
 	@$(RUN) -m chaos.fuzz $(ARGS)
+
+drill: install ## back up, restore into an empty server, reconcile and verify all filed reports; one exit code
+	@$(RUN) -m development.servers run $(RUN) -m development.drill
 
 shell: install ## a Python shell with the models at hand
 	@$(RUN) manage.py shell

@@ -193,6 +193,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
 }
 
+# Where pg_dump and pg_restore are, if not on the PATH (`manage.py backup` and `restore`)
+POSTGRES_PROGRAMS = env.str("POSTGRES_PROGRAMS", default="")
+
 # Tasks. A task may run twice, and is written so that it acts once; it must never be lost.
 
 JOBS_AT_ONCE = env.int("JOBS_AT_ONCE", default=1)  # of one kind, for one organization
