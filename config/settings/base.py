@@ -8,6 +8,7 @@ import environ
 from celery.schedules import crontab
 from django.utils.csp import CSP
 
+from config import metrics
 from config.schema import ENUM_NAMES
 from config.settings.admin import *
 
@@ -192,6 +193,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+
+# Seen from outside (see docs/operations.md): all off unless asked for
+
+if metrics.are_on():
+    MIDDLEWARE.insert(0, "config.metrics.MetricsMiddleware")
+SLOW_STATEMENT_SECONDS = env.float("SLOW_STATEMENT_SECONDS", default=0)
+OTLP_ENDPOINT = env.str("OTLP_ENDPOINT", default="")
+TRACED_SHARE = env.float("TRACED_SHARE", default=1.0)
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default="production")
 
 # Where pg_dump and pg_restore are, if not on the PATH (`manage.py backup` and `restore`)
 POSTGRES_PROGRAMS = env.str("POSTGRES_PROGRAMS", default="")
