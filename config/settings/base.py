@@ -216,6 +216,10 @@ IMPORT_MOST_BYTES = env.int("IMPORT_MOST_BYTES", default=2 * 1024**3)
 IMPORT_MOST_LINES = env.int("IMPORT_MOST_LINES", default=5_000_000)
 IMPORT_MOST_SECONDS = env.int("IMPORT_MOST_SECONDS", default=50 * 60)
 
+# How many days something is kept that is deleted by age (`accounts/services/cleaning.py`)
+KEEP_COMMANDS_DAYS = env.int("KEEP_COMMANDS_DAYS", default=30)
+KEEP_IMPORT_ERRORS_DAYS = env.int("KEEP_IMPORT_ERRORS_DAYS", default=180)
+
 CELERY_TASK_DEFAULT_QUEUE = "relode"  # what is short, and must not wait: sweeps, mail, tallies
 CELERY_TASK_ROUTES = {
     "collection.run_import": {"queue": "imports"},
@@ -245,6 +249,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "mail": {"task": "accounts.send_mail", "schedule": 60.0, "options": {"expires": 50}},
     # The overview of producers says as of when it stands: minutes, while the months of the day are added up anew.
     "tallies": {"task": "recycling.tally", "schedule": 300.0, "options": {"expires": 240}},
+    "cleaning": {"task": "accounts.clean", "schedule": crontab(hour=9, minute=40)},
     # When the day has ended in the westernmost time zone of the three countries.
     "utilization": {"task": "recycling.utilization_daily", "schedule": crontab(hour=10, minute=10)},
 }
