@@ -488,7 +488,7 @@ OPEN = {
     "account/password/<str:key>/<str:token>/": 410,
     "receipts/<str:link>/": 410,
     "api/docs/": 200,
-    "^api/(?:.*/)?$": 404,
+    r"^api/(?:[\s\S]*/)?$": 404,
     "api/schema/": 200,
     "api/v1/auth/login/": 405,
     "api/v1/auth/password/forgotten/": 405,
