@@ -35,6 +35,13 @@ class Invalid(DomainError):
     code = "invalid"
 
 
+class TooLarge(Invalid):
+    """More bytes than are taken."""
+
+    code = "too_large"
+    status = 413
+
+
 class Refused(DomainError):
     """A command that a rule forbids in the present state of the records."""
 

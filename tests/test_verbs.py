@@ -7,6 +7,7 @@ doors ask for is compared with what the verb takes.
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -122,7 +123,7 @@ def given(world: World, actor: Actor) -> dict[str, Any]:
         "rules.Reason": "x",
         "int": 1,
         "Decimal": Decimal(1),
-        "bytes | None": b"x",
+        "IO[bytes] | None": io.BytesIO(b"x"),
     }
 
 

@@ -54,7 +54,7 @@ class Operation(AutoSchema):
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        refused = {**(refusals(self.behind) if self.behind is not None else {}), **self._refused_anywhere()}
+        refused = {**self._refused_anywhere(), **(refusals(self.behind) if self.behind is not None else {})}
         for status in sorted(refused):
             if status != "404" or "{" in self.path:
                 bodies.setdefault(status, {"description": refused[status], "content": _PROBLEM})
@@ -70,6 +70,7 @@ class Operation(AutoSchema):
 _ANYWHERE = {
     "400": "A value is wrong; `errors` names field and cause.",
     "401": "Nobody is logged in.",
+    "403": "The caller may not do or read this.",
     "404": "There is no such record, or the caller may not see it.",
     "406": "Nothing of what `Accept` asks for is given.",
     "429": "Too many requests; `Retry-After` says when to come again.",

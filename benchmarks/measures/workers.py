@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -74,7 +75,7 @@ def _files(nth: int) -> list[ImportRun]:
         content = files.batteries(model.code, ROWS, f"W{nth}-{number}-{timezone.now():%H%M%S}-")
         run = imports.request(
             actor=Actor.of(user("collector of all")), organization=owner, kind=ImportRun.Kind.BATTERIES,
-            filename="bench.csv", content=content,
+            filename="bench.csv", content=io.BytesIO(content),
         )  # fmt: skip
         asked.append(collection_tasks.imports.enqueue(run))
     return asked

@@ -11,10 +11,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
+from accounts.admin.pages import CountedBelow
 from accounts.admin.scoped import ScopedAdmin
 from collection.admin.search import battery_named, lot_named
 from collection.models import CustodyEvent
 from collection.queries.lives import Entry, life_of
+from collection.queries.veils import veil, veil_entries
 
 #: What else the page of a thing shows above its life, by its model: other apps add what they know of it.
 SECTIONS: dict[type[Model], list[Callable[[HttpRequest, Any], str]]] = {}
@@ -33,13 +35,30 @@ def reference_address(reference: str) -> str:
     return reverse(page, args=[number]) if page and number.isdigit() else ""
 
 
+class Veiled(CountedBelow):
+    """A list of things, each as the user may know it."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = list(self.result_list)
+        self.result_list = (veil_entries if self.model is CustodyEvent else veil)(request.user, rows)  # type: ignore[operator]
+
+
 class LivingAdmin(ScopedAdmin):
     """A thing with a ledger of its own (a battery, a lot): its page tells its life above all else."""
 
     change_form_outer_before_template = "relode/life.html"
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Veiled]:
+        return Veiled
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The record as the user may know it."""
+        record = super().get_object(request, object_id, from_field)
+        return record and veil(request.user, [record])[0]  # type: ignore[type-var,arg-type]
+
     def about(self, request: HttpRequest, record: Any) -> dict[str, Any]:
-        entries = life_of(record)
+        entries = life_of(record, request.user)  # type: ignore[arg-type]
         return {
             "facts": self.facts(record),
             "sections": [section(request, record) for section in SECTIONS.get(self.model, [])],
@@ -79,6 +98,13 @@ class CustodyEventAdmin(ScopedAdmin):
     search_fields = ("battery", "lot", "reference")
     search_help_text = gettext_lazy("A whole identifier, a lot number, or a reference such as “shipment 12”.")
     ordering = ("-pk",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Veiled]:
+        return Veiled
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        entry = super().get_object(request, object_id, from_field)
+        return entry and veil_entries(request.user, [entry])[0]  # type: ignore[arg-type]
 
     def named(self, term: str) -> Q:
         return battery_named(term, path="battery") | lot_named(term, path="lot") | Q(reference=term)

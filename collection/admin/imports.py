@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
@@ -47,7 +46,7 @@ class UploadForm(VerbForm):
     def arguments(self) -> dict[str, Any]:
         given = super().arguments()
         file: UploadedFile = given.pop("file")
-        return {**given, "filename": file.name or "", "content": file.read()}
+        return {**given, "filename": file.name or "", "content": file}
 
 
 class RowErrorInline(PartInline):
@@ -70,9 +69,6 @@ class ImportRunAdmin(ScopedAdmin):
     create = Button(gettext_lazy("Import a file"), imports.request, UploadForm, after=tasks.enqueue)
     buttons = (Button(gettext_lazy("cancel"), imports.cancel, is_final=True),)
     change_form_outer_before_template = "relode/import.html"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:
-        return super().get_queryset(request).defer("content")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.errors_view)

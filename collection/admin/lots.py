@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -156,6 +157,10 @@ class LotAdmin(LivingAdmin):
         Button(gettext_lazy("take the disposition back"), lots.reinstate, ReinstateForm),
     )
 
+    def get_inlines(self, request: HttpRequest, obj: Lot | None) -> Any:
+        """Its assays, for whom they are: whose record was not veiled."""
+        return self.inlines if obj is not None and obj.moisture is not None else ()
+
     def facts(self, record: Lot) -> list[tuple[Any, Any]]:
         return [
             (_("lot number"), record.number),
@@ -164,7 +169,7 @@ class LotAdmin(LivingAdmin):
             (_("status"), record.get_status_display()),
             (_("where it is"), record.facility or record.shipment),
             (_("mass"), f"{record.mass_value.normalize():f} {record.get_mass_unit_display()}"),
-            (_("moisture"), f"{record.moisture:.2%}"),
+            (_("moisture"), f"{record.moisture:.2%}" if record.moisture is not None else None),
             (_("origin"), record.origin),
             (_("split from"), record.split_from),
         ]

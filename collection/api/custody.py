@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from collection.models import CustodyKind
 from collection.queries.lives import life_of
+from collection.queries.veils import veil
 
 
 class LifeEntryOut(serializers.Serializer[Any]):
@@ -41,10 +42,18 @@ class LifeEntryOut(serializers.Serializer[Any]):
 
 
 class LifeMixin:
-    """Adds `life/` to a viewset of batteries or lots: whoever may see a thing may see its life."""
+    """What viewsets of batteries and lots have in common: `life/`, and that whoever only had a thing once reads of it what
+    was until then.
+    """
+
+    def get_serializer(self, *args: Any, **options: Any) -> Any:
+        """As ever, for records as their reader may know them."""
+        if args and args[0] is not None:
+            veil(self.request.user, list(args[0]) if options.get("many") else [args[0]])  # type: ignore[attr-defined]
+        return super().get_serializer(*args, **options)  # type: ignore[misc]
 
     @extend_schema(responses=LifeEntryOut(many=True), filters=False)
     @action(detail=True, pagination_class=None, filter_backends=())
     def life(self, request: Request, pk: str) -> Response:
         """Read the ledger of this thing, from its first entry to its last."""
-        return Response(LifeEntryOut(life_of(self.get_object()), many=True).data)  # type: ignore[attr-defined]
+        return Response(LifeEntryOut(life_of(self.get_object(), request.user), many=True).data)  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponseBase
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -24,7 +23,6 @@ from accounts.models import Organization
 from collection import csv_out
 from collection.models import ImportRowError, ImportRun
 from collection.services import imports
-from collection.services.imports import MAX_UPLOAD
 from collection.tasks import imports as tasks
 
 
@@ -64,15 +62,10 @@ class ImportIn(serializers.Serializer[Any]):
     file = serializers.FileField(allow_empty_file=True)
     skip_bad_rows = serializers.BooleanField(default=False)
 
-    def validate_file(self, file: UploadedFile) -> UploadedFile:
-        if (file.size or 0) > MAX_UPLOAD:
-            raise serializers.ValidationError(_("More than %(size)s bytes.") % {"size": f"{MAX_UPLOAD:,}"})
-        return file
-
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         """What the service takes is the name of the file and what is in it."""
         file: UploadedFile = given.pop("file")
-        return {**given, "filename": file.name or "", "content": file.read()}
+        return {**given, "filename": file.name or "", "content": file}
 
 
 class ImportFilter(FilterSet):
@@ -84,7 +77,7 @@ class ImportFilter(FilterSet):
 class ImportViewSet(VisibleViewSet):
     """Imports of files: all rows or, if bad ones are to be skipped, all good ones. The same file twice is once."""
 
-    queryset = ImportRun.objects.defer("content")
+    queryset = ImportRun.objects.all()
     serializer_class = ImportOut
     filterset_class = ImportFilter
     ordering_fields = ("id", "requested_at", "finished_at")

@@ -29,9 +29,14 @@ class AssayOut(RecordSerializer[Assay]):
 
 
 class LotOut(RecordSerializer[Lot]):
-    """A lot; its assays are mass fractions of its dry mass."""
+    """A lot; its assays are mass fractions of its dry mass. Who only had it once, as a carrier, reads neither these nor
+    where it is now.
+    """
 
     mass_kg = KilogramsField()
+    moisture = serializers.DecimalField(
+        max_digits=5, decimal_places=4, read_only=True, allow_null=True, help_text="Null for who only had it once."
+    )
     assays = AssayOut(many=True, read_only=True)
     verbs = VerbsField()
 

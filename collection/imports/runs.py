@@ -6,8 +6,8 @@ sweep takes nothing from one that is only silent.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import IO
 
 import structlog
@@ -53,7 +53,8 @@ def execute(
     if run is None:
         return None
     try:
-        return _execute(run, source if source is not None else io.BytesIO(bytes(run.content or b"")), make, show)
+        with imports.file_of(run) if source is None else nullcontext(source) as file:
+            return _execute(run, file, make, show)
     except Superseded:
         log.warning("import_superseded", run=run.pk)
         return None

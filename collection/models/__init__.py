@@ -20,7 +20,14 @@ from collection.models.claim_contests import (
 from collection.models.custody import CustodyEvent, CustodyKind
 from collection.models.facilities import CollectionPoint, Facility, Permit
 from collection.models.handovers import CONTEST_MOVES, Contest, ContestStatus, Handover, Receipt
-from collection.models.imports import IMPORT_MOVES, IMPORTING_FUNCTIONS, ImportRowError, ImportRun, ImportStatus
+from collection.models.imports import (
+    IMPORT_MOVES,
+    IMPORTING_FUNCTIONS,
+    ImportPart,
+    ImportRowError,
+    ImportRun,
+    ImportStatus,
+)
 from collection.models.jurisdictions import Jurisdiction, Mandate
 from collection.models.lots import DISPOSITIONS, LOT_MOVES, Assay, Lot, LotStatus
 from collection.models.materials import Material, MaterialElement
@@ -92,6 +99,7 @@ __all__ = [
     "Ground",
     "Handover",
     "Identifier",
+    "ImportPart",
     "ImportRowError",
     "ImportRun",
     "ImportStatus",

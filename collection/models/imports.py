@@ -60,7 +60,13 @@ class ImportRun(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="imports", verbose_name=_("requested by")
     )
     filename = models.CharField(_("file"), max_length=200)
-    content = models.BinaryField(_("content"), null=True, editable=False)
+    has_file = models.BooleanField(
+        _("its file is here"),
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("From when it was sent until the import is over; what the command line reads never is."),
+    )
     sha256 = models.CharField(_("SHA-256"), max_length=64, editable=False)
     skip_bad_rows = models.BooleanField(_("import the good rows even if some are bad"), default=False)
     status = models.CharField(
@@ -88,6 +94,26 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.filename}"
+
+
+class ImportPart(models.Model):
+    """A piece of the file of an import that is not over. All but the last are of one size.
+
+    A file is sent to a web server and read by a worker, which may be elsewhere; in pieces, so that neither ever holds all of
+    it. They go as the import ends.
+    """
+
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="parts", verbose_name=_("import"))
+    number = models.PositiveIntegerField(_("number"))
+    content = models.BinaryField(_("content"))
+
+    class Meta:
+        verbose_name = _("part of a file")
+        verbose_name_plural = _("parts of files")
+        constraints = (models.UniqueConstraint(fields=["run", "number"], name="import_part_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.number}"
 
 
 #: Which functions of an organization let a kind be imported in its name. A regulator's part is to read.

@@ -7,7 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from accounts.models import Viewer
 from collection.models import Battery, BatteryStatus, CustodyEvent, Facility, Lot, LotStatus, Shipment
+from collection.queries.veils import until_passed_on, veil_entries
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Entry:
     corrected_by: list[int] = field(default_factory=list)
 
 
-def life_of(thing: Battery | Lot) -> list[Entry]:
-    """The entries of `thing` from the first to the last, in one query."""
+def life_of(thing: Battery | Lot, viewer: Viewer) -> list[Entry]:
+    """The entries of `thing` from the first to the last that `viewer` reads, in a fixed number of queries."""
     events = thing.events.select_related(
         "from_facility",
         "to_facility",
@@ -55,7 +57,8 @@ def life_of(thing: Battery | Lot) -> list[Entry]:
         "handover__receipt",
     ).order_by("sequence")
     statuses = dict(BatteryStatus.choices if isinstance(thing, Battery) else LotStatus.choices)
-    entries = [_entry(event, str(statuses.get(event.to_status, event.to_status))) for event in events]
+    read = veil_entries(viewer, until_passed_on(viewer, thing, list(events)))
+    entries = [_entry(event, str(statuses.get(event.to_status, event.to_status))) for event in read]
     by_sequence = {entry.sequence: entry for entry in entries}
     for entry in entries:
         if entry.corrects in by_sequence:

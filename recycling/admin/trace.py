@@ -6,7 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 
+from accounts.errors import Forbidden
 from collection.admin.custody import SECTIONS
 from collection.models import Battery, Lot
 from recycling.queries.sightings import battery_as_seen, sources_as_seen
@@ -17,13 +19,19 @@ SHOWN = 50
 
 def fate_of_battery(request: HttpRequest, battery: Battery) -> str:
     """What became of each element of the battery, and in which lots."""
-    trace: Any = battery_as_seen(battery, request.user)  # type: ignore[arg-type]
+    try:
+        trace: Any = battery_as_seen(battery, request.user)  # type: ignore[arg-type]
+    except Forbidden as passed_on:
+        return format_html('<p class="start-note">{}</p>', passed_on.message)
     return render_to_string("relode/fate.html", {"trace": trace}, request)
 
 
 def sources_of_lot(request: HttpRequest, lot: Lot) -> str:
     """From which batteries the lot came, and how much of it from each."""
-    trace = sources_as_seen(lot, request.user, size=SHOWN)  # type: ignore[arg-type]
+    try:
+        trace = sources_as_seen(lot, request.user, size=SHOWN)  # type: ignore[arg-type]
+    except Forbidden as passed_on:
+        return format_html('<p class="start-note">{}</p>', passed_on.message)
     return render_to_string("relode/sources.html", {"trace": trace}, request)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -70,19 +70,31 @@ class FigureOut(RecordSerializer[EprReportLine]):
 
 
 class EvidenceOut(RecordSerializer[EprEvidence]):
-    """A battery behind a figure. With a line about an element: its content and the shares that it met which fate in."""
+    """A battery behind a figure. With a line about an element: its content, and the kilograms of that which met which
+    fate, to the gram: what a figure is checked by. Which batch it was in, and the exact shares that a plant recovers at, are for
+    those who may read the batch; null for others.
+    """
 
     content_kg = serializers.DecimalField(**KILOGRAMS, read_only=True, required=False)
-    recovered_share = serializers.DecimalField(max_digits=30, decimal_places=18, read_only=True, required=False)
-    pending_share = serializers.DecimalField(max_digits=30, decimal_places=18, read_only=True, required=False)
-    residue_share = serializers.DecimalField(max_digits=30, decimal_places=18, read_only=True, required=False)
+    recovered_kg = serializers.DecimalField(max_digits=30, decimal_places=3, read_only=True, required=False)
+    pending_kg = serializers.DecimalField(max_digits=30, decimal_places=3, read_only=True, required=False)
+    residue_kg = serializers.DecimalField(max_digits=30, decimal_places=3, read_only=True, required=False)
+    recovered_share = serializers.DecimalField(
+        max_digits=30, decimal_places=18, read_only=True, required=False, allow_null=True
+    )
+    pending_share = serializers.DecimalField(
+        max_digits=30, decimal_places=18, read_only=True, required=False, allow_null=True
+    )
+    residue_share = serializers.DecimalField(
+        max_digits=30, decimal_places=18, read_only=True, required=False, allow_null=True
+    )
 
     class Meta:
         model = EprEvidence
         fields = (
             "id", "battery", "fate", "occurred_on", "facility", "country", "batch", "method", "decision", "chemistry",
-            "family", "composition", "content_kwh", "mass_kg", "content_kg", "recovered_share", "pending_share",
-            "residue_share",
+            "family", "composition", "content_kwh", "mass_kg", "content_kg", "recovered_kg", "pending_kg", "residue_kg",
+            "recovered_share", "pending_share", "residue_share",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -227,7 +239,7 @@ class ReportViewSet(VisibleViewSet):
         rows = report_evidence.evidence_of(line)
         if line.element:
             rows = report_evidence.traced(rows, line.element)
-        return self._page(rows, EvidenceOut)
+        return self._page(rows, EvidenceOut, as_read=report_evidence.as_read)
 
     @extend_schema(responses=CountedPlacementOut(many=True), parameters=[_LINE], filters=False)
     @action(detail=True, filter_backends=())
@@ -272,6 +284,11 @@ class ReportViewSet(VisibleViewSet):
             raise Http404
         return line
 
-    def _page(self, rows: QuerySet[Any], form: type[serializers.BaseSerializer[Any]]) -> Response:
-        page: Iterable[Any] | None = self.paginate_queryset(rows)
+    def _page(
+        self,
+        rows: QuerySet[Any],
+        form: type[serializers.BaseSerializer[Any]],
+        as_read: Callable[[Any, list[Any]], list[Any]] = lambda _reader, page: page,
+    ) -> Response:
+        page = as_read(self.request.user, list(self.paginate_queryset(rows) or ()))
         return self.get_paginated_response(form(page, many=True).data)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
-from recycling.models import Breakdown, EprEvidence, EprFactor, EprIntensity, EprPlacement, EprReportLine, Metric
+from accounts.models import Viewer
+from recycling.models import Batch, Breakdown, EprEvidence, EprFactor, EprIntensity, EprPlacement, EprReportLine, Metric
 
 _PLACED = (Metric.UNITS_PLACED, Metric.MASS_PLACED)
 _FATE_OF = {
@@ -74,3 +77,25 @@ def traced(rows: QuerySet[EprEvidence], element: str) -> QuerySet[EprEvidence]:
         pending_share=Subquery(factor.values("pending")[:1]),
         residue_share=Subquery(factor.values("residue")[:1]),
     )
+
+
+GRAM = Decimal("0.001")
+
+
+def as_read(reader: Viewer, page: list[EprEvidence]) -> list[EprEvidence]:
+    """Rows of evidence as `reader` reads them: what an element's share of each came to, to the gram; batches and the exact
+    shares only of batches that it may see. Over n rows the grams add up to the figure within n half grams.
+    """
+    asked = {row.batch_id for row in page if row.batch_id is not None}
+    seen = set(Batch.objects.visible_to(reader).filter(pk__in=asked).values_list("pk", flat=True)) if asked else set()
+    for row in page:
+        if hasattr(row, "recovered_share"):
+            for part in ("recovered", "pending", "residue"):
+                share, content = getattr(row, f"{part}_share"), row.content_kg  # type: ignore[attr-defined]
+                kg = None if share is None or content is None else (share * content).quantize(GRAM)
+                setattr(row, f"{part}_kg", kg)
+                if row.batch_id not in seen:
+                    setattr(row, f"{part}_share", None)
+        if row.batch_id not in seen:
+            row.batch_id = None
+    return page

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
+from accounts.errors import Forbidden
 from accounts.models import User
 from collection.models import Battery, Lot
+from collection.queries.veils import known_to
 from recycling.models import Batch
 from recycling.queries.contents import ByElement
 from recycling.queries.trace import ElementFate, Source, backward, forward, minus
@@ -48,7 +52,8 @@ class SeenSources:
 
 
 def battery_as_seen(battery: Battery, user: User) -> SeenBattery:
-    """The forward trace of a battery that `user` may see."""
+    """The forward trace of a battery that `user` may see, and did not only have once."""
+    _check_at_hand(user, battery)
     trace = forward(battery)
     ids = [share.lot for share in trace.lots]
     seen = set(Lot.objects.visible_to(user).filter(pk__in=ids).values_list("pk", flat=True))
@@ -77,7 +82,8 @@ def battery_as_seen(battery: Battery, user: User) -> SeenBattery:
 
 
 def sources_as_seen(lot: Lot, user: User, *, after: int = 0, size: int = 100) -> SeenSources:
-    """A page of the backward trace of a lot that `user` may see."""
+    """A page of the backward trace of a lot that `user` may see, and did not only have once."""
+    _check_at_hand(user, lot)
     trace = backward(lot)
     sources = trace.sources(batteries=Battery.objects.visible_to(user), lots=Lot.objects.visible_to(user))
     page = sources.page(after=after, limit=size + 1)
@@ -91,3 +97,8 @@ def sources_as_seen(lot: Lot, user: User, *, after: int = 0, size: int = 100) ->
         sources=page[:size],
         next_after=page[size - 1].charge if len(page) > size else None,
     )
+
+
+def _check_at_hand(user: User, thing: Battery | Lot) -> None:
+    if not known_to(user, [thing]):
+        raise Forbidden(_("It was passed on: what became of it, and what it is made of, is no longer for you to read."))

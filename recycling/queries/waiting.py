@@ -13,7 +13,7 @@ LATE_SECONDS = 300
 #: A report waits since its status was last changed; what else waits was asked for once.
 _WAITING = """
     SELECT kind, count(*), coalesce(extract(epoch FROM now() - min(since)), 0)::float8 FROM (
-        SELECT 'imports', requested_at FROM collection_importrun WHERE status = 'queued' AND content IS NOT NULL
+        SELECT 'imports', requested_at FROM collection_importrun WHERE status = 'queued' AND has_file
         UNION ALL
         SELECT 'reports', coalesce(
             (SELECT max(h.pgh_created_at) FROM recycling_eprreporthistory h WHERE h.pgh_obj_id = r.id AND h.status = r.status),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 from collection.imports import runs
 from collection.models import (
+    ImportPart,
     ImportRowError,
     ImportRun,
     ImportStatus,
@@ -16,7 +19,7 @@ HEADER = "scheme,value,issuer,model,mass,mass_unit,placed_in,placed_on,condition
 POINTS = "name,kind,jurisdiction,latitude,longitude,key\n"
 
 #: What an import leaves even if it is refused.
-RUNS = (ImportRun, ImportRowError)
+RUNS = (ImportRun, ImportPart, ImportRowError)
 
 
 def battery_file(*rows: str, header: str = HEADER) -> bytes:
@@ -34,7 +37,7 @@ def request(world: World, content: bytes, kind: str = "batteries", organization=
         organization=organization,
         kind=kind,
         filename="list.csv",
-        content=content,
+        content=io.BytesIO(content),
         **more,
     )
 

@@ -104,7 +104,7 @@ def test_a_life_on_one_screen(world: World, client: Client) -> None:
     batteries.correct(
         actor=world.actor(world.carrier), battery=battery, reason="scale was off", mass_value=Decimal(390)
     )
-    first, second, third = life_of(battery)
+    first, second, third = life_of(battery, world.user(world.yard_owner))
     assert (first.to_place, first.time_zone, first.status_label) == (
         "Reno Yard",
         "America/Los_Angeles",
@@ -135,7 +135,7 @@ def test_a_life_with_an_entry_of_the_year_1_is_read(world: World) -> None:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("UPDATE collection_custodyevent SET occurred_at = '0001-01-01 00:00+00'")
         cursor.execute("SET LOCAL session_replication_role = origin")
-    (entry,) = life_of(battery)
+    (entry,) = life_of(battery, world.user(world.yard_owner))
     assert (entry.occurred_at.year, entry.time_zone) == (1, "UTC")
 
 
@@ -144,7 +144,7 @@ def test_a_long_life_is_read_in_one_query(world: World) -> None:
 
     def statements() -> int:
         with CaptureQueriesContext(connection) as queries:
-            life_of(battery)
+            life_of(battery, world.user(world.yard_owner))
         return len(queries)
 
     short = statements()
@@ -152,7 +152,7 @@ def test_a_long_life_is_read_in_one_query(world: World) -> None:
         batteries.correct(
             actor=world.actor(world.yard_owner), battery=battery, reason="again", mass_value=Decimal(400 - step)
         )
-    assert len(life_of(battery)) == 6
+    assert len(life_of(battery, world.user(world.yard_owner))) == 6
     assert statements() == short == 1
 
 

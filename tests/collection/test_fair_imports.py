@@ -66,7 +66,11 @@ def test_a_waiting_import_is_cancelled(world: World) -> None:
     imports.cancel(actor=world.actor(run.organization), run=run)
     assert runs.execute(run.pk) is None
     run.refresh_from_db()
-    assert (run.status, run.content) == (ImportStatus.CANCELLED, None) and "Cancelled by" in run.message
+    assert (run.status, run.has_file, run.parts.count()) == (
+        ImportStatus.CANCELLED,
+        False,
+        0,
+    ) and "Cancelled by" in run.message
     assert state(but=RUNS) == before
     with pytest.raises(Refused):
         imports.cancel(actor=world.actor(run.organization), run=run)
@@ -90,8 +94,7 @@ def test_a_running_import_stops_when_it_is_cancelled(world: World, monkeypatch: 
 
     monkeypatch.setattr(runs, "BEAT", 0.02)
     if busy == "reading":
-        run.content = plain(*(f"S{number}" for number in range(5000)))
-        run.save()
+        run.parts.update(content=plain(*(f"S{number}" for number in range(5000))))
         monkeypatch.setattr("collection.imports.engine.STEP", 1)
         take = BatteryImporter.take
         monkeypatch.setattr(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import signal
@@ -19,18 +20,19 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.errors import DomainError
+from accounts.errors import DomainError, TooLarge
 from accounts.models import Role
 from collection.imports import runs
 from collection.imports.batteries import BatteryImporter
 from collection.models import (
     Battery,
     Identifier,
+    ImportPart,
     ImportRun,
     ImportStatus,
 )
@@ -98,7 +100,7 @@ def test_a_worker_that_is_only_silent_finishes(world: World, monkeypatch: pytest
         first = pool.submit(in_a_thread, runs.execute, run.pk)
         assert reading.wait(60)
         silent = {"heartbeat_at": timezone.now() - imports.SILENCE - timedelta(seconds=1)}
-        ImportRun.objects.update(**silent, **({} if by == "a worker" else {"content": None}))
+        ImportRun.objects.update(**silent, **({} if by == "a worker" else {"has_file": False}))
         assert imports.take_up_silent() == []
         assert runs.execute(run.pk) is None
         go_on.set()
@@ -143,7 +145,7 @@ def test_a_worker_killed_half_way(world: World, process_environment: dict[str, s
     process = subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, env=os.environ | process_environment)
     try:
         deadline = time.monotonic() + 60
-        while not (seen := ImportRun.objects.defer("content").get(pk=run.pk)).rows_read:
+        while not (seen := ImportRun.objects.get(pk=run.pk)).rows_read:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.005)
         assert seen.status == ImportStatus.RUNNING and seen.heartbeat_at is not None
@@ -318,3 +320,51 @@ def test_errors_are_domain_errors() -> None:
     from collection.imports.files import BadFile
 
     assert issubclass(BadFile, DomainError)
+
+
+def test_a_file_is_kept_in_pieces_and_comes_out_as_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "PART", 1000)
+    content = plain(*(f"S{number}" for number in range(200)))
+    run = request(world, content)
+    sizes = [len(part) for part in run.parts.order_by("number").values_list("content", flat=True)]
+    assert (
+        sum(sizes) == len(content) and set(sizes[:-1]) == {1000} and run.sha256 == hashlib.sha256(content).hexdigest()
+    )
+    with imports.file_of(run) as file:
+        assert file.read() == content
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ImportPart.objects.create(run=run, number=0, content=b"x")
+    runs.execute(run.pk)
+    run.refresh_from_db()
+    assert (run.rows_created, run.has_file, ImportPart.objects.count()) == (200, False, 0)
+
+
+def test_no_more_of_a_file_is_in_memory_than_a_piece(world: World) -> None:
+    class Endless(io.RawIOBase):
+        largest = 0
+
+        def read(self, size: int = -1) -> bytes:
+            assert size > 0, "all of it"
+            self.largest = max(self.largest, size)
+            return b"x" * size
+
+    file = Endless()
+    with pytest.raises(TooLarge):
+        imports.request(
+            actor=world.actor(world.yard_owner),
+            organization=world.yard_owner,
+            kind="batteries",
+            filename="x",
+            content=file,
+        )
+    assert file.largest == imports.PART and not ImportRun.objects.exists() and not ImportPart.objects.exists()
+
+
+def test_too_large_a_file_is_a_413(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "MAX_UPLOAD", 10)
+    client = APIClient()
+    client.force_authenticate(world.user(world.yard_owner))
+    body = {"organization": world.yard_owner.pk, "kind": "batteries", "file": upload()}
+    answer = client.post("/api/v1/imports/", body, format="multipart")
+    assert answer.status_code == 413 and answer.json()["errors"][0]["field"] == "file"
+    assert not ImportRun.objects.exists()

@@ -45,7 +45,9 @@ def test_what_the_sweep_takes_up(world: World) -> None:
     for run in (running, abandoned, of_a_command):
         assert imports.claim(run.pk)
     silence(lost, abandoned, of_a_command, about_to_run)
-    ImportRun.objects.filter(pk__in=[of_a_command.pk, about_to_run.pk]).update(content=None)  # its command has the file
+    ImportRun.objects.filter(pk__in=[of_a_command.pk, about_to_run.pk]).update(
+        has_file=False
+    )  # its command has the file
     assert imports.take_up_silent() == [lost.pk, abandoned.pk]
     assert ImportRun.objects.get(pk=fresh.pk).status == ImportStatus.QUEUED
     assert ImportRun.objects.get(pk=running.pk).status == ImportStatus.RUNNING
@@ -158,7 +160,7 @@ def test_a_worker_that_lost_the_import_writes_nothing(world: World, monkeypatch:
     monkeypatch.setattr(BatteryImporter, "check", taken_away)
     assert runs.execute(run.pk) is None
     run.refresh_from_db()
-    assert run.status == ImportStatus.RUNNING and run.content and not Battery.objects.exists()
+    assert run.status == ImportStatus.RUNNING and run.has_file and not Battery.objects.exists()
 
 
 # Who may

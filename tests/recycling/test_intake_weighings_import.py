@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -35,7 +36,7 @@ def do(world: World, rows: str, organization=None, **more) -> ImportRun:
     organization = organization or world.recycler
     run = imports.request(
         actor=world.actor(organization), organization=organization, kind="intake_weighings", filename="list.csv",
-        content=(HEADER + rows).encode(), **more,
+        content=io.BytesIO((HEADER + rows).encode()), **more,
     )  # fmt: skip
     runs.execute(run.pk)
     run.refresh_from_db()
@@ -175,7 +176,7 @@ def test_the_plant_and_the_shipment_of_others(world: World) -> None:
     with pytest.raises(Forbidden):
         imports.request(
             actor=world.actor(world.yard_owner), organization=world.yard_owner, kind="intake_weighings", filename="x",
-            content=b"x",
+            content=io.BytesIO(b"x"),
         )  # fmt: skip
     row = f"T-1,{shipment.pk},{weighed()},9800,9000,kg,,,,,,\n"
     run = do(world, row, organization=world.refiner)  # its own plant, a shipment that it cannot see

@@ -33,7 +33,7 @@ def do(world: World, rows: str, organization=None, **more) -> ImportRun:
     organization = organization or world.producer
     run = imports.request(
         actor=world.actor(organization), organization=organization, kind="market_placements", filename="list.csv",
-        content=(HEADER + rows).encode(), **more,
+        content=io.BytesIO((HEADER + rows).encode()), **more,
     )  # fmt: skip
     runs.execute(run.pk)
     run.refresh_from_db()
@@ -106,7 +106,7 @@ def test_only_a_producer_declares(world: World) -> None:
         with pytest.raises(Forbidden):
             imports.request(
                 actor=world.actor(organization), organization=organization, kind="market_placements", filename="x",
-                content=b"x",
+                content=io.BytesIO(b"x"),
             )  # fmt: skip
     with pytest.raises(Invalid):
         MarketPlacementImporter(actor=world.actor(world.recycler), organization=world.recycler)

@@ -87,7 +87,12 @@ def test_drill_down(world: World) -> None:
     assert nickel["value"] == "200.000000000"
     rows = producer.get(f"{API}{report.pk}/evidence/", {"line": nickel["position"]}).json()["results"]
     assert len(rows) == nickel["rows"] == 10
-    assert rows[0]["content_kg"] == "33.000000000" and rows[0]["recovered_share"].startswith("0.606060")
+    assert (rows[0]["content_kg"], rows[0]["recovered_kg"]) == ("33.000000000", "20.000")
+    assert sum(Decimal(row["recovered_kg"]) for row in rows) == 200, "what a producer checks its figure by"
+    assert {row["batch"] for row in rows} == {row["recovered_share"] for row in rows} == {None}, "these are the plant's"
+    regulator = api(world, world.regulator, "viewer")
+    rows = regulator.get(f"{API}{report.pk}/evidence/", {"line": nickel["position"]}).json()
+    assert rows["status"] == 404, "a draft is the producer's"
     placed = next(line for line in lines if line["metric"] == "units_placed")
     assert len(producer.get(f"{API}{report.pk}/placements/", {"line": placed["position"]}).json()["results"]) == 1
     for wrong in ("", "-1", "x", "1e3", "٣"):

@@ -1,0 +1,106 @@
+"""What a past custodian learns ends where it passed the thing on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from accounts.models import Organization
+from collection.models import Battery, Lot
+from collection.queries.veils import known_to
+from recycling.queries.sightings import battery_as_seen
+from tests import records
+from tests.collection.shipping import black_mass
+from tests.recycling import chains
+from tests.recycling.chain import carry
+from tests.world import World, ago, drafted_shipment
+
+
+def api(w: World, organization: Organization) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(w.user(organization))
+    return client
+
+
+def read(w: World, organization: Organization, path: str) -> Any:
+    answer = api(w, organization).get(f"/api/v1/{path}")
+    return answer.status_code if answer.status_code != 200 else answer.json()
+
+
+def pack_at_the_plant(w: World) -> Battery:
+    """Of the producer, given up by the yard, brought by the carrier."""
+    return Battery.objects.get(shipment_lines__shipment=records.received(w))
+
+
+def test_a_carrier_reads_where_it_brought_a_battery_and_no_more(world: World) -> None:
+    w, battery = world, pack_at_the_plant(world)
+    for organization in (w.producer, w.yard_owner, w.recycler, w.regulator):
+        shown = read(w, organization, f"batteries/{battery.pk}/")
+        assert (shown["facility"], shown["facility_name"]) == (w.plant_site.pk, "Storey Plant"), organization
+        assert len(read(w, organization, f"batteries/{battery.pk}/life/")) == 3
+    shown = read(w, w.carrier, f"batteries/{battery.pk}/")
+    assert (shown["facility"], shown["facility_name"], shown["shipment"]) == (None, "", None)
+    (row,) = read(w, w.carrier, "batteries/")["results"]
+    assert row == shown
+    life = read(w, w.carrier, f"batteries/{battery.pk}/life/")
+    assert [entry["kind"] for entry in life] == ["given_up", "dispatched", "received"], "its own part it knows"
+
+    on = drafted_shipment(w, [battery], origin=w.plant_site, destination=w.hub)
+    assert on.lines.count() == 1
+    assert read(w, w.collector, f"batteries/{battery.pk}/")["facility"] == w.plant_site.pk, "it is to come"
+
+
+def test_the_number_of_a_batch_is_its_plants(world: World) -> None:
+    w, battery = world, records.charged_pack(world)
+    batch = battery.charge.batch
+    for organization, is_read in ((w.recycler, True), (w.regulator, True), (w.producer, False)):
+        (charged,) = [e for e in read(w, organization, f"batteries/{battery.pk}/life/") if e["kind"] == "charged"]
+        assert (charged["reference"] == f"batch {batch.pk}") is is_read, organization
+
+
+@pytest.mark.parametrize("door", ["api", "admin"])
+def test_a_carrier_of_a_lot_reads_neither_assay_nor_place_nor_trace(world: World, door: str) -> None:
+    w = world
+    _batch, lot = chains.closed(w)
+    site = w.hub
+    on_the_way = Lot.objects.filter(pk=lot.pk)
+    assert read(w, w.carrier, f"lots/{lot.pk}/") == 404
+    (there,) = carry(w, [lot], site, arrived_at=ago(hours=1))
+    assert on_the_way.get().facility == site == there.facility
+    if door == "admin":
+        browser = Client()
+        browser.force_login(w.user(w.carrier))
+        page = browser.get(f"/admin/collection/lot/{lot.pk}/change/").content.decode()
+        assert "It was passed on" in page and 'id="assays-group"' not in page
+        assert "Sparks Hub" not in browser.get("/admin/collection/lot/").content.decode()
+        browser.force_login(w.user(w.recycler))
+        assert 'id="assays-group"' in browser.get(f"/admin/collection/lot/{lot.pk}/change/").content.decode()
+        return
+    shown = read(w, w.carrier, f"lots/{lot.pk}/")
+    assert (shown["assays"], shown["moisture"], shown["facility"], shown["shipment"]) == ([], None, None, None)
+    assert read(w, w.carrier, f"lot-traces/{lot.pk}/") == 403
+    for organization in (w.recycler, w.collector, w.regulator):
+        shown = read(w, organization, f"lots/{lot.pk}/")
+        assert shown["assays"] and shown["facility"] == site.pk, organization
+        assert read(w, organization, f"lot-traces/{lot.pk}/")["lot"] == lot.pk
+    Lot.objects.filter(pk=lot.pk).update(owner=w.collector)  # who made it knows what it made, whoever owns it
+    assert read(w, w.recycler, f"lots/{lot.pk}/")["assays"] and not read(w, w.carrier, f"lots/{lot.pk}/")["assays"]
+
+
+def test_a_trace_is_for_those_who_have_to_do_with_the_battery(world: World) -> None:
+    w, battery = world, pack_at_the_plant(world)
+    assert read(w, w.carrier, f"battery-traces/{battery.pk}/") == 403
+    for organization in (w.producer, w.yard_owner, w.recycler, w.regulator):
+        assert battery_as_seen(battery, w.user(organization)).elements, organization
+
+
+def test_statements_do_not_grow(world: World, django_assert_num_queries: Any) -> None:
+    things = [black_mass(world, world.plant_site, f"BM-{n}") for n in range(12)]
+    for some in (things[:2], things):
+        with django_assert_num_queries(2):
+            assert known_to(world.user(world.recycler), some) == {lot.pk for lot in some}
+    with django_assert_num_queries(2):
+        assert known_to(world.user(world.stranger), things) == set()
