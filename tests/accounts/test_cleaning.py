@@ -107,7 +107,7 @@ def test_books_reports_and_who_did_what_are_kept_for_ever(world: World, monkeypa
     ImportRun.objects.update(finished_at=timezone.now())
     accepted = expired(world, 1, InvitationStatus.ACCEPTED)
     kept, later = state(but=tuple(PERISHABLE)), timezone.now() + timedelta(days=36_500)
-    monkeypatch.setattr(cleaning.timezone, "now", lambda: later)
+    monkeypatch.setattr(timezone, "now", lambda: later)
     assert {kind.older(later).model for kind in cleaning.PERISHABLE} == PERISHABLE
     cleaning.clean()
     assert state(but=tuple(PERISHABLE)) == kept
