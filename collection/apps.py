@@ -12,12 +12,12 @@ class CollectionConfig(AppConfig):
         from django.conf import settings
 
         from accounts.models import Mail
-        from accounts.services.cleaning import PERISHABLE, Perishable
+        from accounts.services.cleaning import PERISHABLE, Perishable, at_once
         from accounts.services.mail import CONTEXTS
         from collection.imports.batteries import BatteryImporter
         from collection.imports.collection_points import CollectionPointImporter
         from collection.imports.engine import IMPORTERS
-        from collection.models import ImportRowError, ImportRun
+        from collection.models import ImportRowError, ImportRun, PickupCode
         from collection.services import receipts
 
         CONTEXTS[Mail.Kind.RECEIPT] = receipts.told
@@ -30,4 +30,7 @@ class CollectionConfig(AppConfig):
                 lambda: settings.KEEP_IMPORT_ERRORS_DAYS,
                 lambda before: ImportRowError.objects.filter(run__finished_at__lt=before),
             )
+        )
+        PERISHABLE.append(
+            Perishable("pickup_codes", at_once, lambda before: PickupCode.objects.filter(expires_at__lt=before))
         )

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts.models import Command
+from accounts.models import Command, Invitation, InvitationStatus
 
 #: Rows that are deleted in one transaction: nobody waits for more of them than take a moment.
 PIECE = 5_000
@@ -39,17 +39,24 @@ class Perishable:
     older: Callable[[datetime], QuerySet[Any]]
 
 
-def _expired_at_once() -> int:
+def at_once() -> int:
+    """The days of what says by itself until when it is good."""
     return 0
+
+
+def _not_accepted(before: datetime) -> QuerySet[Invitation]:
+    """Addresses of people who never came; an accepted one says who let somebody in, and stays."""
+    return Invitation.objects.exclude(status=InvitationStatus.ACCEPTED).filter(expires_at__lt=before)
 
 
 #: Apps above add theirs as they are ready.
 PERISHABLE: list[Perishable] = [
-    Perishable("sessions", _expired_at_once, lambda before: Session.objects.filter(expire_date__lt=before)),
-    Perishable("tokens", _expired_at_once, lambda before: AuthToken.objects.filter(expiry__lt=before)),
+    Perishable("sessions", at_once, lambda before: Session.objects.filter(expire_date__lt=before)),
+    Perishable("tokens", at_once, lambda before: AuthToken.objects.filter(expiry__lt=before)),
     Perishable(
         "commands", lambda: settings.KEEP_COMMANDS_DAYS, lambda before: Command.objects.filter(created_at__lt=before)
     ),
+    Perishable("invitations", lambda: settings.KEEP_INVITATIONS_DAYS, _not_accepted),
 ]
 
 
@@ -73,8 +80,9 @@ def _delete(rows: QuerySet[Any], deadline: float) -> int:
     while time.monotonic() < deadline:
         with transaction.atomic():
             keys = list(rows.order_by("pk").values_list("pk", flat=True)[:PIECE])
-            rows.model._default_manager.filter(pk__in=keys).delete()
-        number += len(keys)
+            # with the condition again: what was renewed meanwhile stays
+            _all, by_model = rows.filter(pk__in=keys).delete()
+        number += by_model.get(rows.model._meta.label, 0)
         if len(keys) < PIECE:
             break
     return number

@@ -219,6 +219,7 @@ IMPORT_MOST_SECONDS = env.int("IMPORT_MOST_SECONDS", default=50 * 60)
 # How many days something is kept that is deleted by age (`accounts/services/cleaning.py`)
 KEEP_COMMANDS_DAYS = env.int("KEEP_COMMANDS_DAYS", default=30)
 KEEP_IMPORT_ERRORS_DAYS = env.int("KEEP_IMPORT_ERRORS_DAYS", default=180)
+KEEP_INVITATIONS_DAYS = env.int("KEEP_INVITATIONS_DAYS", default=90)  # since they expired
 
 CELERY_TASK_DEFAULT_QUEUE = "relode"  # what is short, and must not wait: sweeps, mail, tallies
 CELERY_TASK_ROUTES = {
