@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from collections.abc import Iterable
 
+from django import forms
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts.errors import Invalid
 from accounts.numbers import whole_number
+from accounts.written import compared
+from collection.battery_numbers import guess_scheme, searched
 from collection.models import Identifier, Lot
+from collection.models.batteries import IdentifierQuerySet
+from collection.services.identifiers import NewIdentifier
+
+
+def read_off(name: str, scheme: str, issuer: str, line: int) -> NewIdentifier:
+    """An identifier in a typed or scanned row; without a scheme it is guessed. Raises `ValidationError` with the line."""
+    try:
+        read = NewIdentifier(scheme or guess_scheme(name), name, issuer)
+        read.normal  # noqa: B018 - asked for what it raises
+    except Invalid as error:
+        raise forms.ValidationError(
+            _("Line %(line)s: %(message)s") % {"line": line, "message": error.message}
+        ) from error
+    return read
+
+
+def batteries_named(names: Iterable[str], rows: IdentifierQuerySet) -> dict[str, set[int]]:
+    """Which batteries go by which of `names` by an identifier of `rows`, however it is written; one look into an index."""
+    forms_of = {name: searched(name) for name in names}
+    by_form: dict[str, set[int]] = {}
+    for value, battery in rows.reading(*forms_of).values_list("value", "battery"):
+        by_form.setdefault(compared(value), set()).add(battery)
+    return {name: set().union(*(by_form.get(form, set()) for form in written)) for name, written in forms_of.items()}
 
 
 def battery_named(term: str, *, path: str = "pk") -> Q:

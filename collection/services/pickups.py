@@ -468,7 +468,7 @@ def _recognize(
 ) -> tuple[list[Battery], dict[int, Decimal | None]]:
     """The scanned batteries, locked, weighed and with their condition noted; new ones registered."""
     yard = pickup.collection_point.facility
-    known = find_to_collect(yard, [s.identifier for s in scans if s.identifier])
+    known = find_to_collect(yard, findings.read_off(scans))
     for index, scan in enumerate(scans):
         scan.check(f"batteries.{index}")
     relation = _unannounced(pickup)

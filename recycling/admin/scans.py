@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.numbers import whole_number
+from collection.admin.search import batteries_named
 from collection.models import Battery, Identifier, Lot
 
 
@@ -19,14 +20,10 @@ def battery_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
     Two statements: what goes by these names, and what of that the user may see.
     """
     names = [row["battery"] for row in rows]
-    known = list(Identifier.objects.reading(*names).values_list("value", "battery"))
-    some = Battery.objects.filter(pk__in={battery for _value, battery in known})
+    known = batteries_named(names, Identifier.objects.all())
+    some = Battery.objects.filter(pk__in=set().union(*known.values()))
     visible = set(some.visible_to(user).values_list("pk", flat=True))
-    found: dict[str, set[int]] = {}
-    for value, battery in known:
-        if battery in visible:
-            found.setdefault(value, set()).add(battery)
-    return [_one(name, found.get(name, set()), number) for number, name in enumerate(names, start=1)]
+    return [_one(name, known[name] & visible, number) for number, name in enumerate(names, start=1)]
 
 
 def lot_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
