@@ -27,6 +27,7 @@ UPPER = ascii_uppercase + "".join(_LATIN).upper()
 #: What labels print between groups, and people leave out.
 GAPS = " -"
 _COMPARED = str.maketrans(LOWER, UPPER, GAPS)
+_SAME = str.maketrans(LOWER, UPPER, " ")
 
 
 def plain(text: str, *, field: str | None = None) -> str:
@@ -43,6 +44,11 @@ def plain(text: str, *, field: str | None = None) -> str:
     text = _UNSEEN.sub("", normalize("NFKC", text))
     text = "".join("-" if c == "\u2212" or category(c) == "Pd" else c for c in text)
     return " ".join(text.split())
+
+
+def same(text: str) -> str:
+    """What numbers that somebody makes up are recognized by: as `compared`, but hyphens count. `L1-1` is a part of lot `L1`."""
+    return text.translate(_SAME)
 
 
 def compared(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Bringing the identifiers that are stored into the form that is kept since migration 0008 (docs/adr/0023).
+"""Bringing identifiers and numbers of lots that are stored into the form that is kept since ADR 23. Migrations call it.
 
 Nothing is lost: where two rows become alike, the earlier keeps its name. What the later one says of the same battery is said already
 and goes; of another battery it stays, as an internal number whose issuer says what it was and whose number it looks like.
@@ -14,6 +14,7 @@ from accounts.errors import Invalid
 from accounts.written import compared, plain
 from collection.battery_numbers import GS1, LONGEST, WORLDWIDE, normal
 
+LONGEST_LOT = 60
 #: The issuer of a number that was another battery's, too.
 LOOKS_LIKE = "as of battery {other}: {scheme} {issuer}"
 _PRINTABLE = "".join(map(chr, range(33, 127))).replace("%", "") + " "
@@ -70,3 +71,24 @@ def part(identifiers: Any, alike: Callable[[], list[tuple[int, int]]], tell: Cal
         row.scheme, row.named_by_id = "internal", None
         row.save(update_fields=["scheme", "issuer", "named_by"])
         tell(f"{name} looks like “{first.value}” of battery {first.battery_id}, and is now internal of “{row.issuer}”")
+
+
+def normalize_lots(lots: Any, alike: Callable[[], list[tuple[int, int]]], tell: Callable[[str], object]) -> None:
+    """Normalize the numbers of the model `lots`; of two that are `alike`, of one owner, the later one gets its id behind it."""
+    for lot in lots.objects.exclude(number__regex=r"^[!-~]+( [!-~]+)*$").order_by("pk").iterator(chunk_size=2000):
+        try:
+            number = plain(lot.number)
+        except Invalid:
+            number = quote(lot.number, safe=_PRINTABLE).strip()
+        if number and number != lot.number and len(number) <= LONGEST_LOT:
+            _renumber(lot, number, tell)
+    for later, _earlier in alike():
+        lot = lots.objects.get(pk=later)
+        behind = f" ({later})"
+        _renumber(lot, lot.number[: LONGEST_LOT - len(behind)].rstrip() + behind, tell)
+
+
+def _renumber(lot: Any, number: str, tell: Callable[[str], object]) -> None:
+    tell(f"lot {lot.pk}: number “{lot.number}” is now “{number}”")
+    lot.number = number
+    lot.save(update_fields=["number"])

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import Invalid
 from accounts.numbers import whole_number
-from accounts.written import compared
+from accounts.written import compared, same
 from collection.battery_numbers import guess_scheme, searched
 from collection.models import Identifier, Lot
 from collection.models.batteries import IdentifierQuerySet
+from collection.models.lots import LotQuerySet, lot_form
 from collection.services.identifiers import NewIdentifier
 
 
@@ -38,6 +39,15 @@ def batteries_named(names: Iterable[str], rows: IdentifierQuerySet) -> dict[str,
     return {name: set().union(*(by_form.get(form, set()) for form in written)) for name, written in forms_of.items()}
 
 
+def lots_numbered(names: Iterable[str], rows: LotQuerySet) -> dict[str, set[int]]:
+    """As `batteries_named`, for lots of `rows` by their numbers."""
+    names = list(names)
+    by_form: dict[str, set[int]] = {}
+    for number, pk in rows.numbered(*names).values_list("number", "pk"):
+        by_form.setdefault(same(number), set()).add(pk)
+    return {name: by_form.get(lot_form(name), set()) for name in names}
+
+
 def battery_named(term: str, *, path: str = "pk") -> Q:
     """Batteries by their number or any identifier, however it is written; `path` leads from what is listed to them.
 
@@ -52,4 +62,4 @@ def battery_named(term: str, *, path: str = "pk") -> Q:
 
 def lot_named(term: str, *, path: str = "pk") -> Q:
     """As `battery_named`, for lots by their number."""
-    return Q(**{f"{path}__in": list(Lot.objects.filter(number=term).values_list("pk", flat=True))})
+    return Q(**{f"{path}__in": list(Lot.objects.numbered(term).values_list("pk", flat=True))})

@@ -19,7 +19,7 @@ from accounts.admin.scoped import (
 )
 from accounts.models import Function, Organization
 from collection.admin.cells import choice_cell, mass_cell, number_cell
-from collection.admin.search import batteries_named
+from collection.admin.search import batteries_named, lots_numbered
 from collection.models import (
     Consent,
     Facility,
@@ -89,13 +89,14 @@ class PackForm(VerbForm):
         names = [row["thing"] for row in rows]
         by_name = batteries_named(names, Identifier.objects.filter(battery__facility=origin))
         numbers = [name[4:].strip() for name in names if name.lower().startswith("lot ")]
-        lots = dict(Lot.objects.filter(number__in=numbers, facility=origin).values_list("number", "pk"))
+        lots = lots_numbered(numbers, Lot.objects.filter(facility=origin))
         lines = []
         for number, row in enumerate(rows, start=1):
             name = row["thing"]
             which: dict[str, int]
-            if name.lower().startswith("lot ") and name[4:].strip() in lots:
-                which = {"lot": lots[name[4:].strip()]}
+            lot = lots[name[4:].strip()] if name.lower().startswith("lot ") else set()
+            if len(lot) == 1:
+                which = {"lot": min(lot)}
             elif name.startswith("#"):
                 which = {"battery": number_cell(name, number)}
             elif len(by_name[name]) == 1:

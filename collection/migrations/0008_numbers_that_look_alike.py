@@ -41,6 +41,25 @@ def normalize(apps, schema_editor):
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
+ALIKE_LOTS = """
+    SELECT id, first FROM (
+        SELECT id, min(id) OVER (PARTITION BY translate(number, %(from)s, %(to)s), owner_id) AS first FROM collection_lot) l
+    WHERE id > first ORDER BY id
+"""
+
+
+def normalize_lots(apps, schema_editor):
+    with schema_editor.connection.cursor() as cursor:
+
+        def alike():
+            cursor.execute(ALIKE_LOTS, {"from": LOWER + " ", "to": UPPER})
+            return cursor.fetchall()
+
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        stored.normalize_lots(apps.get_model("collection", "Lot"), alike, lambda line: sys.stderr.write(f"  {line}\n"))
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -87,5 +106,22 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='identifier',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('issuer', ''), ('named_by__isnull', False), models.Q(('scheme__in', ('vin', 'sgtin', 'giai', 'gbt34014')), _negated=True)), models.Q(('named_by__isnull', True), models.Q(models.Q(('issuer', ''), _negated=True), ('scheme__in', ('vin', 'sgtin', 'giai', 'gbt34014')), _connector='OR')), _connector='OR'), name='identifier_whose'),
+        ),
+        migrations.RemoveConstraint(
+            model_name='lot',
+            name='lot_number_once_per_owner',
+        ),
+        migrations.RemoveIndex(
+            model_name='lot',
+            name='lot_number',
+        ),
+        migrations.RunPython(normalize_lots, migrations.RunPython.noop),
+        migrations.AddConstraint(
+            model_name='lot',
+            constraint=models.UniqueConstraint(models.Func(models.F('number'), models.Value('abcdefghijklmnopqrstuvwxyzàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿāăąćĉċčďđēĕėęěĝğġģĥħĩīĭįıĵķĸĺļľłńņňŋōŏőœŕŗřśŝşšţťŧũūŭůűųŵŷźżž '), models.Value('ABCDEFGHIJKLMNOPQRSTUVWXYZÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞŸĀĂĄĆĈĊČĎĐĒĔĖĘĚĜĞĠĢĤĦĨĪĬĮIĴĶĸĹĻĽŁŃŅŇŊŌŎŐŒŔŖŘŚŜŞŠŢŤŦŨŪŬŮŰŲŴŶŹŻŽ'), function='translate', output_field=models.CharField()), models.F('owner'), name='lot_number_once_per_owner'),
+        ),
+        migrations.AddConstraint(
+            model_name='lot',
+            constraint=models.CheckConstraint(condition=models.Q(('number', models.Func(models.F('number'), function='normalize', output_field=models.CharField(), template='%(function)s(%(expressions)s, NFKC)')), models.Q(('number__regex', '^\\s|\\s$|\\s\\s|[\\x01-\\x1f\\x7f-\\x9f]'), _negated=True)), name='lot_number_normal'),
         ),
     ]

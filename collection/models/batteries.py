@@ -8,13 +8,13 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, Viewer
-from accounts.written import GAPS, LOWER, UPPER
 from collection import battery_numbers
 from collection.models.chemistries import Chemistry, Composition, ReferenceQuerySet
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.sight import BATTERIES, SeenQuerySet, Sees
 from collection.models.sources import Confidence
+from collection.models.written import compared, normalized
 from collection.units import entered_field, kg_field, unit_field, unit_known
 
 
@@ -326,20 +326,9 @@ class Battery(models.Model):
         return self.condition != Condition.INTACT
 
 
-def _compared(field: str) -> models.Func:
-    """`accounts.written.compared`, by the database."""
-    letters = models.Value(LOWER + GAPS), models.Value(UPPER)
-    return models.Func(models.F(field), *letters, function="translate", output_field=models.CharField())
-
-
 #: What identifiers are recognized and searched by.
-SEARCHED = _compared("value")
-ISSUED_BY = _compared("issuer")
-
-
-def _nfkc(field: str) -> models.Func:
-    template = "%(function)s(%(expressions)s, NFKC)"
-    return models.Func(models.F(field), function="normalize", template=template, output_field=models.CharField())
+SEARCHED = compared("value")
+ISSUED_BY = compared("issuer")
 
 
 class IdentifierQuerySet(models.QuerySet["Identifier"]):
@@ -403,7 +392,7 @@ class Identifier(models.Model):
                 name="identifier_in_letters",
             ),
             models.CheckConstraint(
-                condition=Q(issuer=_nfkc("issuer")) & ~Q(issuer__regex=r"^\s|\s$|[\x01-\x1f\x7f-\x9f]"),
+                condition=Q(issuer=normalized("issuer")) & ~Q(issuer__regex=r"^\s|\s$|[\x01-\x1f\x7f-\x9f]"),
                 name="identifier_issuer_normal",
             ),
             models.CheckConstraint(

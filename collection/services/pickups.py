@@ -425,7 +425,8 @@ def _arrange(
     agreed = (pickup.carrier_id, pickup.destination_id, pickup.window_start, pickup.window_end)
     is_changed = agreed != (carrier.pk, destination.pk, window_start, window_end)
     _engage(actor, pickup, carrier, is_changed=is_changed)
-    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
+    pickup.carrier, pickup.destination = carrier, destination
+    pickup.vehicle = rules.number(vehicle, field="vehicle", shortest=0)
     pickup.window_start, pickup.window_end = window_start, window_end
     pickup.status, pickup.reason = PickupStatus.SCHEDULED, ""
     rules.check_lengths(pickup)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.numbers import whole_number
-from collection.admin.search import batteries_named
+from collection.admin.search import batteries_named, lots_numbered
 from collection.models import Battery, Identifier, Lot
 
 
@@ -29,10 +29,8 @@ def battery_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
 def lot_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
     """As `battery_ids`, for lots by “#12” or their number."""
     names = [row["lot"] for row in rows]
-    found: dict[str, set[int]] = {}
-    for number, pk in Lot.objects.visible_to(user).filter(number__in=names).values_list("number", "pk"):
-        found.setdefault(number, set()).add(pk)
-    return [_one(name, found.get(name, set()), number) for number, name in enumerate(names, start=1)]
+    found = lots_numbered(names, Lot.objects.visible_to(user))
+    return [_one(name, found[name], line) for line, name in enumerate(names, start=1)]
 
 
 def _one(name: str, found: set[int], line: int) -> int:

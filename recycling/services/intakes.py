@@ -97,7 +97,7 @@ def record(
     tolerance; each is due after the plant's number of days, counted in its time zone.
     """
     plant = Plant.objects.select_related("facility__operator").get(pk=plant.pk)
-    ticket = rules.text(ticket, field="ticket", longest=60)
+    ticket = rules.number(ticket, field="ticket")
     note = rules.text(note, field="note", longest=rules.LONGEST_REASON, shortest=0)
     gross_kg, tare_kg = _check_weighing(gross_value, tare_value, unit)
     custody.check_time(weighed_at, field="weighed_at")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import unicodedata
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
+from accounts import rules
 from accounts.errors import Invalid, Refused
+from accounts.models import Role
 from accounts.written import LOWER, UPPER, compared, plain
 from collection.admin.search import batteries_named, read_off
 from collection.battery_numbers import guess_scheme, normal, searched
-from collection.models import Battery, Identifier
-from collection.services import batteries
+from collection.models import Battery, Identifier, Permit
+from collection.services import batteries, facilities
 from collection.services.identifiers import NewIdentifier, find_to_collect, registered
 from recycling.admin.scans import battery_ids
 from tests.collection.sending import battery_file, do
@@ -126,6 +129,16 @@ def test_what_is_no_number(world: World, scheme: str, value: str, code: str) -> 
         answer = api.post("/api/v1/batteries/", body, format="json")
         assert answer.status_code == 400 and answer.json()["errors"][0]["field"] == "identifiers.0.value", answer.json()
     assert not Identifier.objects.exists()
+
+
+def test_other_numbers_are_plain(world: World) -> None:
+    assert rules.number(" ＡＢ\u200b  1\u2013é ", field="x") == "AB 1-é"
+    given: dict[str, Any] = {"actor": world.actor(world.yard_owner, Role.MANAGER), "facility": world.yard, "kind": "universal_waste",
+             "valid_from": date(2026, 1, 1), "valid_until": date(2026, 12, 31)}  # fmt: skip
+    for number in ("EPA\x07", "\u200b"):
+        refused(Invalid, facilities.add_permit, "number", **given, number=number)
+    facilities.add_permit(**given, number="EPA\u00a01")
+    assert Permit.objects.get().number == "EPA 1"
 
 
 def test_issuers_are_plain(world: World) -> None:
