@@ -14,5 +14,8 @@ class RelodeConfig(AppConfig):
     verbose_name = "Relode"
 
     def ready(self) -> None:
-        """Make `shared_task` mean a task of our application."""
+        """Make `shared_task` mean a task of our application, and tell outside what is asked for."""
         import config.celery  # noqa: F401
+        from config import tracing
+
+        tracing.begin()

@@ -6,6 +6,8 @@ from typing import Any
 from celery import Celery, signals
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from config import metrics
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
 app = Celery("relode")
@@ -18,6 +20,13 @@ def _equip_worker(**_: Any) -> None:
     from config.health import Heartbeat  # needs settings, which are not yet there when this module is imported
 
     app.steps["worker"].update({DjangoStructLogInitStep, Heartbeat})
+    metrics.count_tasks()
+
+
+@signals.worker_init.connect
+def _share_a_folder(**_: Any) -> None:
+    """Before its children begin."""
+    metrics.prepare()
 
 
 @signals.setup_logging.connect

@@ -3,9 +3,10 @@
 import os
 from typing import Any
 
-from config import logs
+from config import logs, metrics
 
 os.environ.setdefault("RELODE_ROLE", "web")  # before the settings are read
+metrics.prepare()
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
@@ -24,6 +25,16 @@ def post_worker_init(worker: Any) -> None:
         from config import health
 
         health.serve(os.environ.get("HOST", "127.0.0.1"), port)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """A process that ended has no connections any more."""
+    metrics.process_ended(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """What was counted is of no use to anybody now."""
+    metrics.clear_away()
 
 
 logconfig_dict = logs.configure(

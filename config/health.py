@@ -6,6 +6,7 @@ each, so that a worker busy with long tasks is not taken for a dead one.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
+from config import metrics
 from recycling.queries.waiting import waiting
 
 HEARTBEAT_SECONDS = 10
@@ -39,6 +41,9 @@ class Heartbeat(bootsteps.StartStopStep):
 
     def start(self, worker: Any) -> None:
         """Tell now, and from now on."""
+        port = int(os.environ.get("HEALTH_PORT", "0"))
+        if port and metrics.are_on():
+            serve(os.environ.get("HOST", "127.0.0.1"), port)
         self.since = time.time()
         self.entry = worker.timer.call_repeatedly(HEARTBEAT_SECONDS, self.tell, priority=10)
         self.tell()
@@ -89,20 +94,15 @@ def ready(request: HttpRequest) -> HttpResponse:
 
     Work that waits too long is `late`: whoever answers requests is as ready as before.
     """
-    parts = {
-        "database": _state(_database),
-        "broker": _state(_broker),
-        "worker": _state(_worker),
-        "beat": _state(_beat),
-        "work": _state(_work),
-    }
+    parts = {part: state_of(part) for part in ("database", "broker", "worker", "beat", "work")}
     found = {part["status"] for part in parts.values()}
     status = next((word for word in ("down", "late") if word in found), "ok")
     return JsonResponse({"status": status, "components": parts}, status=503 if status == "down" else 200)
 
 
 def serve(host: str, port: int) -> None:
-    """Answer /healthz and /readyz at a port of their own, on a thread of their own, for as long as this process lives.
+    """Answer /healthz, /readyz and, if they are on, /metrics at a port of their own, on a thread of their own, for as long
+    as this process lives.
 
     Where all threads that answer requests wait, an orchestrator would take the process for dead, and kill what waits.
     Processes share the port; each answers for itself.
@@ -118,17 +118,27 @@ class _Server(ThreadingHTTPServer):
 
 class _Door(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        view = {"/healthz": alive, "/readyz": ready}.get(self.path)
+        views = {"/healthz": alive, "/readyz": ready} | ({"/metrics": _metrics} if metrics.are_on() else {})
+        view = views.get(self.path)
         answer: HttpResponse = view(HttpRequest()) if view else HttpResponse(status=404)
         connection.close()  # this thread ends with its answer
         self.send_response(answer.status_code)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", answer["Content-Type"])
         self.send_header("Content-Length", str(len(answer.content)))
         self.end_headers()
         self.wfile.write(answer.content)
 
     def log_message(self, *_: object) -> None:
         """Say nothing: they are asked every few seconds."""
+
+
+def _metrics(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def state_of(part: str) -> dict[str, Any]:
+    """What `/readyz` says of one part."""
+    return _state({"database": _database, "broker": _broker, "worker": _worker, "beat": _beat, "work": _work}[part])
 
 
 def _state(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -138,19 +148,19 @@ def _state(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"status": "down", "reason": type(error).__name__}  # the message could tell strangers addresses
 
 
-def _asked(sql: str) -> list[tuple[Any, ...]]:
+def asked(sql: str) -> list[tuple[Any, ...]]:
     """Rows, by a connection of its own: those of the pool may all be waiting for locks."""
     values = connection.get_connection_params()
     own = {
         name: value for name, value in values.items() if name not in ("pool", "cursor_factory", "context", "options")
     }
-    with psycopg.connect(**own | {"connect_timeout": 3}, autocommit=True) as asked:
-        asked.execute("SET statement_timeout = '3s'")
-        return asked.execute(sql).fetchall()
+    with psycopg.connect(**own | {"connect_timeout": 3}, autocommit=True) as server:
+        server.execute("SET statement_timeout = '3s'")
+        return server.execute(sql).fetchall()
 
 
 def _database() -> dict[str, Any]:
-    _asked("SELECT 1")
+    asked("SELECT 1")
     return {}
 
 
@@ -178,7 +188,7 @@ def _heard_of(who: str) -> dict[str, Any]:
 
 def _work() -> dict[str, Any]:
     try:
-        late = {one.kind: round(one.seconds) for one in waiting(_asked) if one.is_late}
+        late = {one.kind: round(one.seconds) for one in waiting(asked) if one.is_late}
     except psycopg.Error as error:  # whoever answers requests may be ready all the same
         return {"status": "late", "reason": type(error).__name__}
     return {"status": "late", "waiting_seconds": late} if late else {}

@@ -1,3 +1,3 @@
-from accounts.tasks import mail
+from accounts.tasks import cleaning, mail
 
-__all__ = ["mail"]
+__all__ = ["cleaning", "mail"]

@@ -8,6 +8,7 @@ import environ
 from celery.schedules import crontab
 from django.utils.csp import CSP
 
+from config import metrics
 from config.schema import ENUM_NAMES
 from config.settings.admin import *
 
@@ -193,6 +194,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
 }
 
+# Seen from outside (see docs/operations.md): all off unless asked for
+
+if metrics.are_on():
+    MIDDLEWARE.insert(0, "config.metrics.MetricsMiddleware")
+SLOW_STATEMENT_SECONDS = env.float("SLOW_STATEMENT_SECONDS", default=0)
+OTLP_ENDPOINT = env.str("OTLP_ENDPOINT", default="")
+TRACED_SHARE = env.float("TRACED_SHARE", default=1.0)
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default="production")
+
 # Where pg_dump and pg_restore are, if not on the PATH (`manage.py backup` and `restore`)
 POSTGRES_PROGRAMS = env.str("POSTGRES_PROGRAMS", default="")
 
@@ -204,6 +215,10 @@ JOBS_AT_ONCE = env.int("JOBS_AT_ONCE", default=1)  # of one kind, for one organi
 IMPORT_MOST_BYTES = env.int("IMPORT_MOST_BYTES", default=2 * 1024**3)
 IMPORT_MOST_LINES = env.int("IMPORT_MOST_LINES", default=5_000_000)
 IMPORT_MOST_SECONDS = env.int("IMPORT_MOST_SECONDS", default=50 * 60)
+
+# How many days something is kept that is deleted by age (`accounts/services/cleaning.py`)
+KEEP_COMMANDS_DAYS = env.int("KEEP_COMMANDS_DAYS", default=30)
+KEEP_IMPORT_ERRORS_DAYS = env.int("KEEP_IMPORT_ERRORS_DAYS", default=180)
 
 CELERY_TASK_DEFAULT_QUEUE = "relode"  # what is short, and must not wait: sweeps, mail, tallies
 CELERY_TASK_ROUTES = {
@@ -234,6 +249,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "mail": {"task": "accounts.send_mail", "schedule": 60.0, "options": {"expires": 50}},
     # The overview of producers says as of when it stands: minutes, while the months of the day are added up anew.
     "tallies": {"task": "recycling.tally", "schedule": 300.0, "options": {"expires": 240}},
+    "cleaning": {"task": "accounts.clean", "schedule": crontab(hour=9, minute=40)},
     # When the day has ended in the westernmost time zone of the three countries.
     "utilization": {"task": "recycling.utilization_daily", "schedule": crontab(hour=10, minute=10)},
 }
