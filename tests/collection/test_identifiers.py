@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import unicodedata
 from datetime import date
 from typing import Any
@@ -25,6 +24,7 @@ from collection.services import batteries, facilities
 from collection.services.identifiers import NewIdentifier, find_to_collect, registered
 from recycling.admin.scans import battery_ids
 from tests.collection.sending import battery_file, do
+from tests.migrations import migration_named
 from tests.refusals import refused
 from tests.world import World, batteries_at, now
 
@@ -249,7 +249,7 @@ def test_a_number_named_by_nobody_is_named_once_by_each(world: World) -> None:
 
 
 def test_what_was_stored_before_is_normalized_and_nothing_is_lost(world: World, capsys: Any) -> None:
-    migration = importlib.import_module("collection.migrations.0008_numbers_that_look_alike")
+    migration = migration_named("numbers_that_look_alike")
     one, other, third = batteries_at(world, world.yard, 3)
     Identifier.objects.all().delete()
     constraints = [c for c in Identifier._meta.constraints if c.name != "identifier_vin_form"]

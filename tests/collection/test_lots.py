@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +20,7 @@ from collection.services.lots import Part
 from collection.services.packing import NewLine
 from collection.units import KG_PER_UNIT, Unit
 from recycling.admin.scans import lot_ids
+from tests.migrations import migration_named
 from tests.refusals import refused, state
 from tests.world import World, ago
 
@@ -296,7 +296,7 @@ def test_a_number_has_no_control_characters(world: World) -> None:
 
 
 def test_numbers_stored_before_are_normalized(world: World, capsys: Any) -> None:
-    migration = importlib.import_module("collection.migrations.0008_numbers_that_look_alike")
+    migration = migration_named("numbers_that_look_alike")
     first, second, third = (brought(world, number=number) for number in ("ONE", "TWO", "THREE"))
     constraints = [c for c in Lot._meta.constraints if c.name.startswith("lot_number")]
 
