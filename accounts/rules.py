@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Field, Model
 from django.utils.translation import gettext as _
 
+from accounts import written
 from accounts.errors import Invalid, Refused, Text
 
 #: The longest reason, in characters; records and the ledger keep no more.
@@ -72,6 +73,11 @@ def text(value: str, *, field: str, longest: int, shortest: int = 1) -> str:
             _("Give %(shortest)s to %(longest)s characters.") % {"shortest": shortest, "longest": longest}, field=field
         )
     return value
+
+
+def number(value: str, *, field: str, longest: int = 60, shortest: int = 1) -> str:
+    """As `text`, for a number or a code that people type or scan: what looks alike is written alike (`accounts.written`)."""
+    return text(written.plain(value, field=field), field=field, longest=longest, shortest=shortest)
 
 
 def check_lengths(record: Model, *, prefix: str = "") -> None:

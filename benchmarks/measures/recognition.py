@@ -10,7 +10,7 @@ from collection.services.identifiers import NewIdentifier
 
 def measure(results: Results) -> None:
     known = Identifier.objects.filter(battery__status="in_use", scheme="vin").order_by("-pk")[:260]
-    read = [NewIdentifier(one.scheme, one.value) for one in known]
+    read = {f"{number}": NewIdentifier(one.scheme, one.value) for number, one in enumerate(known)}
     yard = Facility.objects.get(name="Bench yard 1")
 
     def recognize() -> None:

@@ -13,7 +13,8 @@ from accounts.admin.scoped import Button, PartInline, RowsField, VerbForm, insta
 from accounts.models import Function, Organization, Role
 from collection.admin.cells import choice_cell
 from collection.admin.custody import LivingAdmin
-from collection.admin.search import battery_named
+from collection.admin.search import battery_named, read_off
+from collection.battery_numbers import LONGEST_SENT
 from collection.models import (
     Battery,
     BatteryModel,
@@ -99,9 +100,8 @@ class RegisterForm(PlacedForm):
     def clean_identifiers(self) -> list[NewIdentifier]:
         found = []
         for number, row in enumerate(self.cleaned_data["identifiers"], start=1):
-            guess = Identifier.Scheme.VIN if len(row["identifier"]) == 17 else Identifier.Scheme.OEM_SERIAL
-            scheme = choice_cell(row["scheme"] or guess, Identifier.Scheme.values, number)
-            found.append(NewIdentifier(scheme, row["identifier"], row["issuer"]))
+            scheme = choice_cell(row["scheme"], Identifier.Scheme.values, number) if row["scheme"] else ""
+            found.append(read_off(row["identifier"], scheme, row["issuer"], number))
         return found
 
     def clean(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class RegisterForm(PlacedForm):
 
 class IdentifyForm(VerbForm):
     scheme = forms.ChoiceField(choices=Identifier.Scheme.choices, label=gettext_lazy("scheme"))
-    value = forms.CharField(max_length=100, label=gettext_lazy("value"))
+    value = forms.CharField(max_length=LONGEST_SENT, label=gettext_lazy("value"))
     issuer = forms.CharField(max_length=100, required=False, label=gettext_lazy("issuer"))
 
 

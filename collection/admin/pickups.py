@@ -24,6 +24,7 @@ from accounts.admin.scoped import (
 )
 from accounts.models import Function, Organization
 from collection.admin.cells import choice_cell, mass_cell, number_cell
+from collection.admin.search import read_off
 from collection.models import (
     BatteryModel,
     CollectionPoint,
@@ -37,7 +38,6 @@ from collection.models import (
 )
 from collection.services import codes, pickups, receipts
 from collection.services.findings import Scan
-from collection.services.identifiers import NewIdentifier
 from collection.units import Unit
 
 
@@ -92,11 +92,11 @@ class FindForm(VerbForm):
             raise forms.ValidationError(
                 _("Line %(line)s: there is no battery model “%(value)s”.") % {"line": line, "value": row["model"]}
             )
-        scheme = row["scheme"] or (Identifier.Scheme.VIN if len(name) == 17 else Identifier.Scheme.OEM_SERIAL)
+        scheme = choice_cell(row["scheme"], Identifier.Scheme.values, line) if row["scheme"] else ""
         is_number = name.startswith("#")
         return Scan(
             battery=number_cell(name, line) if is_number else None,
-            identifier=None if is_number else NewIdentifier(scheme, name, row["issuer"]),
+            identifier=None if is_number else read_off(name, scheme, row["issuer"], line),
             mass_value=mass_cell(row["mass"], line),
             unit=choice_cell(row["unit"] or Unit.KG, Unit.values, line),
             condition=choice_cell(row["condition"], Condition.values, line) if row["condition"] else None,

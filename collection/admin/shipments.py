@@ -19,6 +19,7 @@ from accounts.admin.scoped import (
 )
 from accounts.models import Function, Organization
 from collection.admin.cells import choice_cell, mass_cell, number_cell
+from collection.admin.search import batteries_named, lots_numbered
 from collection.models import (
     Consent,
     Facility,
@@ -86,22 +87,25 @@ class PackForm(VerbForm):
 
     def _lines(self, origin: Facility, rows: list[dict[str, str]]) -> list[NewLine]:
         names = [row["thing"] for row in rows]
-        known = Identifier.objects.reading(*names).filter(battery__facility=origin)
-        by_name: dict[str, list[int]] = {}
-        for value, battery in known.values_list("value", "battery"):
-            by_name.setdefault(value, []).append(battery)
+        by_name = batteries_named(names, Identifier.objects.filter(battery__facility=origin))
         numbers = [name[4:].strip() for name in names if name.lower().startswith("lot ")]
-        lots = dict(Lot.objects.filter(number__in=numbers, facility=origin).values_list("number", "pk"))
+        lots = lots_numbered(numbers, Lot.objects.filter(facility=origin))
         lines = []
         for number, row in enumerate(rows, start=1):
             name = row["thing"]
             which: dict[str, int]
-            if name.lower().startswith("lot ") and name[4:].strip() in lots:
-                which = {"lot": lots[name[4:].strip()]}
+            lot = lots[name[4:].strip()] if name.lower().startswith("lot ") else set()
+            if len(lot) == 1:
+                which = {"lot": min(lot)}
             elif name.startswith("#"):
                 which = {"battery": number_cell(name, number)}
-            elif len(set(by_name.get(name, ()))) == 1:
-                which = {"battery": by_name[name][0]}
+            elif len(by_name[name]) == 1:
+                which = {"battery": min(by_name[name])}
+            elif by_name[name]:
+                raise forms.ValidationError(
+                    _("Line %(line)s: there are several “%(name)s”; name it by “#” and its id.")
+                    % {"line": number, "name": name}
+                )
             else:
                 raise forms.ValidationError(
                     _("Line %(line)s: nothing here goes by “%(value)s”.") % {"line": number, "value": name}

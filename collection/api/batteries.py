@@ -19,9 +19,12 @@ from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.idempotency import once
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from accounts.errors import Invalid
 from accounts.models import Organization
+from accounts.written import plain
 from collection.api.custody import LifeMixin
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, UnitField
+from collection.battery_numbers import FNC1, LONGEST_SENT
 from collection.models import Battery, BatteryModel, BatteryStatus, Chemistry, Condition, Facility, Ground, Identifier
 from collection.models import Jurisdiction as Place
 from collection.services import batteries, claim_contests, credit
@@ -80,7 +83,7 @@ class RegisterIn(serializers.Serializer[Any]):
 
 class PlainIdentifierIn(serializers.Serializer[Any]):
     scheme = serializers.ChoiceField(choices=Identifier.Scheme.choices)
-    value = TextField(max_length=100)
+    value = TextField(max_length=LONGEST_SENT)
     issuer = TextField(max_length=100, required=False, allow_blank=True)
 
 
@@ -126,6 +129,14 @@ class CorrectIn(ChangesIn):
     corrected_at = serializers.DateTimeField(required=False)
 
 
+def check_term(value: str) -> None:
+    """Refuse a number to search for that has control characters in it: something else was sent than was meant."""
+    try:
+        plain(value.replace(FNC1, ""))
+    except Invalid as error:
+        raise serializers.ValidationError({"identifier": [error.message]}, code=error.code) from error
+
+
 class BatteryFilter(FilterSet):
     identifier = django_filters.CharFilter(method="going_by")
     chemistry = django_filters.CharFilter("chemistry")
@@ -145,6 +156,7 @@ class BatteryFilter(FilterSet):
         """Those with an identifier that reads like `value`. Their ids are looked up first: one look into an index,
         where a join would tempt the planner to walk through all batteries.
         """
+        check_term(value)
         return rows.filter(pk__in=list(Identifier.objects.reading(value).values_list("battery", flat=True)))
 
     def placed_within(self, rows: QuerySet[Battery], _name: str, value: str) -> QuerySet[Battery]:

@@ -8,6 +8,8 @@ from rest_framework import serializers
 
 from accounts.api.fields import TextField, record_id
 from accounts.api.records import RecordSerializer
+from accounts.errors import Invalid
+from collection.battery_numbers import LONGEST_SENT
 from collection.models import Confidence, Identifier
 from collection.services.identifiers import NewIdentifier
 from collection.units import ENTERED_PLACES, KG_PLACES, Unit
@@ -41,11 +43,16 @@ class IdentifierIn(serializers.Serializer[Any]):
     """An identifier as read off the battery or the vehicle."""
 
     scheme = serializers.ChoiceField(choices=Identifier.Scheme.choices)
-    value = TextField(max_length=100)
+    value = TextField(max_length=LONGEST_SENT)
     issuer = TextField(max_length=100, required=False, allow_blank=True, default="")
 
     def to_internal_value(self, data: Any) -> Any:
-        return NewIdentifier(**super().to_internal_value(data))
+        read = NewIdentifier(**super().to_internal_value(data))
+        try:
+            read.normal  # noqa: B018 - asked for what it raises
+        except Invalid as error:
+            raise serializers.ValidationError({error.field or "value": [error.message]}, code=error.code) from error
+        return read
 
 
 class RecordId(serializers.IntegerField):

@@ -17,8 +17,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.errors import Refused
+from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization
+from accounts.written import GAPS, LOWER, UPPER
+from collection.battery_numbers import LONGEST_SENT, WORLDWIDE, normal
 from collection.imports import columns
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
@@ -38,15 +40,25 @@ from collection.services import credit, custody
 from collection.services.contents import Intensities, settle_content
 from collection.services.custody import CLOCK_SKEW
 from collection.units import Unit
-from collection.validators import is_vin
 
 #: What a registration says and nothing changes later; and what weighings and inspections change afterwards.
 _FIXED = ("model_id", "producer_id", "chemistry_id", "rated_kwh", "form", "placed_in_id", "placed_on")
 _CHANGING = ("mass_value", "mass_unit", "condition")
 
-_IDENTIFIERS = """
-    (SELECT line, scheme, issuer, value FROM import_battery
-     UNION ALL SELECT line, 'vin', '', vin FROM import_battery WHERE vin IS NOT NULL)
+
+def _compared(column: str) -> str:
+    """`accounts.written.compared`, as the index of identifiers has it."""
+    return f"translate({column}, '{LOWER + GAPS}', '{UPPER}')"
+
+
+_IDENTIFIERS = f"""
+    (SELECT line, scheme, {_compared("issuer")} AS issuer, {_compared("value")} AS form, value FROM import_battery
+     UNION ALL SELECT line, 'vin', '', vin, vin FROM import_battery WHERE vin IS NOT NULL)
+"""  # noqa: S608 - our own text
+#: A number without issuer is a name that the organization gives: it is compared with those that it gave.
+_KNOWN = f"""
+    ({_compared("i.value")}, i.scheme, {_compared("i.issuer")}) = ({_compared("s.value")}, s.scheme, {_compared("s.issuer")})
+    AND (i.named_by_id IS NULL OR i.named_by_id = %s)
 """
 
 
@@ -120,19 +132,22 @@ class BatteryStage(Stage):
     def repeated(self) -> Iterator[Finding]:
         for line, first, value in select(f"""
             SELECT i.line, d.first, i.value FROM {_IDENTIFIERS} i
-            JOIN (SELECT scheme, issuer, value, min(line) AS first FROM {_IDENTIFIERS} a
-                  GROUP BY scheme, issuer, value HAVING count(*) > 1) d
-                USING (scheme, issuer, value)
+            JOIN (SELECT scheme, issuer, form, min(line) AS first FROM {_IDENTIFIERS} a
+                  GROUP BY scheme, issuer, form HAVING count(*) > 1) d
+                USING (scheme, issuer, form)
             WHERE i.line > d.first ORDER BY i.line
         """):  # noqa: S608 - our own text
             yield line, "value", _("The same battery stands on line %(line)d.") % {"line": first}, value
 
     def match(self, faults: Faults) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("""
+            cursor.execute(
+                f"""
                 UPDATE import_battery s SET battery_id = i.battery_id FROM collection_identifier i
-                WHERE s.battery_id IS NULL AND (i.scheme, i.issuer, i.value) = (s.scheme, s.issuer, s.value)
-            """)
+                WHERE s.battery_id IS NULL AND {_KNOWN}
+                """,  # noqa: S608 - our own text
+                [self.organization.pk],
+            )
         self.fault(faults, self._of_others())
         self.fault(faults, self._otherwise())
 
@@ -233,11 +248,15 @@ class BatteryStage(Stage):
                     self.organization.is_simulated,
                 ],
             )
-            cursor.execute("""
-                INSERT INTO collection_identifier (battery_id, scheme, issuer, value)
-                SELECT id, scheme, issuer, value FROM import_battery_new
-                UNION ALL SELECT id, 'vin', '', vin FROM import_battery_new WHERE vin IS NOT NULL
-            """)
+            cursor.execute(
+                """
+                INSERT INTO collection_identifier (battery_id, scheme, issuer, value, named_by_id)
+                SELECT id, scheme, issuer, value, CASE WHEN issuer = '' AND NOT scheme = ANY(%s) THEN %s::bigint END
+                FROM import_battery_new
+                UNION ALL SELECT id, 'vin', '', vin, NULL FROM import_battery_new WHERE vin IS NOT NULL
+                """,
+                [list(WORLDWIDE), self.organization.pk],
+            )
             new = RawSQL("SELECT id FROM import_battery_new", ())
             credit.confirm_by_pattern(Battery.objects.filter(pk__in=new))
             cursor.execute("SELECT 1 FROM import_battery_new WHERE facility_id IS NOT NULL LIMIT 1")
@@ -265,9 +284,9 @@ class BatteryImporter(StagedImporter):
     def columns(self) -> Sequence[Column]:
         return (
             Column("scheme", columns.choice(Identifier.Scheme.values), required=True),
-            Column("value", columns.text(100), required=True),
+            Column("value", columns.text(LONGEST_SENT), required=True),
             Column("issuer", columns.text(100), default=""),
-            Column("vin", columns.text(17)),
+            Column("vin", columns.text(LONGEST_SENT)),
             Column("model", columns.one_of(self._models, lambda: _("There is no battery model with this code."))),
             Column("producer", columns.one_of(self._producers, lambda: _("There is no producer of this name."))),
             Column("chemistry", columns.one_of(self._chemistries, lambda: _("There is no chemistry with this code."))),
@@ -292,9 +311,10 @@ class BatteryImporter(StagedImporter):
         for line, values in rows:
             (scheme, value, issuer, vin, model, producer, chemistry, kwh, mass, unit, form, placed_in, placed_on,
              condition, facility, given_up) = values  # fmt: skip
-            identity = self._identity(scheme, value, issuer, vin)
-            if isinstance(identity, str):
-                faults.add(line, "value" if scheme == Identifier.Scheme.VIN else "vin", identity, value)
+            try:
+                identity = self._identity(scheme, value, issuer, vin)
+            except Invalid as error:
+                faults.add(line, error.field or "value", str(error.message), vin if error.field == "vin" else value)
                 continue
             when = self._when(line, facility, given_up, faults)
             if when is False:
@@ -309,20 +329,20 @@ class BatteryImporter(StagedImporter):
                 form, placed_in, placed_on, condition, facility[0] if facility else None, when,
             )  # fmt: skip
 
-    def _identity(self, scheme: Any, value: Any, issuer: Any, vin: Any) -> tuple[str, str, str, str | None] | str:
-        """Scheme, issuer, value and VIN, or what is wrong with them."""
-        vin = vin.upper() if vin else None
-        if scheme == Identifier.Scheme.VIN:
-            value = value.upper()
-            if issuer:
-                return _("A VIN has no issuer.")
-            if vin not in (None, value):
-                return _("The row names two VINs.")
-            vin = None
-        for number in (vin, value if scheme == Identifier.Scheme.VIN else None):
-            if number is not None and not is_vin(number):
-                return _("Not a valid VIN: 17 characters, no I, O or Q, and a right check digit.")
-        return scheme, issuer, value, vin
+    def _identity(self, scheme: Any, value: Any, issuer: Any, vin: Any) -> tuple[str, str, str, str | None]:
+        """Scheme, issuer, value and VIN as they are kept. Raises `Invalid` where they cannot be."""
+        identifier = normal(scheme, value, issuer)
+        if not vin:
+            return *identifier, None
+        try:
+            number = normal(Identifier.Scheme.VIN, vin).value
+        except Invalid as error:
+            raise Invalid(error.message, field="vin") from error
+        if scheme != Identifier.Scheme.VIN:
+            return *identifier, number
+        if number != identifier.value:
+            raise Invalid(_("The row names two VINs."), field="vin")
+        return *identifier, None
 
     def _when(self, line: int, facility: Any, given_up: Any, faults: Faults) -> datetime | bool | None:
         """When the battery was given up; `False` where that is not said as it must be."""

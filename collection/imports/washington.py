@@ -12,14 +12,16 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
+from accounts.errors import Invalid
 from accounts.models import Organization
+from collection.battery_numbers import normal
 from collection.imports import columns
 from collection.imports.batteries import BatteryStage
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Faults
 from collection.imports.stage import StagedImporter
 from collection.imports.vehicle_names import VehicleNames
-from collection.models import Condition, Ground, Jurisdiction
+from collection.models import Condition, Ground, Identifier, Jurisdiction
 
 ISSUER = "WA DOL"
 #: The file's names of what drives a vehicle, and ours.
@@ -56,7 +58,12 @@ class WashingtonImporter(StagedImporter):
     def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
         known: dict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[str, ...]]] = {}
         intact = Condition.INTACT.value
-        for line, (vehicle, state, year, make, model, drive) in rows:
+        for line, (number, state, year, make, model, drive) in rows:
+            try:
+                vehicle = normal(Identifier.Scheme.INTERNAL, number, ISSUER).value
+            except Invalid as error:
+                faults.add(line, "DOL Vehicle ID", str(error.message), number)
+                continue
             vehicle_kind = (make, model, drive, year)
             battery = known.get(vehicle_kind)
             if battery is None:

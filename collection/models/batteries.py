@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from string import ascii_lowercase, ascii_uppercase
-
 import pghistory
 import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,11 +8,13 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, Viewer
+from collection import battery_numbers
 from collection.models.chemistries import Chemistry, Composition, ReferenceQuerySet
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
 from collection.models.sight import BATTERIES, SeenQuerySet, Sees
 from collection.models.sources import Confidence
+from collection.models.written import compared, normalized
 from collection.units import entered_field, kg_field, unit_field, unit_known
 
 
@@ -326,15 +326,9 @@ class Battery(models.Model):
         return self.condition != Condition.INTACT
 
 
-#: Identifiers are searched in upper case, without the blanks and hyphens that labels print and people leave out. It is
-#: done letter by letter, so that it is the same here and in the index, whatever the language of either.
-SEARCHED = models.Func(
-    models.F("value"),
-    models.Value(ascii_lowercase + " -"),
-    models.Value(ascii_uppercase),
-    function="translate",
-    output_field=models.CharField(),
-)
+#: What identifiers are recognized and searched by.
+SEARCHED = compared("value")
+ISSUED_BY = compared("issuer")
 
 
 class IdentifierQuerySet(models.QuerySet["Identifier"]):
@@ -343,13 +337,15 @@ class IdentifierQuerySet(models.QuerySet["Identifier"]):
         return self if user.is_superuser else self.filter(Sees(BATTERIES, user, "battery_id"))
 
     def reading(self, *values: str) -> IdentifierQuerySet:
-        """Those that read like one of `values`, but for case, blanks and hyphens: one look into an index."""
-        letters = str.maketrans(ascii_lowercase, ascii_uppercase, " -")
-        return self.alias(searched=SEARCHED).filter(searched__in={value.translate(letters) for value in values})
+        """Those that read like one of `values`, however that is written: one look into an index."""
+        forms = {form for value in values for form in battery_numbers.searched(value)}
+        return self.alias(searched=SEARCHED).filter(searched__in=forms)
 
 
 class Identifier(models.Model):
-    """A name that a battery goes by in some scheme; unique per scheme and issuer."""
+    """A name that a battery goes by in some scheme; unique per scheme and issuer, however it is written. One whose issuer is
+    not known names a battery for `named_by`, whose word it is, and for nobody else.
+    """
 
     class Scheme(models.TextChoices):
         VIN = "vin", _("vehicle identification number")
@@ -368,6 +364,17 @@ class Identifier(models.Model):
         _("issuer"), max_length=100, blank=True, help_text=_("Who gave the number; empty for a VIN.")
     )
     value = models.CharField(_("value"), max_length=100)
+    named_by = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        verbose_name=_("entered by"),
+        help_text=_("Where the issuer is not known."),
+    )
 
     objects = IdentifierQuerySet.as_manager()
 
@@ -376,14 +383,36 @@ class Identifier(models.Model):
         verbose_name = _("identifier")
         verbose_name_plural = _("identifiers")
         constraints = (
-            models.UniqueConstraint(fields=["scheme", "issuer", "value"], name="identifier_once"),
-            models.CheckConstraint(condition=~Q(value=""), name="identifier_not_empty"),
+            # begins with what is searched by, and so is the index of searches, too
+            models.UniqueConstraint(
+                SEARCHED, "scheme", ISSUED_BY, "named_by", name="identifier_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=Q(value__regex=r"^[!-~]+( [!-~]+)*$") & ~Q(value__regex=r"^[ -]*$"),
+                name="identifier_in_letters",
+            ),
+            models.CheckConstraint(
+                condition=Q(issuer=normalized("issuer")) & ~Q(issuer__regex=r"^\s|\s$|[\x01-\x1f\x7f-\x9f]"),
+                name="identifier_issuer_normal",
+            ),
+            models.CheckConstraint(
+                condition=~Q(scheme__in=battery_numbers.WORLDWIDE) | Q(issuer=""), name="identifier_worldwide"
+            ),
+            models.CheckConstraint(
+                condition=Q(named_by__isnull=False, issuer="") & ~Q(scheme__in=battery_numbers.WORLDWIDE)
+                | Q(named_by__isnull=True) & (~Q(issuer="") | Q(scheme__in=battery_numbers.WORLDWIDE)),
+                name="identifier_whose",
+            ),
             models.CheckConstraint(
                 condition=~Q(scheme="vin") | Q(issuer="", value__regex=r"^[A-HJ-NPR-Z0-9]{17}$"),
                 name="identifier_vin_form",
             ),
         )
-        indexes = (models.Index(SEARCHED, name="identifier_searched"),)
 
     def __str__(self) -> str:
         return f"{self.get_scheme_display()} {self.value}"
+
+    def read_as(self) -> set[battery_numbers.Key]:
+        """What the battery is recognized by: the number with its issuer, and without."""
+        scheme, issuer, value = battery_numbers.Normal(self.scheme, self.issuer, self.value).key
+        return {(scheme, issuer, value), (scheme, "", value)}

@@ -7,7 +7,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import Invalid
 from accounts.models import Organization, PartQuerySet
+from accounts.written import plain, same
+from collection.models import written
 from collection.models.chemistries import Element
 from collection.models.facilities import Facility
 from collection.models.materials import Material
@@ -47,8 +50,24 @@ LOT_MOVES: list[tuple[str, str]] = [
 ]
 
 
+#: What lots are recognized by (`accounts.written.same`).
+LOT_FORM = written.same("number")
+
+
+def lot_form(number: str) -> str:
+    """What a lot is recognized by that has this number; empty where none can have it."""
+    try:
+        return same(plain(number))
+    except Invalid:
+        return ""
+
+
 class LotQuerySet(SeenQuerySet["Lot"]):
     sight = LOTS
+
+    def numbered(self, *numbers: str) -> LotQuerySet:
+        """Those with one of these numbers, however that is written; one look into an index."""
+        return self.alias(form=LOT_FORM).filter(form__in=set(map(lot_form, numbers)) - {""})
 
     def held_at(self, facility: Facility) -> LotQuerySet:
         return self.filter(status=LotStatus.IN_STOCK, facility=facility)
@@ -123,7 +142,12 @@ class Lot(models.Model):
         verbose_name = _("lot")
         verbose_name_plural = _("lots")
         constraints = (
-            models.UniqueConstraint(fields=["owner", "number"], name="lot_number_once_per_owner"),
+            models.UniqueConstraint(LOT_FORM, "owner", name="lot_number_once_per_owner"),
+            models.CheckConstraint(
+                condition=Q(number=written.normalized("number"))
+                & ~Q(number__regex=r"^\s|\s$|\s\s|[\x01-\x1f\x7f-\x9f]"),
+                name="lot_number_normal",
+            ),
             models.CheckConstraint(condition=Q(mass_value__gt=0), name="lot_mass_positive"),
             unit_known("mass_unit", "lot_unit_known"),
             models.CheckConstraint(condition=Q(moisture__gte=0, moisture__lt=1), name="lot_moisture_is_fraction"),
@@ -137,7 +161,6 @@ class Lot(models.Model):
             ),
             models.CheckConstraint(condition=~Q(split_from=F("pk")), name="lot_not_split_from_itself"),
         )
-        indexes = (models.Index(fields=["number"], name="lot_number"),)
         triggers = (pgtrigger.FSM(name="status_moves", field="status", transitions=LOT_MOVES),)
 
     def __str__(self) -> str:

@@ -35,7 +35,7 @@ from collection.services import claim_contests, custody
 from collection.services.contents import Intensities, settle_content
 from collection.services.credit import confirm_by_pattern, ground_of
 from collection.services.custody import NOWHERE, Entry, Place
-from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect
+from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect, row
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass
 
@@ -159,9 +159,9 @@ def register_many(
 def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer: str = "") -> Battery:
     """Add an identifier to a battery that the actor's organization has in custody, or registered and that is in use."""
     new = NewIdentifier(scheme, value, issuer)
-    check_identifiers(actor, [[new]], ["value"])
-    scheme, issuer, value = new.key
-    Identifier.objects.create(battery=battery, scheme=scheme, issuer=issuer, value=value)
+    holder = holder_of(battery) or battery.registered_by_id
+    check_identifiers(actor, holder, [[new]], ["value"])
+    row(battery, new, holder).save()
     _find_ground([battery])
     return battery
 
@@ -178,7 +178,7 @@ def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: 
 @verb(of="facility__operator")
 def give_up_scanned(*, actor: Actor, identifier: NewIdentifier, facility: Facility, occurred_at: datetime) -> Battery:
     """As `give_up`, for whoever has the battery in hand and reads its identifier, known to it before or not."""
-    found = find_to_collect(facility, [identifier])
+    found = find_to_collect(facility, {"identifier": identifier})
     if not found:
         raise Refused(
             _("No battery in use goes by “%(value)s”; register it.") % {"value": identifier.value},
@@ -324,7 +324,7 @@ def _create(
     actor: Actor, organization: Organization, batteries: Sequence[NewBattery], fields: Sequence[str], is_simulated: bool
 ) -> list[Battery]:
     """Write the rows; `fields` names each battery in errors. Six statements, however many there are."""
-    check_identifiers(actor, [new.identifiers for new in batteries], fields)
+    check_identifiers(actor, organization.pk, [new.identifiers for new in batteries], fields)
     for where, new in zip(fields, batteries, strict=True):
         _check_amounts(new.mass_value, new.mass_unit, new.rated_kwh, where.rpartition("identifier")[0])
     intensities = Intensities()
@@ -333,9 +333,9 @@ def _create(
         with transaction.atomic():
             made = Battery.objects.bulk_create(rows)
             Identifier.objects.bulk_create(
-                Identifier(battery=battery, scheme=scheme, issuer=issuer, value=value)
+                row(battery, identifier, organization.pk)
                 for battery, new in zip(made, batteries, strict=True)
-                for scheme, issuer, value in (identifier.key for identifier in new.identifiers)
+                for identifier in new.identifiers
             )
     except IntegrityError as error:
         if "identifier_once" in str(error):  # somebody else registered it in this very moment

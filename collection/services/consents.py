@@ -36,7 +36,7 @@ def record(
     is_simulated: bool = False,
 ) -> Consent:
     """Note a consent that an authority gave; valid through the day `valid_until`. Needs a manager of either party."""
-    number = rules.text(number, field="number", longest=60)
+    number = rules.number(number, field="number")
     authority = rules.text(authority, field="authority", longest=100)
     for field, country in (("from_country", from_country), ("to_country", to_country)):
         if country.kind != Jurisdiction.Kind.COUNTRY:

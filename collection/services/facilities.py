@@ -140,7 +140,7 @@ def add_permit(
     """Note a permit, valid through the day `valid_until`. Needs a manager; two of a kind never overlap."""
     if kind not in Permit.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of permit.") % {"kind": kind}, field="kind")
-    number = rules.text(number, field="number", longest=60)
+    number = rules.number(number, field="number")
     if valid_until < valid_from:
         raise Invalid(_("The end must be after the start."), field="valid_until", code="period")
     if valid_until == date.max:

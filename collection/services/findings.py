@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import User
+from collection.battery_numbers import Key, Normal
 from collection.models import (
     Battery,
     BatteryModel,
@@ -22,7 +23,7 @@ from collection.models import (
     PickupFinding,
     Relation,
 )
-from collection.services.identifiers import Key, NewIdentifier, check_identifiers, find_to_collect
+from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect
 from collection.units import Unit, check_mass
 
 
@@ -59,6 +60,15 @@ class Scan:
         return self.identifier.key if self.identifier is not None and self.battery is None else ("", "", "")
 
 
+def read_off(scans: Sequence[Scan]) -> dict[str, NewIdentifier]:
+    """The identifiers that batteries are named by, each by its field."""
+    return {
+        f"batteries.{index}.identifier": scan.identifier
+        for index, scan in enumerate(scans)
+        if scan.identifier is not None and scan.battery is None
+    }
+
+
 def not_here(field: str) -> Invalid:
     """The answer for a battery that is elsewhere, or not known, alike."""
     return Invalid(_("There is no such battery at the collection point."), field=field, code="not_here")
@@ -72,10 +82,12 @@ def report(actor: Actor, pickup: Pickup, scans: Sequence[Scan]) -> list[PickupFi
         if scan.mass_value is not None:
             where = f"batteries.{index}"
             check_mass(scan.mass_value, scan.unit, field=f"{where}.mass_value", unit_field=f"{where}.unit")
-    known = find_to_collect(yard, [s.identifier for s in scans if s.identifier])
+    known = find_to_collect(yard, read_off(scans))
     told = _told(actor, pickup, scans, known, None)
     unknown = {i: s.identifier for i, s in enumerate(scans) if s.identifier is not None and s.known(known) is None}
-    check_identifiers(actor, [[new] for new in unknown.values()], [f"batteries.{i}.identifier" for i in unknown])
+    check_identifiers(
+        actor, yard.operator_id, [[new] for new in unknown.values()], [f"batteries.{i}.identifier" for i in unknown]
+    )
     by_battery, by_key = _by_name(list(pickup.findings.all()))
     made: list[PickupFinding] = []
     for index, scan in enumerate(scans):
@@ -191,13 +203,13 @@ def _told(
     return told | dict.fromkeys(announced, _ANNOUNCED)
 
 
-def _by_name(found: Iterable[PickupFinding]) -> tuple[dict[int, PickupFinding], dict[Key, PickupFinding]]:
+def _by_name(found: Sequence[PickupFinding]) -> tuple[dict[int, PickupFinding], dict[Key, PickupFinding]]:
     by_battery = {finding.battery_id: finding for finding in found if finding.battery_id is not None}
-    return by_battery, {(f.scheme, f.issuer, f.value): f for f in found if f.value}
+    return by_battery, {Normal(f.scheme, f.issuer, f.value).key: f for f in found if f.value}
 
 
 def _finding(actor: Actor, pickup: Pickup, scan: Scan, pk: int | None) -> PickupFinding:
-    scheme, issuer, value = scan.key
+    scheme, issuer, value = scan.identifier.normal if scan.identifier is not None and scan.key[2] else ("", "", "")
     return PickupFinding(
         pickup=pickup,
         battery_id=pk,

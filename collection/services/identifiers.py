@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
+from accounts.written import compared
+from collection.battery_numbers import Key, Normal, normal
 from collection.models import Battery, BatteryStatus, Facility, Identifier
-from collection.validators import is_vin
-
-type Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -25,18 +24,25 @@ class NewIdentifier:
     value: str
     issuer: str = ""
 
+    @cached_property
+    def normal(self) -> Normal:
+        """As it is kept. Raises `Invalid` where it cannot be what its scheme says."""
+        return normal(self.scheme, self.value, self.issuer)
+
     @property
     def key(self) -> Key:
-        value = self.value.strip()
-        return (self.scheme, self.issuer.strip(), value.upper() if self.scheme == Identifier.Scheme.VIN else value)
+        """What it is recognized by."""
+        return self.normal.key
 
 
-def find_to_collect(facility: Facility, identifiers: Sequence[NewIdentifier]) -> dict[Key, int]:
+def find_to_collect(facility: Facility, read: Mapping[str, NewIdentifier]) -> dict[Key, int]:
     """The batteries with the given identifiers that may be given up at `facility` now: those there, and those in use.
 
-    Whoever holds a battery in hand may scan it, so a battery in use is recognized even if the actor never saw it.
+    `read` has the field of each, for errors. Whoever holds a battery in hand may scan it, so a battery in use is recognized
+    even if the actor never saw it. By a number without its issuer one that is there is meant, whoever gave the number;
+    elsewhere only a battery that is known without issuer, too.
     """
-    batteries = registered({identifier.key for identifier in identifiers})
+    known = _going_by(read)
     to_collect = Battery.objects.filter(
         Q(facility=facility)
         | Q(
@@ -46,25 +52,66 @@ def find_to_collect(facility: Facility, identifiers: Sequence[NewIdentifier]) ->
                 BatteryStatus.LOST,
             ]
         ),
-        pk__in=batteries.values(),
+        pk__in={battery for found in known.values() for _issuer, battery in found},
     )
-    ids = set(to_collect.values_list("pk", flat=True))
-    return {key: battery for key, battery in batteries.items() if battery in ids}
+    here = dict(to_collect.values_list("pk", "facility"))
+    return _chosen(
+        read,
+        {
+            key: {pk for issuer, pk in found if pk in here and (issuer == key[1] or here[pk] == facility.pk)}
+            for key, found in known.items()
+        },
+    )
 
 
-def registered(keys: Collection[Key]) -> dict[Key, int]:
-    """The ids of the batteries that are registered under exactly these keys, whoever may see them; one statement."""
-    rows = Identifier.objects.reading(*{key[2] for key in keys}).order_by("pk")
-    found = rows.values_list("scheme", "issuer", "value", "battery")
-    return {(scheme, issuer, value): pk for scheme, issuer, value, pk in found if (scheme, issuer, value) in keys}
+def registered(read: Mapping[str, NewIdentifier], among: Collection[int]) -> dict[Key, int]:
+    """The batteries of `among` that go by the given identifiers, whoever may see them; one statement. `read` has the field
+    of each, for errors.
+    """
+    known = _going_by(read)
+    return _chosen(read, {key: {pk for _issuer, pk in found if pk in among} for key, found in known.items()})
 
 
-def check_identifiers(actor: Actor, batteries: Sequence[Sequence[NewIdentifier]], fields: Sequence[str]) -> None:
+def _going_by(read: Mapping[str, NewIdentifier]) -> dict[Key, set[tuple[str, int]]]:
+    """Which batteries go by which of the identifiers, each with its issuer as that is compared: of a number without issuer,
+    all that have this number.
+    """
+    for field, identifier in read.items():
+        _check_form(identifier, field)
+    wanted = {identifier.key for identifier in read.values()}
+    found: dict[Key, set[tuple[str, int]]] = {}
+    if not wanted:
+        return found
+    rows = Identifier.objects.reading(*{identifier.normal.value for identifier in read.values()})
+    for row in rows:
+        for name in row.read_as() & wanted:
+            found.setdefault(name, set()).add((compared(row.issuer), row.battery_id))
+    return found
+
+
+def _chosen(read: Mapping[str, NewIdentifier], found: Mapping[Key, set[int]]) -> dict[Key, int]:
+    """The one battery of each identifier; never one of several."""
+    for field, identifier in read.items():
+        if len(found.get(identifier.key, ())) > 1:
+            raise Refused(
+                _("Several batteries go by “%(value)s”: say who issued it, or name the battery by its id.")
+                % {"value": identifier.normal.value},
+                field=field,
+                code="ambiguous",
+            )
+    return {key: pk for key, batteries in found.items() for pk in batteries}
+
+
+def check_identifiers(
+    actor: Actor, named_by: int, batteries: Sequence[Sequence[NewIdentifier]], fields: Sequence[str]
+) -> None:
     """Refuse identifiers, given battery by battery, that are malformed, stand twice, or belong to a battery already.
 
     `fields` names each battery in errors. The other battery is named only if the actor may see it. One or two queries.
+    A number without issuer is a name that the organization `named_by` gives; others may give it to theirs.
     """
     seen: dict[Key, str] = {}
+    values: dict[Key, str] = {}
     for where, identifiers in zip(fields, batteries, strict=True):
         if not identifiers:
             raise Invalid(_("A battery needs at least one identifier."), field=where, code="required")
@@ -72,32 +119,42 @@ def check_identifiers(actor: Actor, batteries: Sequence[Sequence[NewIdentifier]]
             _check_form(identifier, where)
             if identifier.key in seen:
                 raise Invalid(
-                    _("“%(value)s” stands here twice.") % {"value": identifier.key[2]}, field=where, code="duplicate"
+                    _("“%(value)s” stands here twice.") % {"value": identifier.normal.value},
+                    field=where,
+                    code="duplicate",
                 )
-            seen[identifier.key] = where
-    for key, other in registered(seen).items():
-        value = key[2]
+            seen[identifier.key], values[identifier.key] = where, identifier.normal.value
+    rows = Identifier.objects.reading(*values.values()).filter(Q(named_by=named_by) | Q(named_by__isnull=True))
+    for scheme, issuer, value, other in rows.order_by("pk").values_list("scheme", "issuer", "value", "battery"):
+        key = Normal(scheme, issuer, value).key
+        if key not in seen:
+            continue
         if Battery.objects.visible_to(actor.user).filter(pk=other).exists():
-            message = _("“%(value)s” already belongs to battery %(battery)s.") % {"value": value, "battery": other}
+            message = _("“%(value)s” already belongs to battery %(battery)s.") % {
+                "value": values[key],
+                "battery": other,
+            }
         else:
-            message = _("“%(value)s” already belongs to another battery.") % {"value": value}
+            message = _("“%(value)s” already belongs to another battery.") % {"value": values[key]}
         raise Refused(message, field=seen[key], code="duplicate")
 
 
+def row(battery: Battery, new: NewIdentifier, named_by: int | None) -> Identifier:
+    """The row of a checked identifier, which the organization `named_by` gives."""
+    scheme, issuer, value = new.normal
+    return Identifier(
+        battery=battery,
+        scheme=scheme,
+        issuer=issuer,
+        value=value,
+        named_by_id=None if new.normal.is_whose else named_by,
+    )
+
+
 def _check_form(identifier: NewIdentifier, where: str) -> None:
-    scheme, issuer, value = identifier.key
-    if scheme not in Identifier.Scheme.values:
-        raise Invalid(_("“%(scheme)s” is no scheme of identifiers.") % {"scheme": scheme}, field=where)
-    if not value:
-        raise Invalid(_("An identifier may not be empty."), field=where)
-    for part in (value, issuer):
-        rules.text(part, field=where, longest=100, shortest=0)
-    if scheme == Identifier.Scheme.VIN and not is_vin(value):
-        raise Invalid(
-            _("“%(value)s” is not a valid VIN: 17 characters, no I, O or Q, and a right check digit.")
-            % {"value": value},
-            field=where,
-            code="vin",
-        )
-    if scheme == Identifier.Scheme.VIN and issuer:
-        raise Invalid(_("A VIN has no issuer."), field=where)
+    if identifier.scheme not in Identifier.Scheme.values:
+        raise Invalid(_("“%(scheme)s” is no scheme of identifiers.") % {"scheme": identifier.scheme}, field=where)
+    try:
+        identifier.normal  # noqa: B018 - asked for what it raises
+    except Invalid as error:
+        raise Invalid(error.message, field=where, code=error.code) from error

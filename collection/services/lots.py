@@ -19,6 +19,7 @@ from accounts.constraints import violated_constraint
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization, Role
 from accounts.verbs import verb
+from accounts.written import same
 from collection.models import (
     DISPOSITIONS,
     Assay,
@@ -30,6 +31,7 @@ from collection.models import (
     Material,
     ShipmentLine,
 )
+from collection.models.lots import LOT_FORM
 from collection.services import custody
 from collection.services.assays import Fractions, check_fractions, check_moisture, stoichiometry
 from collection.services.custody import NOWHERE, Entry, Place
@@ -338,8 +340,8 @@ def require_in_stock(lots: Iterable[Lot], *, field: str) -> None:
 
 def check_number(number: str, owner: Organization) -> str:
     """A lot number that `owner` has not given yet, without blanks at its ends."""
-    number = rules.text(number, field="number", longest=LONGEST_NUMBER)
-    if Lot.objects.filter(owner=owner, number=number).exists():
+    number = rules.number(number, field="number", longest=LONGEST_NUMBER)
+    if Lot.objects.numbered(number).filter(owner=owner).exists():
         raise _number_taken(number)
     return number
 
@@ -380,19 +382,22 @@ def _masses_of_parts(lot: Lot, parts: Sequence[Part], field: str) -> list[tuple[
 
 
 def _numbers_of_parts(lot: Lot, parts: Sequence[Part], count: int, field: str) -> list[str]:
-    given = [part.number.strip() for part in parts]
-    taken = set(
-        Lot.objects.filter(owner=lot.owner_id, number__startswith=f"{lot.number}-").values_list("number", flat=True)
-    )
-    taken |= set(Lot.objects.filter(owner=lot.owner_id, number__in=given).values_list("number", flat=True))
+    given = [
+        rules.number(part.number, field=f"{field}.{index}.number", longest=LONGEST_NUMBER, shortest=0)
+        for index, part in enumerate(parts)
+    ]
+    of_owner = Lot.objects.filter(owner=lot.owner_id)
+    parts_of_it = of_owner.alias(form=LOT_FORM).filter(form__startswith=same(f"{lot.number}-"))
+    taken = {same(n) for n in parts_of_it.values_list("number", flat=True)}
+    taken |= {same(n) for n in of_owner.numbered(*given).values_list("number", flat=True)}
     numbers: list[str] = []
     following = 1
     for index in range(count):
         number = given[index] if index < len(given) else ""
-        if number and (number in taken or number in numbers):
+        if number and (same(number) in taken or same(number) in map(same, numbers)):
             raise _number_taken(number, f"{field}.{index}.number")
         while not number:
             candidate, following = f"{lot.number}-{following}", following + 1
-            number = "" if candidate in taken or candidate in given else candidate
+            number = "" if same(candidate) in taken or same(candidate) in map(same, given) else candidate
         numbers.append(rules.text(number, field=f"{field}.{index}.number", longest=LONGEST_NUMBER))
     return numbers

@@ -86,7 +86,7 @@ def _add_packages(shipment: Shipment, packages: Sequence[NewPackage]) -> dict[st
     boxes = {package.label: package for package in shipment.packages.all()}
     new_boxes = []
     for index, new in enumerate(packages):
-        label = rules.text(new.label, field=f"packages.{index}.label", longest=40)
+        label = rules.number(new.label, field=f"packages.{index}.label", longest=40)
         if new.kind not in Package.Kind.values:
             raise Invalid(_("“%(kind)s” is no kind of package.") % {"kind": new.kind}, field=f"packages.{index}.kind")
         if label in boxes:

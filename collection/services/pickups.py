@@ -425,7 +425,8 @@ def _arrange(
     agreed = (pickup.carrier_id, pickup.destination_id, pickup.window_start, pickup.window_end)
     is_changed = agreed != (carrier.pk, destination.pk, window_start, window_end)
     _engage(actor, pickup, carrier, is_changed=is_changed)
-    pickup.carrier, pickup.destination, pickup.vehicle = carrier, destination, vehicle
+    pickup.carrier, pickup.destination = carrier, destination
+    pickup.vehicle = rules.number(vehicle, field="vehicle", shortest=0)
     pickup.window_start, pickup.window_end = window_start, window_end
     pickup.status, pickup.reason = PickupStatus.SCHEDULED, ""
     rules.check_lengths(pickup)
@@ -468,7 +469,7 @@ def _recognize(
 ) -> tuple[list[Battery], dict[int, Decimal | None]]:
     """The scanned batteries, locked, weighed and with their condition noted; new ones registered."""
     yard = pickup.collection_point.facility
-    known = find_to_collect(yard, [s.identifier for s in scans if s.identifier])
+    known = find_to_collect(yard, findings.read_off(scans))
     for index, scan in enumerate(scans):
         scan.check(f"batteries.{index}")
     relation = _unannounced(pickup)

@@ -75,7 +75,7 @@ def draft(
         origin=origin,
         destination=destination,
         carrier=carrier,
-        vehicle=vehicle,
+        vehicle=rules.number(vehicle, field="vehicle", shortest=0),
         planned_at=planned_at,
         consent=consent,
         is_simulated=is_simulated,
@@ -101,7 +101,8 @@ def change(
         _check_carrier(carrier)
         shipment.accepted_by = shipment.accepted_by if carrier == shipment.carrier else None
         shipment.carrier = carrier
-    shipment.vehicle = shipment.vehicle if vehicle is None else vehicle
+    if vehicle is not None:
+        shipment.vehicle = rules.number(vehicle, field="vehicle", shortest=0)
     if planned_at is not None:
         custody.check_plan(planned_at, field="planned_at")
         shipment.planned_at = planned_at
@@ -165,7 +166,7 @@ def cancel(*, actor: Actor, shipment: Shipment, reason: rules.Reason) -> Shipmen
 @verb(lock, of=("shipment__shipper", "shipment__origin__operator", "shipment__carrier"), when=_UNSETTLED)
 def document(*, actor: Actor, shipment: Shipment, kind: str, number: str, issued_on: date | None = None) -> Shipment:
     """Note a paper that travels with the shipment; whoever sends or carries it may."""
-    number = rules.text(number, field="number", longest=60)
+    number = rules.number(number, field="number")
     if kind not in TransportDocument.Kind.values:
         raise Invalid(_("“%(kind)s” is no kind of document.") % {"kind": kind}, field="kind")
     if TransportDocument.objects.filter(shipment=shipment, kind=kind, number=number).exists():

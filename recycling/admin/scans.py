@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.numbers import whole_number
+from collection.admin.search import batteries_named, lots_numbered
 from collection.models import Battery, Identifier, Lot
 
 
@@ -19,23 +20,17 @@ def battery_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
     Two statements: what goes by these names, and what of that the user may see.
     """
     names = [row["battery"] for row in rows]
-    known = list(Identifier.objects.reading(*names).values_list("value", "battery"))
-    some = Battery.objects.filter(pk__in={battery for _value, battery in known})
+    known = batteries_named(names, Identifier.objects.all())
+    some = Battery.objects.filter(pk__in=set().union(*known.values()))
     visible = set(some.visible_to(user).values_list("pk", flat=True))
-    found: dict[str, set[int]] = {}
-    for value, battery in known:
-        if battery in visible:
-            found.setdefault(value, set()).add(battery)
-    return [_one(name, found.get(name, set()), number) for number, name in enumerate(names, start=1)]
+    return [_one(name, known[name] & visible, number) for number, name in enumerate(names, start=1)]
 
 
 def lot_ids(rows: Sequence[dict[str, str]], user: User) -> list[int]:
     """As `battery_ids`, for lots by “#12” or their number."""
     names = [row["lot"] for row in rows]
-    found: dict[str, set[int]] = {}
-    for number, pk in Lot.objects.visible_to(user).filter(number__in=names).values_list("number", "pk"):
-        found.setdefault(number, set()).add(pk)
-    return [_one(name, found.get(name, set()), number) for number, name in enumerate(names, start=1)]
+    found = lots_numbered(names, Lot.objects.visible_to(user))
+    return [_one(name, found[name], line) for line, name in enumerate(names, start=1)]
 
 
 def _one(name: str, found: set[int], line: int) -> int:

@@ -20,8 +20,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.errors import DomainError
+from accounts.errors import DomainError, Invalid
 from accounts.models import Organization
+from collection.battery_numbers import LONGEST_SENT
 from collection.imports import columns
 from collection.imports.columns import Column, Parser
 from collection.imports.engine import Cells, Counts, Faults
@@ -78,7 +79,7 @@ class IntakeWeighingImporter:
             "unit": columns.unit(),
             "scheme": columns.choice(Identifier.Scheme.values),
             "issuer": columns.text(100),
-            "value": columns.text(100),
+            "value": columns.text(LONGEST_SENT),
             "received_mass": kilograms,
             "mass_unit": columns.unit(),
             "rejected_because": columns.text(500),
@@ -195,6 +196,12 @@ class IntakeWeighingImporter:
         found.lines.append(line)
         if values["value"]:
             identifier = NewIdentifier(values["scheme"], values["value"], values["issuer"] or "")
+            try:
+                identifier.normal  # noqa: B018 - asked for what it raises
+            except Invalid as error:
+                faults.add(line, error.field or "value", str(error.message), values["value"])
+                self._spoiled.add(key)
+                return key
             if values["rejected_because"]:
                 found.rejected.append((line, RejectedThing(values["rejected_because"], identifier=identifier)))
             else:
@@ -262,9 +269,10 @@ def _is_same(intake: Intake, held: list[IntakeBattery], ticket: _Ticket) -> bool
     if not ticket.batteries:
         return True
     masses = {
-        (identifier.scheme, identifier.issuer, identifier.value): (battery.received_value, battery.unit)
+        key: (battery.received_value, battery.unit)
         for battery in held
         for identifier in battery.battery.identifiers.all()
+        for key in identifier.read_as()
     }
     listed = [(thing.identifier, thing.received_value, thing.unit) for _line, thing in ticket.batteries]
     return len(held) == len(listed) and all(

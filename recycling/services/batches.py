@@ -51,7 +51,7 @@ def open_batch(
     """Open a batch on a line that is in use."""
     line = ProcessLine.objects.select_related("plant__facility__operator").get(pk=line.pk)
     custody.check_time(started_at, field="started_at")
-    number = rules.text(number, field="number", longest=60)
+    number = rules.number(number, field="number")
     if not line.is_active:
         raise Refused(_("The line is out of use."), field="line", code="inactive")
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -97,7 +97,7 @@ def record(
     tolerance; each is due after the plant's number of days, counted in its time zone.
     """
     plant = Plant.objects.select_related("facility__operator").get(pk=plant.pk)
-    ticket = rules.text(ticket, field="ticket", longest=60)
+    ticket = rules.number(ticket, field="ticket")
     note = rules.text(note, field="note", longest=rules.LONGEST_REASON, shortest=0)
     gross_kg, tare_kg = _check_weighing(gross_value, tare_value, unit)
     custody.check_time(weighed_at, field="weighed_at")
@@ -208,11 +208,13 @@ def _ticket_taken(ticket: str) -> Refused:
 class _OpenLines:
     """The open lines of a shipment, each of which is spoken of once."""
 
-    def __init__(self, shipment: Shipment, things: Sequence[ReceivedBattery | RejectedThing]) -> None:
+    def __init__(
+        self, shipment: Shipment, batteries: Sequence[ReceivedBattery], rejected: Sequence[RejectedThing]
+    ) -> None:
         self.all = list(shipment.lines.filter(outcome=ShipmentLine.Outcome.OPEN).order_by("pk"))
         self.by_battery = {line.battery_id: line for line in self.all if line.battery_id is not None}
         self.by_lot = {line.lot_id: line for line in self.all if line.lot_id is not None}
-        self.names = _names(self.by_battery, things)
+        self.names = registered(_read_off(batteries, rejected), self.by_battery)
         self.taken: set[int] = set()
 
     def take(self, thing: ReceivedBattery | RejectedThing, where: str) -> ShipmentLine:
@@ -234,7 +236,7 @@ class _OpenLines:
 
 def _sort(shipment: Shipment, batteries: Sequence[ReceivedBattery] | None, rejected: Sequence[RejectedThing]) -> _Load:
     """Match what was found and what is refused with the open lines of the shipment."""
-    lines, load = _OpenLines(shipment, [*(batteries or ()), *rejected]), _Load()
+    lines, load = _OpenLines(shipment, batteries or (), rejected), _Load()
     for index, refusal in enumerate(rejected):
         line = lines.take(refusal, f"rejected.{index}")
         load.rejected[line.pk] = rules.reason(refusal.reason, field=f"rejected.{index}.reason")
@@ -253,12 +255,17 @@ def _sort(shipment: Shipment, batteries: Sequence[ReceivedBattery] | None, rejec
     return load
 
 
-def _names(
-    by_battery: Mapping[int, ShipmentLine], things: Sequence[ReceivedBattery | RejectedThing]
-) -> dict[tuple[str, str, str], int]:
-    """Batteries of the shipment by the identifiers that were read at the gate."""
-    keys = {thing.identifier.key for thing in things if thing.identifier is not None}
-    return {key: battery for key, battery in registered(keys).items() if battery in by_battery}
+def _read_off(batteries: Sequence[ReceivedBattery], rejected: Sequence[RejectedThing]) -> dict[str, NewIdentifier]:
+    """The identifiers that were read at the gate, each by its field."""
+    named: list[tuple[str, ReceivedBattery | RejectedThing]] = [
+        *((f"batteries.{index}", found) for index, found in enumerate(batteries)),
+        *((f"rejected.{index}", refusal) for index, refusal in enumerate(rejected) if refusal.lot is None),
+    ]
+    return {
+        f"{where}.identifier": thing.identifier
+        for where, thing in named
+        if thing.identifier is not None and thing.battery is None
+    }
 
 
 def _discrepancies(intake: Intake, plant: Plant, load: _Load, net_kg: Decimal) -> list[Discrepancy]:

@@ -92,10 +92,10 @@ def test_one_battery_has_any_number_of_names(world: World) -> None:
         NewIdentifier("oem_serial", "S1", "CATL"), NewIdentifier("internal", "S1"),
     ]  # fmt: skip
     battery = register(world, *names)
-    batteries.identify(actor=world.actor(world.yard_owner), battery=battery, scheme="giai", value="8003", issuer="GS1")
+    batteries.identify(actor=world.actor(world.yard_owner), battery=battery, scheme="giai", value="(8004) 0614141-x")
     assert set(battery.identifiers.values_list("scheme", "issuer", "value")) == {
         ("vin", "", RIGHT_VINS[0]), ("oem_serial", "LG", "S1"), ("oem_serial", "CATL", "S1"), ("internal", "", "S1"),
-        ("giai", "GS1", "8003"),
+        ("giai", "", "80040614141-x"),
     }  # fmt: skip
     refused(Invalid, lambda: register(world, NewIdentifier("internal", "T"), NewIdentifier("internal", " T")))
     refused(Invalid, lambda: register(world, identifiers=[]), "identifiers")
@@ -117,7 +117,7 @@ def test_a_duplicate_names_the_other_battery_only_to_who_may_see_it(world: World
     with pytest.raises(IntegrityError, match="identifier_once"), transaction.atomic():
         Identifier.objects.create(battery=other, scheme="oem_serial", issuer="LG", value="S1")
     for fields in ({"scheme": "vin", "value": "short"}, {"scheme": "vin", "value": RIGHT_VINS[1], "issuer": "x"},
-                   {"scheme": "giai", "value": ""}):  # fmt: skip
+                   {"scheme": "giai", "value": ""}, {"scheme": "giai", "value": "8004", "issuer": "x"}):  # fmt: skip
         with pytest.raises(IntegrityError), transaction.atomic():
             Identifier.objects.create(battery=other, **fields)
 

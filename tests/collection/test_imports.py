@@ -148,7 +148,7 @@ GOOD = "oem_serial,GOOD,test,,,,,,,,"
         ("oem_serial,,t,,,,,,,,", "value"),
         ("oem_serial,a\0b,t,,,,,,,,", "value"),
         ("vin,1M8GDM9AXKP042789,,,,,,,,,", "value"),
-        ("vin,1M8GDM9AXKP042788,t,,,,,,,,", "value"),
+        ("vin,1M8GDM9AXKP042788,t,,,,,,,,", "issuer"),
         ("oem_serial,A,t,no-such,,,,,,,", "model"),
         ("oem_serial,A,t,,-1,,,,,,", "mass"),
         ("oem_serial,A,t,,0,,,,,,", "mass"),

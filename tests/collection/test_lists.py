@@ -120,19 +120,21 @@ def test_bad_vehicles_are_reported_one_by_one(loaded: None, tmp_path) -> None:
         "X,,,WA,,1066,TESLA,MODEL Y,Battery Electric Vehicle (BEV),0,5\n"
         "X,,,WA,,2023,TESLA,MODEL Y,Steam,0,6\n"
         "X,,,WA,,2023,,MODEL Y,Battery Electric Vehicle (BEV),0,7\n"
+        "X,,,WA,,2023,TESLA,MODEL Y,Battery Electric Vehicle (BEV),0,\u0418\n"
         "X,,,WA,,2023,TESLA,MODEL Y,Battery Electric Vehicle (BEV),0,1\n"
     )
     path, errors = write(tmp_path, "wa.csv", WA + bad), tmp_path / "errors.csv"
     with pytest.raises(CommandError):
         run("import_wa_registrations", path, "--errors", str(errors))
     assert not Battery.objects.exists()
-    assert [line.split(",")[:3] for line in errors.read_text().splitlines()[1:5]] == [
+    assert [line.split(",")[:3] for line in errors.read_text().splitlines()[1:6]] == [
         ["error", "7", "Model Year"],
         ["error", "8", "Electric Vehicle Type"],
         ["error", "9", "Make"],
-        ["error", "10", "value"],
+        ["error", "10", "DOL Vehicle ID"],
+        ["error", "11", "value"],
     ]
-    assert "bad rows             4" in run("import_wa_registrations", path, "--skip-bad-rows")
+    assert "bad rows             5" in run("import_wa_registrations", path, "--skip-bad-rows")
     assert Battery.objects.count() == 5
     assert list(ImportRun.objects.order_by("pk").values_list("status", flat=True)) == ["refused", "done"]
 

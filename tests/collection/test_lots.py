@@ -19,6 +19,8 @@ from collection.services import lots, shipments
 from collection.services.lots import Part
 from collection.services.packing import NewLine
 from collection.units import KG_PER_UNIT, Unit
+from recycling.admin.scans import lot_ids
+from tests.migrations import migration_named
 from tests.refusals import refused, state
 from tests.world import World, ago
 
@@ -254,3 +256,63 @@ def test_the_trigger_knows_the_moves(world: World, old: str) -> None:
         else:
             with pytest.raises(Exception, match="status"), transaction.atomic():
                 put(wanted)
+
+
+@pytest.mark.parametrize("written", ["EXT-1 a", "ext-1A", "ＥＸＴ－１Ａ", "EXT\u20111\u200b a "])
+def test_a_number_is_one_however_it_is_written(world: World, written: str) -> None:
+    lot = brought(world, number="EXT-1 A\u200b")
+    assert lot.number == "EXT-1 A"
+    refused(Refused, lambda: brought(world, number=written), "number")
+    assert Lot.objects.numbered(written, "x").get() == lot_ids_of(world, written) == lot
+    part = Part(Decimal(1), "kg", written)
+    refused(
+        Refused,
+        lots.split,
+        "parts.0.number",
+        actor=world.actor(world.recycler),
+        lot=lot,
+        parts=[part],
+        split_at=ago(days=8),
+    )
+    with pytest.raises(IntegrityError, match="lot_number"), transaction.atomic():
+        Lot.objects.filter(pk=brought(world, number="OTHER").pk).update(number=written)
+    assert brought(world, number="EXT1A") != lot  # hyphens count: parts of a lot are numbered with them
+
+
+def lot_ids_of(world: World, written: str) -> Lot:
+    (found,) = lot_ids([{"lot": written}], world.user(world.recycler))
+    return Lot.objects.get(pk=found)
+
+
+def test_a_number_has_no_control_characters(world: World) -> None:
+    for number in ("A\x071", "A\ud800"):
+        assert (
+            refused(Invalid, lambda number=number: brought(world, number=number), "number").code == "control_character"
+        )
+    lot = brought(world)
+    for number in ("A\x071", " A1", "ＡＡ"):
+        with pytest.raises(IntegrityError, match="lot_number_normal"), transaction.atomic():
+            Lot.objects.filter(pk=lot.pk).update(number=number)
+
+
+def test_numbers_stored_before_are_normalized(world: World, capsys: Any) -> None:
+    migration = migration_named("numbers_that_look_alike")
+    first, second, third = (brought(world, number=number) for number in ("ONE", "TWO", "THREE"))
+    constraints = [c for c in Lot._meta.constraints if c.name.startswith("lot_number")]
+
+    class Apps:
+        get_model = staticmethod(lambda app, model: Lot)
+
+    with connection.schema_editor(atomic=False) as editor:
+        editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for constraint in constraints:
+            editor.remove_constraint(Lot, constraint)
+        for lot, number in ((second, "ｏｎｅ"), (third, "Ｔ  1")):
+            Lot.objects.filter(pk=lot.pk).update(number=number)
+        migration.normalize_lots(Apps, editor)
+        editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for constraint in constraints:
+            editor.add_constraint(Lot, constraint)
+    numbers = [Lot.objects.get(pk=lot.pk).number for lot in (first, second, third)]
+    assert numbers == ["ONE", f"one ({second.pk})", "T 1"]
+    assert f"lot {second.pk}: number “one” is now “one ({second.pk})”" in capsys.readouterr().err

@@ -52,13 +52,15 @@ def test_a_battery_is_found_however_its_name_is_written(world: World, written: s
     assert api.get("/api/v1/batteries/", {"identifier": written}).json()["results"] == []
 
 
-def test_recognizing_takes_the_very_name(world: World) -> None:
+def test_recognizing_asks_for_scheme_and_issuer(world: World) -> None:
     battery = named(batteries_at(world, world.yard)[0], "AB-1")
-    other = named(batteries_at(world, world.yard)[0], "ab1")
-    keys = {("oem_serial", "Maker", "AB-1"), ("oem_serial", "Other", "ab1"), ("vin", "", "AB1")}
-    assert registered(keys) == {("oem_serial", "Maker", "AB-1"): battery.pk}
+    other = named(batteries_at(world, world.yard)[0], "ab2")
+    read = {"0": NewIdentifier("oem_serial", "ab 1", "MAKER"), "1": NewIdentifier("oem_serial", "ab2", "Other"),
+            "2": NewIdentifier("internal", "AB1", "Maker")}  # fmt: skip
+    assert registered(read, {battery.pk, other.pk}) == {("oem_serial", "MAKER", "AB1"): battery.pk}
+    assert registered(read, {other.pk}) == {}
     user = world.user(world.yard_owner)
-    assert battery_ids([{"battery": "ab1"}, {"battery": "AB-1"}], user) == [other.pk, battery.pk]
+    assert battery_ids([{"battery": "AB2"}, {"battery": "AB1"}], user) == [other.pk, battery.pk]
 
 
 def test_scans_name_only_what_may_be_seen(world: World) -> None:
@@ -74,12 +76,12 @@ def test_recognizing_takes_two_statements(world: World, number: int, django_asse
         (battery,) = batteries_at(world, world.yard)
         battery.identifiers.create(scheme=name.scheme, issuer=name.issuer, value=name.value)
     with django_assert_num_queries(2):
-        assert len(find_to_collect(world.yard, names)) == number
+        assert len(find_to_collect(world.yard, {str(n): name for n, name in enumerate(names)})) == number
     user = world.user(world.yard_owner)
     with django_assert_num_queries(2):
         assert len(battery_ids([{"battery": name.value} for name in names], user)) == number
     Battery.objects.update(status=BatteryStatus.AT_FACILITY)
-    assert find_to_collect(world.hub, [NewIdentifier("oem_serial", "none")]) == {}
+    assert find_to_collect(world.hub, {"": NewIdentifier("oem_serial", "none")}) == {}
 
 
 def test_names_are_looked_up_by_an_index(db: None) -> None:
