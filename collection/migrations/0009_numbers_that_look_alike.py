@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_claimed_organizations'),
-        ('collection', '0007_contests_of_claims'),
+        ('collection', '0008_files_come_in_pieces'),
     ]
 
     operations = [
