@@ -39,7 +39,10 @@ def _at_hand(thing: str, table: str) -> tuple[Tie, ...]:
     )
 
 
-_OPEN_PICKUP = "collection_pickupbattery t\n    JOIN collection_pickup p ON p.id = t.pickup_id AND p.status IN ('requested', 'scheduled', 'failed')"
+_OPEN_PICKUP = (
+    "collection_pickupbattery t\n    JOIN collection_pickup p ON p.id = t.pickup_id"
+    " AND p.status IN ('requested', 'scheduled', 'failed')"
+)
 
 BATTERIES_AT_HAND = Sight(
     "collection_battery",
