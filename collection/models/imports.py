@@ -96,6 +96,10 @@ class ImportRun(models.Model):
         return f"{self.get_kind_display()}: {self.filename}"
 
 
+class ImportPartQuerySet(PartQuerySet["ImportPart"]):
+    whole = "run"
+
+
 class ImportPart(models.Model):
     """A piece of the file of an import that is not over. All but the last are of one size.
 
@@ -106,6 +110,8 @@ class ImportPart(models.Model):
     run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="parts", verbose_name=_("import"))
     number = models.PositiveIntegerField(_("number"))
     content = models.BinaryField(_("content"))
+
+    objects = ImportPartQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("part of a file")

@@ -385,7 +385,7 @@ def test_a_list_takes_the_same_number_of_statements_for_any_number(world: World)
             assert api.get("/api/v1/batteries/").status_code == 200
         return len(queries)
 
-    assert statements(1) == statements(40) <= 6
+    assert statements(1) == statements(40) <= 8
 
 
 @pytest.mark.parametrize(
