@@ -37,7 +37,10 @@ log = structlog.get_logger(__name__)
 class Heartbeat(bootsteps.StartStopStep):
     """The part of a Celery worker that tells that it lives, and sounds the alarm when beat does not."""
 
-    requires = ("celery.worker.components:Timer",)
+    requires = (
+        "celery.worker.components:Timer",
+        "celery.worker.components:Pool",  # has its children before there is a thread at the door: locks are forked, too
+    )
 
     def start(self, worker: Any) -> None:
         """Tell now, and from now on."""

@@ -40,10 +40,16 @@ def are_on() -> bool:
 
 
 def prepare() -> None:
-    """Make the folder that this process and its children share. Called before any of them counts."""
-    if are_on() and not os.environ.get(_FOLDER):
+    """Make the folder that this process and its children share, and import what they count with. Called before any of them
+    begins: a child that is forked while a scrape imports would wait for that import for ever.
+    """
+    if not are_on():
+        return
+    if not os.environ.get(_FOLDER):
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="relode-metrics-")
         os.environ["RELODE_METRICS_OWNER"] = str(os.getpid())
+    import prometheus_client.core
+    import prometheus_client.multiprocess  # noqa: F401
 
 
 def clear_away() -> None:

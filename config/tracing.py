@@ -5,7 +5,9 @@ Each is off unless a setting asks for it, but the durations in request lines.
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -74,59 +76,90 @@ def _send_traces(endpoint: str) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
+    class Exporter(OTLPSpanExporter):
+        def export(self, spans: Any) -> Any:
+            return super().export([_without_people(span) for span in spans])
+
     role = os.environ.get("RELODE_ROLE", "manage")
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"relode-{role}", "service.namespace": "relode"}),
         sampler=ParentBased(TraceIdRatioBased(settings.TRACED_SHARE)),
     )
-    provider.add_span_processor(
-        BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=5))
-    )
+    provider.add_span_processor(BatchSpanProcessor(Exporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=5)))
     trace.set_tracer_provider(provider)
-    DjangoInstrumentor().instrument(request_hook=_without_what_was_asked)
+    DjangoInstrumentor().instrument()
     PsycopgInstrumentor().instrument()  # statements as they are written, never their values
     CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]
 
 
-def _without_what_was_asked(span: Any, request: Any) -> None:
-    """What stands behind the question mark is identifiers, names and places: the route says enough."""
-    if span and span.is_recording():
-        for name in ("http.url", "http.target", "url.full"):
-            if asked := (span.attributes or {}).get(name):
-                span.set_attribute(name, str(asked).partition("?")[0])
-        if (span.attributes or {}).get("url.query"):
-            span.set_attribute("url.query", "")
+#: What instrumentation notes of a request that is somebody's: addresses hold identifiers and the secrets of links that
+#: were mailed. The route (`http.route`) stays.
+_SOMEBODYS = frozenset(
+    ("http.target", "http.url", "url.full", "url.path", "url.query", "http.user_agent", "user_agent.original",
+     "net.peer.ip", "client.address", "network.peer.address", "enduser.id")
+)  # fmt: skip
+
+
+def _without_people(span: Any) -> Any:
+    """The same span without what is somebody's. Of an exception its type alone stays: PostgreSQL quotes rows."""
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.trace import Status
+
+    return ReadableSpan(
+        name=span.name, context=span.context, parent=span.parent, resource=span.resource, kind=span.kind,
+        attributes={name: value for name, value in (span.attributes or {}).items() if name not in _SOMEBODYS},
+        events=[
+            Event(event.name, {"exception.type": (event.attributes or {}).get("exception.type", "")}, event.timestamp)
+            for event in span.events
+        ],
+        links=span.links, status=Status(span.status.status_code), start_time=span.start_time, end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )  # fmt: skip
 
 
 def _send_errors(dsn: str) -> None:
-    """Sentry, or what speaks as it does: what nobody foresaw, without bodies, cookies, addresses and local variables."""
+    """Sentry, or what speaks as it does. It is sent what was logged as an error with its exception, by us or a library:
+    requests, tasks and jobs that failed unforeseen. None of Sentry's own integrations looks on: what they collect (values
+    of statements, log lines, requests) is people's.
+    """
     import sentry_sdk
+    from sentry_sdk.integrations.atexit import AtexitIntegration
+    from sentry_sdk.integrations.dedupe import DedupeIntegration
 
     sentry_sdk.init(
         dsn=dsn,
         environment=settings.SENTRY_ENVIRONMENT,
-        data_collection={  # type: ignore[arg-type]
-            "user_info": False,
-            "http_bodies": [],
-            "cookies": {"mode": "off"},
-            "http_headers": {"request": {"mode": "off"}, "response": {"mode": "off"}},
-            "url_query_params": {"mode": "off"},
-            "stack_frame_variables": False,
-        },
-        traces_sample_rate=0.0,  # traces are OpenTelemetry's
-        before_send=_without_people,
+        default_integrations=False,
+        auto_enabling_integrations=False,
+        integrations=[DedupeIntegration(), AtexitIntegration(callback=lambda *_: None)],
+        include_local_variables=False,
+        max_breadcrumbs=0,
+        before_send=_without_words,
     )
+    logging.getLogger().addHandler(_ErrorSender(logging.ERROR))
 
 
-def _without_people(event: Any, _hint: Any) -> Any:
-    """What says who somebody is, or lets one be them, stays here."""
-    request = event.get("request", {})
-    for name in ("cookies", "data", "query_string", "env"):
-        request.pop(name, None)
-    request["headers"] = {
-        name: value
-        for name, value in request.get("headers", {}).items()
-        if name in ("Accept", "Content-Type", "X-Request-Id")
-    }
-    event.pop("user", None)
+class _ErrorSender(logging.Handler):
+    """Sends the exception of a log line, with what finds that line again."""
+
+    TAGS = ("event", "request_id", "task_id", "kind", "run", "report")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        import sentry_sdk
+
+        line = record.msg if isinstance(record.msg, dict) else {}  # structlog's
+        error = line.get("exc_info") or record.exc_info
+        if isinstance(error, tuple):
+            error = error[1]
+        error = error if isinstance(error, BaseException) else error and sys.exc_info()[1]
+        if error:
+            with sentry_sdk.new_scope() as scope:
+                scope.set_tags({name: line[name] for name in self.TAGS if name in line} | {"logger": record.name})
+                sentry_sdk.capture_exception(error)
+
+
+def _without_words(event: Any, _hint: Any) -> Any:
+    """Types and lines of code say where; what the exceptions said quotes rows, and stays in the log."""
+    for error in event.get("exception", {}).get("values", ()):
+        error["value"] = ""
     return event

@@ -67,6 +67,8 @@ def test_a_backup_is_restored_and_proven(tmp_path: Path, empty_url: str) -> None
     with pytest.raises(CommandError, match="there already"):
         call_command("backup", str(file))
 
+    done = manage(empty_url, "backup", str(tmp_path / "nothing.dump"))
+    assert done.returncode and "is empty" in done.stderr and not (tmp_path / "nothing.dump").exists()
     with pytest.raises(CommandError, match="not empty"):  # where we are, nothing is written over
         call_command("restore", str(file))
     done = manage(empty_url, "restore", str(file))

@@ -32,6 +32,11 @@ class Command(BaseCommand):
             raise CommandError(f"{file} is there already; it is not written over.")
         if not file.parent.is_dir():
             raise CommandError(f"{file.parent} is no folder.")
+        if not postgres.rows_by_table():
+            raise CommandError(
+                f"The database {connection.settings_dict['NAME']} is empty: a backup of it would restore nothing."
+                " Name the right one by DATABASE_URL, or `migrate` it first."
+            )
         postgres.program("pg_dump")  # before anything is begun
         draft = file.with_name(f"{file.name}.part")
         draft.unlink(missing_ok=True)
