@@ -1,7 +1,7 @@
 """The numbers that batteries go by, in one form, whoever reads them and however they are written.
 
 Every door leads through `normal`: what registers and what looks up agree by it. The database compares by the same form
-(`collection.models.batteries.COMPARED`). Decided in docs/adr/0023.
+(`collection.models.batteries.SEARCHED`). Decided in docs/adr/0023.
 """
 
 from __future__ import annotations

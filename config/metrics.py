@@ -51,6 +51,8 @@ def prepare() -> None:
     import prometheus_client.core
     import prometheus_client.multiprocess  # noqa: F401
 
+    counted()
+
 
 def clear_away() -> None:
     """Remove the folder, if this process made it."""
@@ -67,7 +69,9 @@ def process_ended(pid: int) -> None:
 
 
 class _Counted:
-    """What this process counts. Made when first asked for: importing this module must cost nothing where all is off."""
+    """What this process counts. Made once, before there are threads that could make it twice; not as this module is imported,
+    which must cost nothing where all is off.
+    """
 
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
@@ -97,14 +101,10 @@ class _Counted:
                     gauge.labels(connection.alias).set(measures[measure])
 
 
-_counted: list[_Counted] = []
-
-
+@cache
 def counted() -> _Counted:
     """What this process counts."""
-    if not _counted:
-        _counted.append(_Counted())
-    return _counted[0]
+    return _Counted()
 
 
 class MetricsMiddleware:
@@ -112,6 +112,7 @@ class MetricsMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        counted()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""

@@ -168,11 +168,13 @@ class ClaimsForm(VerbForm):
 
 
 class ContestClaimForm(VerbForm):
-    statement = text_field(gettext_lazy("why it is not"), max_length=2000)
+    statement = text_field(gettext_lazy("why it is not"), max_length=claim_contests.LONGEST_STATEMENT)
 
 
 class ContestClaimsForm(ClaimsForm, ContestClaimForm):
     """Why none of the batteries is the producer's."""
+
+    field_order = ("organization", "statement")
 
 
 class IdentifierInline(PartInline):

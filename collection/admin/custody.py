@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
@@ -15,6 +15,7 @@ from accounts.admin.pages import CountedBelow
 from accounts.admin.scoped import ScopedAdmin
 from collection.admin.search import battery_named, lot_named
 from collection.models import CustodyEvent
+from collection.models.sight import Whose
 from collection.queries.lives import Entry, life_of
 from collection.queries.veils import veil, veil_entries
 
@@ -41,21 +42,38 @@ class Veiled(CountedBelow):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         rows = list(self.result_list)
-        self.result_list = (veil_entries if self.model is CustodyEvent else veil)(request.user, rows)  # type: ignore[operator]
+        self.result_list = veiled(request.user, rows)
 
 
-class LivingAdmin(ScopedAdmin):
-    """A thing with a ledger of its own (a battery, a lot): its page tells its life above all else."""
+def veiled(viewer: Any, rows: Sequence[Any]) -> Sequence[Any]:
+    """`rows`, things or entries of the ledger, as `viewer` may know them."""
+    return veil_entries(viewer, rows) if rows and isinstance(rows[0], CustodyEvent) else veil(viewer, rows)
 
-    change_form_outer_before_template = "relode/life.html"
+
+class VeiledAdmin(ScopedAdmin):
+    """Things, or what the ledger says of them, each as the user may know it."""
+
+    #: Fields that an address may not filter by, since some of the rows do not show them to everybody.
+    untold: ClassVar[tuple[str, ...]] = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Veiled]:
         return Veiled
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The record as the user may know it."""
         record = super().get_object(request, object_id, from_field)
-        return record and veil(request.user, [record])[0]  # type: ignore[type-var,arg-type]
+        return record and veiled(request.user, [record])[0]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        if lookup.split("__", maxsplit=1)[0] in self.untold and not (request and request.user.is_superuser):  # type: ignore[union-attr]
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[arg-type]
+
+
+class LivingAdmin(VeiledAdmin):
+    """A thing with a ledger of its own (a battery, a lot): its page tells its life above all else."""
+
+    change_form_outer_before_template = "relode/life.html"
+    untold = ("facility", "shipment", "moisture", "assays", "events")
 
     def about(self, request: HttpRequest, record: Any) -> dict[str, Any]:
         entries = life_of(record, request.user)  # type: ignore[arg-type]
@@ -85,7 +103,11 @@ class LivingAdmin(ScopedAdmin):
 
 
 @admin.register(CustodyEvent)
-class CustodyEventAdmin(ScopedAdmin):
+class CustodyEventAdmin(VeiledAdmin):
+    untold = (
+        "from_facility", "from_shipment", "from_organization", "to_facility", "to_shipment", "to_organization",
+        "handover", "reference", "note", "mass_kg", "battery__facility", "lot__facility",
+    )  # fmt: skip
     list_display = (
         "occurred_at", "battery", "lot", "kind", "from_organization", "to_organization", "to_facility", "mass_kg",
         "handover", "reference", "actor",
@@ -99,12 +121,17 @@ class CustodyEventAdmin(ScopedAdmin):
     search_help_text = gettext_lazy("A whole identifier, a lot number, or a reference such as “shipment 12”.")
     ordering = ("-pk",)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Veiled]:
-        return Veiled
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        entry = super().get_object(request, object_id, from_field)
-        return entry and veil_entries(request.user, [entry])[0]  # type: ignore[arg-type]
-
-    def named(self, term: str) -> Q:
-        return battery_named(term, path="battery") | lot_named(term, path="lot") | Q(reference=term)
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
+        """A thing by its names; a reference by those who were a part of the entry, or oversee its place."""
+        term, viewer = search_term.strip(), request.user
+        if not term:
+            return queryset, False
+        referred = Q(reference=term)
+        if not viewer.is_superuser:  # type: ignore[union-attr]
+            whose = Whose.of(viewer)  # type: ignore[arg-type]
+            referred &= (
+                Q(from_organization__in=whose.organizations)
+                | Q(to_organization__in=whose.organizations)
+                | Q(to_facility__jurisdiction__in=whose.places)
+            )
+        return queryset.filter(battery_named(term, path="battery") | lot_named(term, path="lot") | referred), False

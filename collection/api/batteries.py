@@ -109,7 +109,7 @@ class ChangesIn(serializers.Serializer[Any]):
 
 
 class ContestClaimIn(serializers.Serializer[Any]):
-    statement = TextField(max_length=2000)
+    statement = TextField(max_length=claim_contests.LONGEST_STATEMENT)
 
 
 class AcceptClaimsIn(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collection.models import CustodyKind
+from collection.models.at_hand import Knows, at_hand
 from collection.queries.lives import life_of
 from collection.queries.veils import veil
 
@@ -45,6 +46,17 @@ class LifeMixin:
     """What viewsets of batteries and lots have in common: `life/`, and that whoever only had a thing once reads of it what
     was until then.
     """
+
+    #: Filters that tell where a thing is now: by them only those find it that may know.
+    tells_where: ClassVar[tuple[str, ...]] = ("facility", "shipment", "at_jurisdiction")
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """As ever; by where things are now, among those alone of which the reader may know it."""
+        rows = super().filter_queryset(queryset)  # type: ignore[misc]
+        viewer, asked = self.request.user, self.request.query_params  # type: ignore[attr-defined]
+        if not (self.detail or viewer.is_superuser) and any(asked.get(name) for name in self.tells_where):  # type: ignore[attr-defined]
+            rows = rows.filter(Knows(at_hand(queryset.model), viewer))
+        return rows
 
     def get_serializer(self, *args: Any, **options: Any) -> Any:
         """As ever, for records as their reader may know them."""

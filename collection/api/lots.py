@@ -14,6 +14,7 @@ from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.custody import LifeMixin
 from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, UnitField
 from collection.models import DISPOSITIONS, Assay, CustodyEvent, Facility, Lot, LotStatus, Material
+from collection.models.lots import LotQuerySet
 from collection.services import lots
 from collection.services.lots import Part
 from collection.units import Unit
@@ -97,7 +98,7 @@ class CorrectLotIn(serializers.Serializer[Any]):
 
 
 class LotFilter(FilterSet):
-    number = django_filters.CharFilter("number", "iexact")
+    number = django_filters.CharFilter(method="numbered")
     status = django_filters.ChoiceFilter(choices=LotStatus.choices)
     material = django_filters.CharFilter("material")
     kind = django_filters.ChoiceFilter(field_name="material__kind", choices=Material.Kind.choices)
@@ -111,6 +112,10 @@ class LotFilter(FilterSet):
     class Meta:
         model = Lot
         fields = ("is_simulated",)
+
+    def numbered(self, rows: LotQuerySet, _name: str, value: str) -> LotQuerySet:
+        """Those with this number, however it is written."""
+        return rows.numbered(value)
 
 
 class LotViewSet(LifeMixin, VisibleViewSet):

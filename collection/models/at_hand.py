@@ -6,7 +6,12 @@ what it contains. What follows says who knows more: who has to do with it for go
 
 from __future__ import annotations
 
-from collection.models.sight import BATTERIES, LOTS, Sight, Tie
+from typing import Any
+
+from django.db import models
+
+from accounts.models import Viewer
+from collection.models.sight import BATTERIES, KEYS, LOTS, Sight, Tie, Whose
 
 #: The one whose entry of the ledger is the first, as who made it or gave it up, or the last, as who has it or had it last.
 _FIRST_AND_LAST = """CASE WHEN t.sequence = 1 OR t.sequence = (
@@ -60,3 +65,28 @@ BATTERIES_AT_HAND = Sight(
 )
 
 LOTS_AT_HAND = Sight("collection_lot", (LOTS.ties[0], *_at_hand("lot_id", "collection_lot")))
+
+
+class Knows(models.Func):
+    """Whether `viewer` may know all of the thing with the key in `field`, which is one of those that `sight` says."""
+
+    output_field = models.BooleanField()
+
+    def __init__(self, sight: Sight, viewer: Viewer, field: str = "pk") -> None:
+        super().__init__(models.F(field))
+        self.sight, self.whose = sight, Whose.of(viewer)
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> Any:  # type: ignore[override]
+        (expression,) = self.source_expressions
+        thing, values = compiler.compile(expression)
+        kinds = ", ".join(f"%s::{kind}" for kind in KEYS.values())
+        sql = (
+            f"EXISTS (SELECT FROM (SELECT {thing}, {kinds} OFFSET 0) whose (thing, {', '.join(KEYS)})"
+            f" WHERE {self.sight.is_seen('whose.thing')})"
+        )
+        return sql, (*values, *(getattr(self.whose, name) for name in KEYS))
+
+
+def at_hand(kind: type[models.Model]) -> Sight:
+    """Who knows all of things of this kind, batteries or lots."""
+    return {sight.table: sight for sight in (BATTERIES_AT_HAND, LOTS_AT_HAND)}[kind._meta.db_table]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from accounts.models import Viewer
 from collection.models import Battery, BatteryStatus, CustodyEvent, Facility, Lot, LotStatus, Shipment
-from collection.queries.veils import until_passed_on, veil_entries
+from collection.queries.veils import life_as_read
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def life_of(thing: Battery | Lot, viewer: Viewer) -> list[Entry]:
         "handover__receipt",
     ).order_by("sequence")
     statuses = dict(BatteryStatus.choices if isinstance(thing, Battery) else LotStatus.choices)
-    read = veil_entries(viewer, until_passed_on(viewer, thing, list(events)))
+    read = life_as_read(viewer, thing, list(events))
     entries = [_entry(event, str(statuses.get(event.to_status, event.to_status))) for event in read]
     by_sequence = {entry.sequence: entry for entry in entries}
     for entry in entries:

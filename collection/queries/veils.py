@@ -12,21 +12,20 @@ from typing import Any
 
 from accounts.models import Viewer
 from collection.models import Assay, Battery, CustodyEvent, Lot
-from collection.models.at_hand import BATTERIES_AT_HAND, LOTS_AT_HAND
-from collection.models.sight import Whose
+from collection.models.at_hand import BATTERIES_AT_HAND, LOTS_AT_HAND, at_hand
+from collection.models.sight import Sight, Whose
 
 
 def known_to(viewer: Viewer, things: Sequence[Any]) -> set[int]:
-    """The ids of those of `things` of which `viewer`, who sees them all, may know all: two statements, however many."""
-    ids = {thing.pk for thing in things}
-    kind = next((type(thing) for thing in things), Battery)
-    return _known(viewer, issubclass(kind, Lot), ids, None)
+    """The ids of those of `things`, batteries or lots, of which `viewer`, who sees them all, may know all: two statements,
+    however many.
+    """
+    return _known(viewer, at_hand(type(things[0])), {thing.pk for thing in things}, None) if things else set()
 
 
-def _known(viewer: Viewer, are_lots: bool, ids: Collection[int], whose: Whose | None) -> set[int]:
+def _known(viewer: Viewer, sight: Sight, ids: Collection[int], whose: Whose | None) -> set[int]:
     if viewer.is_superuser or not ids:
         return set(ids)
-    sight = LOTS_AT_HAND if are_lots else BATTERIES_AT_HAND
     keys = ("SELECT unnest(%s::bigint[])", (sorted(ids),))
     return set(sight.first_of(keys, whose or Whose.of(viewer), len(ids), ascending=True))
 
@@ -53,30 +52,41 @@ def veil_entries(viewer: Viewer, entries: Sequence[CustodyEvent]) -> Sequence[Cu
     if viewer.is_superuser or not entries:
         return entries
     whose = Whose.of(viewer)
-    mine, places = set(whose.organizations), set(whose.places)
-    lots = _known(viewer, True, {entry.lot_id for entry in entries if entry.lot_id}, whose)
-    batteries = _known(viewer, False, {entry.battery_id for entry in entries if entry.battery_id}, whose)
+    lots = _known(viewer, LOTS_AT_HAND, {entry.lot_id for entry in entries if entry.lot_id}, whose)
+    batteries = _known(viewer, BATTERIES_AT_HAND, {entry.battery_id for entry in entries if entry.battery_id}, whose)
     for entry in entries:
-        is_part = bool(mine & {entry.from_organization_id, entry.to_organization_id})
-        is_known = entry.lot_id in lots or entry.battery_id in batteries
-        if not (is_part or is_known):
-            for name in ("to_facility", "to_shipment", "to_organization", "from_facility", "from_shipment", "handover"):
+        if not (_is_part(entry, whose) or entry.lot_id in lots or entry.battery_id in batteries):
+            for name in _SAID:
                 setattr(entry, name, None)
-            entry.from_organization = entry.mass_kg = None
             entry.reference = entry.note = ""
-        elif not is_part and not places & _places_of(entry) and entry.reference.startswith("batch "):
+    return _without_batches(entries, whose)
+
+
+#: What an entry says beside that something happened to the thing, what and when.
+_SAID = (
+    "from_facility", "from_shipment", "from_organization", "to_facility", "to_shipment", "to_organization", "handover",
+    "mass_kg",
+)  # fmt: skip
+
+
+def life_as_read(viewer: Viewer, thing: Battery | Lot, entries: Sequence[CustodyEvent]) -> Sequence[CustodyEvent]:
+    """Of all entries of one thing in their order, those that `viewer` reads: all, or until it had it last. Two statements."""
+    if viewer.is_superuser:
+        return entries
+    whose = Whose.of(viewer)
+    if not _known(viewer, at_hand(type(thing)), {thing.pk}, whose):
+        parts = [n for n, entry in enumerate(entries) if _is_part(entry, whose)]
+        entries = entries[: parts[-1] + 1] if parts else []
+    return _without_batches(entries, whose)
+
+
+def _is_part(entry: CustodyEvent, whose: Whose) -> bool:
+    return bool({entry.from_organization_id, entry.to_organization_id} & set(whose.organizations))
+
+
+def _without_batches(entries: Sequence[CustodyEvent], whose: Whose) -> Sequence[CustodyEvent]:
+    for entry in entries:
+        places = {place.jurisdiction_id for place in (entry.from_facility, entry.to_facility) if place is not None}
+        if entry.reference.startswith("batch ") and not (_is_part(entry, whose) or places & set(whose.places)):
             entry.reference = ""
     return entries
-
-
-def _places_of(entry: CustodyEvent) -> set[str]:
-    return {facility.jurisdiction_id for facility in (entry.from_facility, entry.to_facility) if facility is not None}
-
-
-def until_passed_on(viewer: Viewer, thing: Any, entries: Sequence[Any]) -> Sequence[Any]:
-    """Of the entries of one thing in their order, those that `viewer` reads: all, or until it had it last."""
-    if thing.pk in known_to(viewer, [thing]):
-        return entries
-    mine = set(Whose.of(viewer).organizations)
-    parts = [n for n, entry in enumerate(entries) if mine & {entry.from_organization_id, entry.to_organization_id}]
-    return entries[: parts[-1] + 1] if parts else []

@@ -63,12 +63,6 @@ class NewBattery:
     condition: str = Condition.INTACT
 
 
-def lock(battery: Battery) -> Battery:
-    """The battery as it is now, locked."""
-    (locked,) = custody.lock_batteries([battery.pk])
-    return locked
-
-
 _READS = ("facility", "shipment")
 
 
@@ -155,7 +149,7 @@ def register_many(
     return made
 
 
-@verb(lock, of=_holder, reads=_READS, when=CORRECTABLE)
+@verb(custody.lock_battery, of=_holder, reads=_READS, when=CORRECTABLE)
 def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer: str = "") -> Battery:
     """Add an identifier to a battery that the actor's organization has in custody, or registered and that is in use."""
     new = NewIdentifier(scheme, value, issuer)
@@ -166,7 +160,7 @@ def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer:
     return battery
 
 
-@verb(lock, of="facility__operator", when=[BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE])
+@verb(custody.lock_battery, of="facility__operator", when=[BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE])
 def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
     """A battery in use, or in its further use, is given up at `facility`."""
     check_storage(facility, [battery], [], {}, field="facility")
@@ -209,7 +203,7 @@ def report_lost(*, actor: Actor, battery: Battery, occurred_at: datetime, reason
     return battery
 
 
-@verb(lock, of="facility__operator", when=[BatteryStatus.LOST])
+@verb(custody.lock_battery, of="facility__operator", when=[BatteryStatus.LOST])
 def report_found(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
     """A lost battery was found again, at `facility`, by who had it last. Anybody else proposes it (`proposals.propose`)."""
     if last_holder_of(battery) != facility.operator_id and not actor.user.is_superuser:
@@ -242,7 +236,7 @@ class Corrections(TypedDict, total=False):
     mass_unit: str
 
 
-@verb(lock, of=_holder, reads=_READS, when=CORRECTABLE)
+@verb(custody.lock_battery, of=_holder, reads=_READS, when=CORRECTABLE)
 def correct(
     *,
     actor: Actor,

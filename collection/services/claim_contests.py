@@ -24,9 +24,8 @@ from collection.models import (
     CustodyEvent,
     CustodyKind,
     Ground,
-    Jurisdiction,
 )
-from collection.services import custody
+from collection.services import custody, relations
 from collection.services.custody import Entry
 
 LONGEST_STATEMENT = 2000
@@ -37,16 +36,13 @@ CONTESTABLE = (Ground.CLAIMED, Ground.SERIAL_PATTERN)
 
 def lock(contest: ClaimContest) -> ClaimContest:
     """The contest as it is now, locked, after its battery."""
-    custody.lock_batteries([contest.battery_id])
-    return ClaimContest.objects.select_for_update(of=("self",)).get(pk=contest.pk)
+    (battery,) = custody.lock_batteries([contest.battery_id])
+    contest = ClaimContest.objects.select_for_update(of=("self",)).get(pk=contest.pk)
+    contest.battery = battery
+    return contest
 
 
-def _lock_battery(battery: Battery) -> Battery:
-    (locked,) = custody.lock_batteries([battery.pk])
-    return locked
-
-
-@verb(_lock_battery, of="battery__producer", role=Role.MANAGER, field="producer_ground", when=CONTESTABLE)
+@verb(custody.lock_battery, of="battery__producer", role=Role.MANAGER, field="producer_ground", when=CONTESTABLE)
 def contest_claim(*, actor: Actor, battery: Battery, statement: str) -> ClaimContest:
     """The producer says that the battery, which others claim to be its, is not. See `contest_claims`."""
     assert battery.producer is not None  # in its name the actor may
@@ -77,7 +73,8 @@ def contest_claims(
             field="batteries",
             code="not_claimed",
         )
-    Battery.objects.filter(pk__in=[battery.pk for battery in locked]).update(producer_ground=Ground.CLAIMED)
+    by_pattern = [battery.pk for battery in locked if battery.producer_ground == Ground.SERIAL_PATTERN]
+    Battery.objects.filter(pk__in=by_pattern).update(producer_ground=Ground.CLAIMED)
     collected_in = dict(
         CustodyEvent.objects.filter(battery__in=locked, sequence=1).values_list("battery", "to_facility__jurisdiction")
     )
@@ -124,14 +121,7 @@ def withdraw(*, actor: Actor, contest: ClaimContest) -> ClaimContest:
 
 
 def _by_regulator(actor: Actor, contest: ClaimContest) -> None:
-    if actor.user.is_superuser:
-        return
-    places = Jurisdiction.objects.filter(pk=contest.jurisdiction_id).values_list("pk", "parent").first() or ()
-    mine = [m.organization_id for m in actor.memberships if actor.may(m.organization_id, role=Role.MANAGER)]
-    deciding = Organization.objects.with_function(Function.REGULATOR).filter(
-        pk__in=mine, mandates__jurisdiction__in=[place for place in places if place]
-    )
-    if not (mine and places and deciding.exists()):
+    if not actor.user.is_superuser and relations.overseer_of(actor, [contest.jurisdiction_id]) is None:
         raise Forbidden(_("This needs a manager of a regulator of the place."))
 
 
@@ -190,8 +180,7 @@ def check_not_disowned(battery: Battery, producer: Organization | None) -> None:
 
 def _disown(actor: Actor, contest: ClaimContest, status: ClaimContestStatus, reason: str) -> ClaimContest:
     """Close the contest first: the database lets a charged battery lose its producer by a closed one alone."""
-    closed = _close(actor, contest, status, reason)
-    (battery,) = custody.lock_batteries([contest.battery_id])
+    closed, battery = _close(actor, contest, status, reason), contest.battery
     battery.producer, battery.producer_ground = None, Ground.CLAIMED
     battery.save(update_fields=["producer", "producer_ground"])
     custody.note([battery], Entry(actor, CustodyKind.CORRECTED, timezone.now(), note=closed.reason))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -28,20 +28,15 @@ def confirm_by_pattern(batteries: QuerySet[Battery]) -> set[int]:
     """Confirm those of `batteries` that are claimed, and go by a number that fits a pattern of their producer; what the
     producer contests is not confirmed behind its back. Returns their ids; one statement where there are none.
     """
-    contested = ClaimContest.objects.undecided().filter(battery=OuterRef("pk"))
-    waiting = batteries.filter(goes_by_a_pattern(), producer_ground=Ground.CLAIMED).exclude(Exists(contested))
+    waiting = batteries.filter(goes_by_a_pattern(), producer_ground=Ground.CLAIMED)
     found = set(waiting.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
-    if found:
+    if found:  # asked once they are locked: whoever contests locks them, too
+        found -= set(ClaimContest.objects.undecided().filter(battery__in=found).values_list("battery", flat=True))
         Battery.objects.filter(pk__in=found).update(producer_ground=Ground.SERIAL_PATTERN)
     return found
 
 
-def _lock(battery: Battery) -> Battery:
-    (locked,) = custody.lock_batteries([battery.pk])
-    return locked
-
-
-@verb(_lock, of="battery__producer", role=Role.MANAGER, field="producer_ground", when=[Ground.CLAIMED])
+@verb(custody.lock_battery, of="battery__producer", role=Role.MANAGER, field="producer_ground", when=[Ground.CLAIMED])
 def accept_claim(*, actor: Actor, battery: Battery) -> Battery:
     """The producer says that the battery is its own. It then counts in its confirmed figures, from the day it came on.
 

@@ -59,6 +59,12 @@ def lock_batteries(ids: Iterable[int]) -> list[Battery]:
     return list(rows.filter(pk__in=set(ids)).order_by("pk"))
 
 
+def lock_battery(battery: Battery) -> Battery:
+    """The battery as it is now, locked."""
+    (locked,) = lock_batteries([battery.pk])
+    return locked
+
+
 def lock_lots(ids: Iterable[int]) -> list[Lot]:
     """The lots, locked in the order of their ids."""
     return list(Lot.objects.select_for_update(of=("self",)).filter(pk__in=set(ids)).order_by("pk"))

@@ -58,8 +58,13 @@ def standing(
 
 def oversees(actor: Actor, facilities: Iterable[Facility], role: Role = Role.MANAGER) -> Organization | None:
     """The regulator of one of these places in whose name the actor, as its manager, decides."""
+    return overseer_of(actor, {facility.jurisdiction_id for facility in facilities}, role)
+
+
+def overseer_of(actor: Actor, jurisdictions: Iterable[str | None], role: Role = Role.MANAGER) -> Organization | None:
+    """As `oversees`, of the jurisdictions by their codes."""
     mine = [m.organization_id for m in actor.memberships if actor.may(m.organization_id, role=role)]
-    places = {facility.jurisdiction_id for facility in facilities}
+    places = {place for place in jurisdictions if place is not None}
     parents = Jurisdiction.objects.filter(pk__in=places, parent__isnull=False).values_list("parent", flat=True)
     rows = Organization.objects.with_function(Function.REGULATOR).filter(pk__in=mine)
     return rows.filter(mandates__jurisdiction__in={*places, *parents}).order_by("pk").first() if mine else None

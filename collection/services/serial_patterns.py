@@ -12,6 +12,7 @@ from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization, Role
 from accounts.verbs import verb
+from accounts.written import compared, plain
 from collection.models import Battery, Identifier, SerialPattern
 from collection.models.serial_patterns import PATTERN
 from collection.services import credit
@@ -32,17 +33,17 @@ def file(*, actor: Actor, producer: Organization, scheme: str, pattern: str) -> 
     """
     if scheme not in Identifier.Scheme.values:
         raise Invalid(_("“%(scheme)s” is no scheme of identifiers.") % {"scheme": scheme}, field="scheme")
-    compared = "".join(pattern.split()).replace("-", "").upper()
-    if not re.fullmatch(PATTERN[1:-1], compared):
+    form = compared(plain(pattern, field="pattern"))
+    if not re.fullmatch(PATTERN, form):
         raise Invalid(
             _("Three characters (A to Z, 0 to 9, . / :) that stand for themselves, then such or ? or *."),
             field="pattern",
         )
-    rules.text(compared, field="pattern", longest=100)
+    rules.text(form, field="pattern", longest=100)
     Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=producer.pk)
-    if SerialPattern.objects.standing().filter(producer=producer, scheme=scheme, pattern=compared).exists():
+    if SerialPattern.objects.standing().filter(producer=producer, scheme=scheme, pattern=form).exists():
         raise Refused(_("This pattern stands already."), field="pattern", code="duplicate")
-    filed = SerialPattern.objects.create(producer=producer, scheme=scheme, pattern=compared, filed_by=actor.user)
+    filed = SerialPattern.objects.create(producer=producer, scheme=scheme, pattern=form, filed_by=actor.user)
     credit.confirm_by_pattern(Battery.objects.filter(producer=producer))
     return filed
 

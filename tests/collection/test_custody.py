@@ -153,7 +153,7 @@ def test_a_long_life_takes_no_more_statements(world: World) -> None:
             actor=world.actor(world.yard_owner), battery=battery, reason="again", mass_value=Decimal(400 - step)
         )
     assert len(life_of(battery, world.user(world.yard_owner))) == 6
-    assert statements() == short == 5
+    assert statements() == short == 3
 
 
 class Custody(RuleBasedStateMachine):

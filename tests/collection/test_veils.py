@@ -48,6 +48,12 @@ def test_a_carrier_reads_where_it_brought_a_battery_and_no_more(world: World) ->
     life = read(w, w.carrier, f"batteries/{battery.pk}/life/")
     assert [entry["kind"] for entry in life] == ["given_up", "dispatched", "received"], "its own part it knows"
 
+    for asked in (f"facility={w.plant_site.pk}", "at_jurisdiction=US-NV"):
+        assert read(w, w.carrier, f"batteries/?{asked}")["results"] == [], (
+            "a filter tells nothing that the page does not"
+        )
+        assert len(read(w, w.yard_owner, f"batteries/?{asked}")["results"]) == 1
+
     on = drafted_shipment(w, [battery], origin=w.plant_site, destination=w.hub)
     assert on.lines.count() == 1
     assert read(w, w.collector, f"batteries/{battery.pk}/")["facility"] == w.plant_site.pk, "it is to come"
@@ -76,9 +82,13 @@ def test_a_carrier_of_a_lot_reads_neither_assay_nor_place_nor_trace(world: World
         page = browser.get(f"/admin/collection/lot/{lot.pk}/change/").content.decode()
         assert "It was passed on" in page and 'id="assays-group"' not in page
         assert "Sparks Hub" not in browser.get("/admin/collection/lot/").content.decode()
+        asked = browser.get(f"/admin/collection/lot/?facility__id__exact={site.pk}")
+        assert asked.status_code in (302, 400) and f"/{lot.pk}/change/" not in asked.content.decode()
         browser.force_login(w.user(w.recycler))
         assert 'id="assays-group"' in browser.get(f"/admin/collection/lot/{lot.pk}/change/").content.decode()
         return
+    assert read(w, w.carrier, f"lots/?facility={site.pk}")["results"] == []
+    assert [row["id"] for row in read(w, w.recycler, f"lots/?facility={site.pk}")["results"]] == [lot.pk]
     shown = read(w, w.carrier, f"lots/{lot.pk}/")
     assert (shown["assays"], shown["moisture"], shown["facility"], shown["shipment"]) == ([], None, None, None)
     assert read(w, w.carrier, f"lot-traces/{lot.pk}/") == 403
@@ -88,6 +98,20 @@ def test_a_carrier_of_a_lot_reads_neither_assay_nor_place_nor_trace(world: World
         assert read(w, organization, f"lot-traces/{lot.pk}/")["lot"] == lot.pk
     Lot.objects.filter(pk=lot.pk).update(owner=w.collector)  # who made it knows what it made, whoever owns it
     assert read(w, w.recycler, f"lots/{lot.pk}/")["assays"] and not read(w, w.carrier, f"lots/{lot.pk}/")["assays"]
+
+
+def test_the_ledger_is_not_searched_by_what_it_does_not_show(world: World) -> None:
+    w = world
+    batch, lot = chains.closed(w)
+    carry(w, [lot], w.hub, arrived_at=ago(hours=1))
+    browser, address = Client(), f"/admin/collection/custodyevent/?q=batch+{batch.pk}"
+    for organization, number in ((w.recycler, 2), (w.carrier, 0), (w.producer, 0)):
+        browser.force_login(w.user(organization))
+        found = browser.get(address).content.decode()
+        assert found.count('name="action-toggle"') == 0 and (f"batch {batch.pk}</td>" in found) is bool(number), (
+            organization
+        )
+    assert browser.get(f"/admin/collection/custodyevent/?to_facility__id__exact={w.hub.pk}").status_code in (302, 400)
 
 
 def test_a_trace_is_for_those_who_have_to_do_with_the_battery(world: World) -> None:
