@@ -25,7 +25,8 @@ from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from accounts.actors import Actor
-from accounts.admin.scoped import Button, RowsField, VerbForm
+from accounts.admin.forms import RowsField, VerbForm
+from accounts.admin.scoped import Button
 from accounts.errors import DomainError, Forbidden
 from accounts.models import Membership, Organization, Role, User
 from accounts.verbs import Verb

@@ -19,7 +19,8 @@ from knox.models import AuthToken
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.actors import Actor
-from accounts.admin.scoped import Button, PartInline, ReferenceAdmin, ScopedAdmin, VerbForm
+from accounts.admin.forms import VerbForm
+from accounts.admin.scoped import Button, PartInline, ReferenceAdmin, ScopedAdmin
 from accounts.models import Invitation, Membership, Organization, Role, User
 from accounts.services import invitations, memberships, passwords, second_factors, tokens, users
 

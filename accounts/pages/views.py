@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.actors import Actor
-from accounts.admin.scoped import show_error
+from accounts.admin.forms import show_error
 from accounts.api.auth import LoginAddressThrottle, ResetThrottle, seconds_to_wait
 from accounts.errors import DomainError
 from accounts.models import Invitation, User

@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
-from accounts.admin.scoped import Button, PartInline, RowsField, VerbForm, instant_field, text_field
+from accounts.admin.forms import RowsField, VerbForm, instant_field, text_field
+from accounts.admin.scoped import Button, PartInline
 from accounts.models import Function, Organization, Role
 from collection.admin.cells import choice_cell
 from collection.admin.custody import LivingAdmin

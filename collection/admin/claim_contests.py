@@ -9,7 +9,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import Button, ScopedAdmin, VerbForm, text_field
+from accounts.admin.forms import VerbForm, text_field
+from accounts.admin.scoped import Button, ScopedAdmin
 from collection.models import ClaimContest
 from collection.services import claim_contests
 

@@ -7,7 +7,8 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
-from accounts.admin.scoped import Button, PartInline, ScopedAdmin, VerbForm, text_field
+from accounts.admin.forms import VerbForm, text_field
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin
 from accounts.models import Organization, Role
 from collection.models import CollectionPoint, Facility, Jurisdiction, Permit
 from collection.services import facilities

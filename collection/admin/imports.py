@@ -11,7 +11,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
-from accounts.admin.scoped import Button, PartInline, ScopedAdmin, VerbForm
+from accounts.admin.forms import VerbForm
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin
 from accounts.models import Organization
 from collection import csv_out
 from collection.models import ImportRowError, ImportRun, ImportStatus

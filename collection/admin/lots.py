@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import Button, PartInline, RowsField, VerbForm, instant_field, text_field
+from accounts.admin.forms import RowsField, VerbForm, instant_field, text_field
+from accounts.admin.scoped import Button, PartInline
 from collection.admin.cells import choice_cell, mass_cell
 from collection.admin.custody import LivingAdmin
 from collection.models import DISPOSITIONS, Assay, Element, Facility, Lot, Material

@@ -12,16 +12,8 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import (
-    Button,
-    PartInline,
-    RowsField,
-    ScopedAdmin,
-    VerbForm,
-    actor_of,
-    instant_field,
-    text_field,
-)
+from accounts.admin.forms import RowsField, VerbForm, instant_field, text_field
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin, actor_of
 from accounts.models import Function, Organization
 from collection.admin.cells import choice_cell, mass_cell, number_cell
 from collection.admin.search import read_off

@@ -6,7 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import Button, ScopedAdmin, VerbForm, instant_field, text_field
+from accounts.admin.forms import VerbForm, instant_field, text_field
+from accounts.admin.scoped import Button, ScopedAdmin
 from accounts.models import Organization
 from collection.admin.batteries import ChangesForm, own_organizations
 from collection.models import Battery, Facility, Proposal

@@ -6,7 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import Button, ScopedAdmin, VerbForm
+from accounts.admin.forms import VerbForm
+from accounts.admin.scoped import Button, ScopedAdmin
 from accounts.models import Organization
 from collection.models import Condition, Facility, Relation
 from collection.services import relations

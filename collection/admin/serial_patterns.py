@@ -4,7 +4,8 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import Button, ScopedAdmin, VerbForm
+from accounts.admin.forms import VerbForm
+from accounts.admin.scoped import Button, ScopedAdmin
 from accounts.models import Function, Organization
 from collection.admin.batteries import managed_producers
 from collection.models import Identifier, SerialPattern

@@ -8,15 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from accounts.admin.scoped import (
-    Button,
-    PartInline,
-    RowsField,
-    ScopedAdmin,
-    VerbForm,
-    instant_field,
-    text_field,
-)
+from accounts.admin.forms import RowsField, VerbForm, instant_field, text_field
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin
 from accounts.models import Function, Organization
 from collection.admin.cells import choice_cell, mass_cell, number_cell
 from collection.admin.search import batteries_named, lots_numbered

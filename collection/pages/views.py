@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from accounts.admin.scoped import show_error
+from accounts.admin.forms import show_error
 from accounts.errors import DomainError
 from collection.models import FindingStatus, Receipt
 from collection.pages.forms import ContestForm

@@ -11,15 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor
-from accounts.admin.scoped import (
-    Button,
-    PartInline,
-    RowsField,
-    ScopedAdmin,
-    VerbForm,
-    instant_field,
-    text_field,
-)
+from accounts.admin.forms import RowsField, VerbForm, instant_field, text_field
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin
 from collection.admin.cells import choice_cell, mass_cell
 from collection.admin.custody import REFERENCE_PAGES
 from collection.admin.lots import LotForm

@@ -7,7 +7,8 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import Button, RowsField, ScopedAdmin, VerbForm, instant_field
+from accounts.admin.forms import RowsField, VerbForm, instant_field
+from accounts.admin.scoped import Button, ScopedAdmin
 from collection.admin.cells import choice_cell
 from collection.admin.lots import fraction_cell
 from collection.admin.search import battery_named

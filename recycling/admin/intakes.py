@@ -5,7 +5,8 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import Button, PartInline, RowsField, ScopedAdmin, VerbForm, instant_field, text_field
+from accounts.admin.forms import RowsField, VerbForm, instant_field, text_field
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin
 from collection.admin.cells import choice_cell, mass_cell
 from collection.admin.search import battery_named
 from collection.models import Facility, Shipment, ShipmentStatus

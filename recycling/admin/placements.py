@@ -6,7 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.scoped import Button, ScopedAdmin, VerbForm
+from accounts.admin.forms import VerbForm
+from accounts.admin.scoped import Button, ScopedAdmin
 from accounts.models import Function, Organization, organizations_of
 from collection.models import BatteryModel, Chemistry, Jurisdiction
 from recycling.models import MarketPlacement

@@ -7,7 +7,8 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts.admin.scoped import Button, PartInline, ScopedAdmin, VerbForm
+from accounts.admin.forms import VerbForm
+from accounts.admin.scoped import Button, PartInline, ScopedAdmin
 from collection.models import Chemistry, Confidence, Facility
 from collection.models.batteries import BatteryModel
 from recycling.admin.inspections import InspectForm, ReleaseForm

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from accounts.admin.scoped import Button, ScopedAdmin, VerbForm, text_field
+from accounts.admin.forms import VerbForm, text_field
+from accounts.admin.scoped import Button, ScopedAdmin
 from accounts.models import Function, Organization
 from accounts.numbers import whole_number
 from collection.admin.search import battery_named

@@ -8,7 +8,8 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from accounts.admin.scoped import Button, ScopedAdmin, VerbForm
+from accounts.admin.forms import VerbForm
+from accounts.admin.scoped import Button, ScopedAdmin
 from recycling.admin.bars import bar, kilograms
 from recycling.models import BacklogSnapshot, UtilizationRun, UtilizationSnapshot
 from recycling.services import utilization
