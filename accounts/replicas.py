@@ -17,6 +17,8 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from accounts import acting
+
 REPLICA = "replica"
 
 _may_be_behind: ContextVar[bool] = ContextVar("may_be_behind", default=False)
@@ -41,13 +43,14 @@ class Router:
 @contextmanager
 def reading() -> Iterator[None]:
     """What is read in here may be some moments behind; all of it is of one moment, wherever that is."""
-    token = _may_be_behind.set(True)
-    try:
-        alias = router.db_for_read(models.Model) or DEFAULT_DB_ALIAS
-        with one_snapshot(alias):
-            yield
-    finally:
-        _may_be_behind.reset(token)
+    with acting.transactions_of_their_own():
+        token = _may_be_behind.set(True)
+        try:
+            alias = router.db_for_read(models.Model) or DEFAULT_DB_ALIAS
+            with one_snapshot(alias):
+                yield
+        finally:
+            _may_be_behind.reset(token)
 
 
 @contextmanager

@@ -4,8 +4,9 @@
     def schedule(*, actor: Actor, pickup: Pickup, carrier: Organization, …) -> Pickup:
 
 Called like the function that it is, a verb opens a transaction, locks the record, requires the role, checks the move,
-and then runs the body with the record as it is now. The admin's buttons, `verbs` in the API's records, the API's
-documentation and the tests read the same declaration.
+and then runs the body with the record as it is now. The database lets it read and write what it must
+(`accounts.acting`). The admin's buttons, `verbs` in the API's records, the API's documentation and the tests read the
+same declaration.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from accounts import rules
+from accounts.acting import as_platform
 from accounts.actors import Actor
 from accounts.errors import Forbidden
 from accounts.models import Function, Organization, Role
@@ -61,11 +63,11 @@ class Verb[**Arguments, Result]:
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         assert not args, "verbs take keyword arguments"
         if self._locks_itself:
-            with transaction.atomic():
+            with as_platform(), transaction.atomic():
                 return self._body(*args, **kwargs)
         actor = kwargs["actor"]
         assert isinstance(actor, Actor)
-        with transaction.atomic():
+        with as_platform(), transaction.atomic():
             if self._lock is not None:
                 kwargs[self.target] = self._lock(kwargs[self.target])
             self.check(actor, kwargs.get(self.target), **kwargs)

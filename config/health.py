@@ -24,6 +24,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
+from accounts.models.told import ACTS
 from config import metrics
 from recycling.queries.waiting import waiting
 
@@ -157,8 +158,9 @@ def asked(sql: str) -> list[tuple[Any, ...]]:
     own = {
         name: value for name, value in values.items() if name not in ("pool", "cursor_factory", "context", "options")
     }
-    with psycopg.connect(**own | {"connect_timeout": 3}, autocommit=True) as server:
-        server.execute("SET statement_timeout = '3s'")
+    with psycopg.connect(**own | {"connect_timeout": 3}) as server:
+        server.execute("SET LOCAL statement_timeout = '3s'")
+        server.execute(f"SET LOCAL ROLE {ACTS}")
         return server.execute(sql).fetchall()
 
 

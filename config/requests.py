@@ -12,12 +12,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.views.defaults import server_error
 
+from accounts import acting
 from accounts.api import problems
 from accounts.outages import OutOfTime, outage_of
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,127}")
 """What a caller may choose as an id: long enough to be rare, and nothing that could forge a log line or a header."""
@@ -64,6 +67,32 @@ class DeadlineMiddleware:
             for connection in connections.all():
                 watched.enter_context(connection.execute_wrapper(in_time))
             return self.get_response(request)
+
+
+class ActingMiddleware:
+    """Read as whoever sent the request (`accounts.acting`); until that is known, as nobody."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request."""
+        with acting.as_request():
+            if request.method not in SAFE_METHODS:  # each command has a transaction of its own
+                return self._answer(request)
+            with acting.one_transaction():
+                return self._answer(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        """Who has a session; whoever sends a token is known later (`accounts.api.tokens`)."""
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            acting.become(request.user)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if isinstance(response, StreamingHttpResponse):
+            response.streaming_content = acting.streamed(iter(response.streaming_content))
+        return response
 
 
 class OutageMiddleware:

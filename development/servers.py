@@ -19,9 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from development import embedded
 from development.processes import stop
@@ -29,6 +30,9 @@ from development.processes import stop
 PROJECT = Path(__file__).resolve().parent.parent
 HOME = PROJECT / ".local" / "servers"
 VARIABLES = ("DATABASE_URL", "REDIS_URL")
+
+#: The password of the logins that are no owners (`manage.py logins`), where they are made.
+LOGIN = "DATABASE_LOGIN_PASSWORD"
 
 _held: list[IO[bytes]] = []
 """Open lock files of this process. Closing one gives the lock up, so they stay here until the process ends."""
@@ -46,6 +50,19 @@ def ensure_throwaway() -> None:
     """Have servers run on data that is deleted when this process, and any child it handed the URLs to by fork, ends."""
     if any(not os.environ.get(name) for name in VARIABLES):
         _fill_environment(Path(tempfile.mkdtemp(prefix="relode-")), throwaway=True)
+
+
+def login_of(process: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """DATABASE_URL with the login of a process, as in production; nothing where there is but the owner's."""
+    if not environment.get(LOGIN):
+        return {}
+    address = urlsplit(environment["DATABASE_URL"])
+    login = "relode_web" if process == "web" else "relode_worker"
+    return {
+        "DATABASE_URL": address._replace(
+            netloc=f"{login}:{environment[LOGIN]}@{address.netloc.rpartition('@')[2]}"
+        ).geturl()
+    }
 
 
 def has_data() -> bool:

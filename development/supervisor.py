@@ -10,6 +10,7 @@ Children end with this process, however it ends. Call from the main thread.
 import argparse
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -59,8 +60,9 @@ def prepare(*, fresh: bool = False) -> None:
             servers.erase()
         kept = servers.has_data()
         _say("resuming the data in .local/ (FRESH=1 starts clean)" if kept else "starting on clean data in .local/")
+        os.environ[servers.LOGIN] = secrets.token_urlsafe(24)
     servers.ensure()
-    if _manage("migrate", "--verbosity=0"):
+    if _manage("migrate", "--verbosity=0") or (os.environ.get(servers.LOGIN) and _manage("logins", "--quiet")):
         raise Failure("The database could not be brought up to date; the message is above.")
 
 
@@ -118,7 +120,7 @@ def running(
         for name, command in commands.items():
             # The broker ends with a supervisor that is killed, and a worker that is asked to end waits for it to return.
             ending = signal.SIGKILL if name in ("worker", "errands") else signal.SIGTERM
-            role = {"RELODE_ROLE": "worker" if name == "errands" else name}
+            role = {"RELODE_ROLE": "worker" if name == "errands" else name} | servers.login_of(name, everything)
             children[name] = spawn(*command, ending=ending, env=everything | role, stdout=output, cwd=servers.PROJECT)
             cleanup.callback(stop, children[name], grace=20)
         if web is not None:

@@ -3,11 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from rest_framework.request import ForcedAuthentication
 
+from accounts import acting
 from development import supervisor
 from tests.world import World, build
 
@@ -15,6 +18,19 @@ from tests.world import World, build
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _forced_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is `force_authenticate`d becomes who acts, as who sends a token does."""
+    authenticate = ForcedAuthentication.authenticate
+
+    def told(self: ForcedAuthentication, request: Any) -> Any:
+        found = authenticate(self, request)
+        acting.become(found[0])
+        return found
+
+    monkeypatch.setattr(ForcedAuthentication, "authenticate", told)
 
 
 @pytest.fixture

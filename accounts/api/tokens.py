@@ -13,6 +13,7 @@ from knox.settings import CONSTANTS
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
+from accounts import acting
 from accounts.models import User
 from accounts.services import second_factors, tokens
 
@@ -34,6 +35,7 @@ class TokenAuthentication(KnoxAuthentication):
                 answer = self.validate_user(found)
                 if found.lacks:
                     raise second_factors.refusal()
+                acting.become(found.user)
                 return answer
         raise exceptions.AuthenticationFailed(_("Invalid token."))
 
@@ -45,6 +47,8 @@ class SessionAuthentication(authentication.SessionAuthentication):
         found: tuple[User, None] | None = super().authenticate(request)
         if found is not None and second_factors.lacks(found[0]):
             raise second_factors.refusal()
+        if found is not None:
+            acting.become(found[0])
         return found
 
 

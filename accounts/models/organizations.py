@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models.told import HELD, Held, Told
 from accounts.models.users import Viewer
 
 
@@ -40,10 +41,16 @@ _RANKS = {role: rank for rank, role in enumerate(Role)}
 
 def organizations_of(user: Viewer, *, function: Function | None = None) -> models.QuerySet[Membership, Any]:
     """The organizations that `user` is a member of, as a subquery for `…__in` filters (no query of its own)."""
+    if isinstance(user, Told):
+        organizations = Organization.objects.filter(pk__in=user.keys("organizations")).order_by()
+        return (organizations if function is None else organizations.with_function(function)).values("pk")
     memberships = Membership.objects.filter(user__pk=user.pk or 0)
     if function is not None:
         memberships = memberships.filter(organization__functions__contains=[function])
     return memberships.values("organization")
+
+
+HELD["organizations"] = Held("bigint", organizations_of)
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):

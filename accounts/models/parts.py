@@ -11,6 +11,8 @@ class PartQuerySet[M: models.Model](models.QuerySet[M]):
     """Parts of a record, which whoever may see the whole may see. `whole` is the field that leads to it."""
 
     whole: ClassVar[str]
+    #: Whether all may who see the whole. The database judges such a part by its whole (`accounts.isolation`).
+    is_as_whole: ClassVar[bool] = True
 
     def visible_to(self, user: Viewer) -> Self:
         """As the whole."""

@@ -10,6 +10,7 @@ from benchmarks.measures import (
     epr,
     factors,
     imports,
+    isolation,
     lists,
     partitions,
     recognition,
@@ -25,6 +26,7 @@ from benchmarks.results import Results
 #: In the order in which they are measured; what writes most comes last.
 ROOMS: dict[str, tuple[str, Callable[[Results], None]]] = {
     "lists": ("Batteries in the API", lists.measure),
+    "isolation": ("What a request may read, asked by the database, too", isolation.measure),
     "admin": ("Admin", admin.measure),
     "recognition": ("Recognizing packs", recognition.measure),
     "epr": ("What became of all batteries", epr.measure),

@@ -9,6 +9,7 @@ from unittest import mock
 
 from celery.app.task import Task
 from django.test import Client
+from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -32,9 +33,9 @@ def user(role: str) -> User:
 
 
 def client(who: User) -> APIClient:
-    """A client of the API whose token was recognized."""
+    """A client of the API, with a token."""
     made = APIClient(SERVER_NAME="127.0.0.1")
-    made.force_authenticate(who)
+    made.credentials(HTTP_AUTHORIZATION=f"Token {AuthToken.objects.create(who)[1]}")
     return made
 
 

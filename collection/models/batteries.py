@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, Viewer
+from accounts.models import Organization, PartQuerySet, Viewer
 from collection import battery_numbers
 from collection.models.chemistries import Chemistry, Composition, ReferenceQuerySet
 from collection.models.facilities import Facility
@@ -331,9 +331,11 @@ SEARCHED = compared("value")
 ISSUED_BY = compared("issuer")
 
 
-class IdentifierQuerySet(models.QuerySet["Identifier"]):
+class IdentifierQuerySet(PartQuerySet["Identifier"]):
+    whole = "battery"
+
     def visible_to(self, user: Viewer) -> IdentifierQuerySet:
-        """As the battery."""
+        """As the battery, which need not be read for it."""
         return self if user.is_superuser else self.filter(Sees(BATTERIES, user, "battery_id"))
 
     def reading(self, *values: str) -> IdentifierQuerySet:

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.acting import as_platform, saw
 from accounts.models import Organization, Viewer
 from collection.models.batteries import Battery
 from collection.models.facilities import Facility
@@ -64,17 +65,9 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         others, sees = without_sight(self)
         if sees is None:
             return self
-        order, side = ("pk", "pk__gt") if ascending else ("-pk", "pk__lt")
-        rows = others.order_by(order) if beyond is None else others.order_by(order).filter(**{side: beyond})
-        looked_at, whose = most * LOOKED_AT, Whose.of(sees.viewer)
-        found = _first_seen(rows[:looked_at], whose, most, ascending=ascending)
-        if len(found) < most and rows[looked_at : looked_at + 1].exists():
-            batteries, lots = BATTERIES.search(whose, LOOKED_UP), LOTS.search(whose, LOOKED_UP)
-            if len(batteries) < LOOKED_UP and len(lots) < LOOKED_UP:
-                rows = rows.filter(Q(battery__in=batteries) | Q(lot__in=lots))
-                found = list(rows.values_list("pk", flat=True)[:most])
-            else:
-                found = _first_seen(rows, whose, most, ascending=ascending)
+        with as_platform():
+            found = _first_keys(others, Whose.of(sees.viewer), most, ascending, beyond)
+        saw(self.model, found)
         return others.filter(pk__in=found)
 
     def last_of_lots(self) -> CustodyEventQuerySet:
@@ -82,6 +75,21 @@ class CustodyEventQuerySet(models.QuerySet["CustodyEvent"]):
         left = self.filter(lot__isnull=False, from_facility__isnull=False)
         last = left.order_by("lot_id", "-sequence").distinct("lot_id")
         return last.select_related("from_facility__operator")
+
+
+def _first_keys(others: CustodyEventQuerySet, whose: Whose, most: int, ascending: bool, beyond: Any) -> list[Any]:
+    order, side = ("pk", "pk__gt") if ascending else ("-pk", "pk__lt")
+    rows = others.order_by(order) if beyond is None else others.order_by(order).filter(**{side: beyond})
+    looked_at = most * LOOKED_AT
+    found = _first_seen(rows[:looked_at], whose, most, ascending=ascending)
+    if len(found) < most and rows[looked_at : looked_at + 1].exists():
+        batteries, lots = BATTERIES.search(whose, LOOKED_UP), LOTS.search(whose, LOOKED_UP)
+        if len(batteries) < LOOKED_UP and len(lots) < LOOKED_UP:
+            rows = rows.filter(Q(battery__in=batteries) | Q(lot__in=lots))
+            found = list(rows.values_list("pk", flat=True)[:most])
+        else:
+            found = _first_seen(rows, whose, most, ascending=ascending)
+    return found
 
 
 def _first_seen(rows: CustodyEventQuerySet, whose: Whose, most: int, *, ascending: bool) -> list[Any]:

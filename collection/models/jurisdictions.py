@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, Viewer, organizations_of
+from accounts.models.told import HELD, Held, Told
 from collection.validators import validate_time_zone
 
 
@@ -16,8 +17,13 @@ class JurisdictionQuerySet(models.QuerySet["Jurisdiction"]):
 
     def overseen_by(self, user: Viewer) -> JurisdictionQuerySet:
         """The jurisdictions that `user` oversees as a regulator: those of its mandates and all within them."""
+        if isinstance(user, Told):
+            return self.filter(pk__in=user.keys("places"))
         mandated = Mandate.objects.filter(organization__in=organizations_of(user)).values("jurisdiction")
         return self.filter(Q(pk__in=mandated) | Q(parent__in=mandated))
+
+
+HELD["places"] = Held("text", lambda viewer: Jurisdiction.objects.overseen_by(viewer).order_by().values("pk"))
 
 
 class Jurisdiction(models.Model):

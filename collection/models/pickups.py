@@ -241,6 +241,7 @@ class Pickup(models.Model):
 
 
 class PickupBatteryQuerySet(PartQuerySet["PickupBattery"]):
+    is_as_whole = False
     whole = "pickup"
 
     def visible_to(self, user: Viewer) -> PickupBatteryQuerySet:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from django.db import connection, models
 from django.db.models import Q
 
+from accounts.acting import as_platform, saw
 from accounts.models import Viewer
 from collection.models.sight import LOOKED_AT, Whose
 
@@ -54,6 +55,12 @@ class RecordQuerySet[M: models.Model](models.QuerySet[M]):
         """The newest (`ascending`: oldest) `most` of these, on the far side of the key `beyond`."""
         if self.viewer is None:
             return self
+        with as_platform():
+            found = self._first_keys(most, ascending, beyond)
+        saw(self.model, found)
+        return self.filter(pk__in=found)
+
+    def _first_keys(self, most: int, ascending: bool, beyond: Any) -> list[Any]:
         order, side = ("pk", "pk__gt") if ascending else ("-pk", "pk__lt")
         beyond_it = Q() if beyond is None else Q(**{side: beyond})
         newest = self.model._default_manager.filter(beyond_it).order_by(order).values_list("pk", flat=True)
@@ -62,7 +69,7 @@ class RecordQuerySet[M: models.Model](models.QuerySet[M]):
         found = list(rows.filter(pk__in=looked_at).values_list("pk", flat=True)[:most])
         if len(found) < most and len(looked_at) == most * LOOKED_AT:
             found = self._looked_up(beyond_it, "ASC" if ascending else "DESC", most)
-        return self.filter(pk__in=found)
+        return found
 
     def _looked_up(self, beyond_it: Q, order: str, most: int) -> list[Any]:
         """`OFFSET 0`: the records are looked up first and put in order then, never the other way round."""

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -11,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Function, Organization, Viewer, organizations_of
 from collection.models.batteries import SEARCHED, Identifier
-from collection.models.records import RecordQuerySet
 
 #: What a pattern is made of: what identifiers are compared by, `?` for one character and `*` for any number. What it
 #: begins with names somebody, as the first three characters of a VIN do.
@@ -30,17 +27,14 @@ class Fits(Func):
         super().__init__(identifier, like)
 
 
-class SerialPatternQuerySet(RecordQuerySet["SerialPattern"]):
-    whose: ClassVar = {"organizations": ("producer",)}
-
+class SerialPatternQuerySet(models.QuerySet["SerialPattern"]):
     def visible_to(self, user: Viewer) -> SerialPatternQuerySet:
         """The producer, and every regulator: whoever else knew it could invent serials that fit."""
         if user.is_superuser:
             return self
         mine = organizations_of(user)
-        if Organization.objects.with_function(Function.REGULATOR).filter(pk__in=mine).exists():
-            return self
-        return self.seen_by(user, Q(producer__in=mine))
+        regulating = Organization.objects.with_function(Function.REGULATOR).filter(pk__in=mine)
+        return self.filter(Q(producer__in=mine) | Exists(regulating))
 
     def standing(self) -> SerialPatternQuerySet:
         return self.filter(ended_at__isnull=True)

@@ -20,6 +20,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.lookups import Exact
 
+from accounts.acting import as_platform, saw
 from accounts.models import Viewer, organizations_of
 from collection.models.jurisdictions import Jurisdiction
 
@@ -235,7 +236,7 @@ def _order(ascending: bool) -> str:
 
 
 def _keys(sql: str, values: Sequence[Any]) -> list[Any]:
-    with connection.cursor() as cursor:
+    with as_platform(), connection.cursor() as cursor:
         cursor.execute(sql, values)
         return [key for (key,) in cursor.fetchall()]
 
@@ -293,7 +294,10 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
         if sees is None:
             return self
         with suppress(EmptyResultSet):  # Django's word for a filter that nothing passes
-            return others.filter(pk__in=self._first_keys(others, sees, most, ascending, beyond))
+            with as_platform():
+                keys = self._first_keys(others, sees, most, ascending, beyond)
+            saw(self.model, keys)
+            return others.filter(pk__in=keys)
         return self.none()
 
     def seen_among(self, keys: Collection[Any]) -> set[Any]:
@@ -303,7 +307,9 @@ class SeenQuerySet[M: models.Model](models.QuerySet[M]):
             return set(others.values_list("pk", flat=True))
         with suppress(EmptyResultSet):
             rows = others.order_by("pk").values("pk").query.sql_with_params()
-            return set(self.sight.first_of(rows, Whose.of(sees.viewer), len(keys), ascending=True))
+            found = self.sight.first_of(rows, Whose.of(sees.viewer), len(keys), ascending=True)
+            saw(self.model, found)
+            return set(found)
         return set()
 
     def _first_keys(self, others: Self, sees: Sees | SeesEntry, most: int, ascending: bool, beyond: Any) -> list[Any]:

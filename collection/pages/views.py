@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from accounts.acting import by_platform
 from accounts.admin.forms import show_error
 from accounts.errors import DomainError
 from collection.models import FindingStatus, Receipt
@@ -17,6 +18,7 @@ from collection.services import receipts
 
 
 @never_cache
+@by_platform
 def receipt(request: HttpRequest, link: str) -> HttpResponse:
     """What was signed for, what became of it, and a form to contest it."""
     context: dict[str, Any] = {"title": _("Receipt")}
@@ -60,4 +62,4 @@ def _page(request: HttpRequest, context: dict[str, Any], status: int) -> HttpRes
     answer = TemplateResponse(request, "collection/receipt.html", context, status=status)
     answer["Referrer-Policy"] = "no-referrer"  # the link opens the page
     answer["X-Robots-Tag"] = "noindex"
-    return answer
+    return answer.render()  # while all of it may be read: who has the link is nobody

@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "config.requests.RequestIdMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "config.requests.DeadlineMiddleware",
+    "config.requests.ActingMiddleware",
     "config.requests.OutageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -67,10 +67,10 @@ def placements_of(line: EprReportLine) -> QuerySet[EprPlacement]:
 
 def traced(rows: QuerySet[EprEvidence], element: str) -> QuerySet[EprEvidence]:
     """Evidence with the element content of each battery and the shares it was recovered, pending and in residue at."""
-    factor = EprFactor.objects.filter(report=OuterRef("report"), batch=OuterRef("batch"), element=element)
+    factor = EprFactor.objects.filter(report=OuterRef("report"), batch=OuterRef("batch"), element=element).order_by()
     intensity = EprIntensity.objects.filter(
         report=OuterRef("report"), composition=OuterRef("composition"), element=element
-    )
+    ).order_by()
     return rows.annotate(
         content_kg=F("content_kwh") * Subquery(intensity.values("kg_per_kwh")[:1]),
         recovered_share=Subquery(factor.values("recovered")[:1]),

@@ -54,6 +54,7 @@ class Command(BaseCommand):
                     "--format=custom",
                     "--no-owner",
                     "--no-privileges",
+                    "--no-policies",  # of roles that another server has not; migrate makes both
                     f"--snapshot={snapshot}",
                     f"--file={draft}",
                 )
