@@ -64,12 +64,13 @@ class ScheduleForm(VerbForm):
 
 class FindForm(VerbForm):
     batteries = RowsField(
-        ["identifier", "mass", "unit", "condition", "model", "scheme", "issuer"],
-        optional=["mass", "unit", "condition", "model", "scheme", "issuer"],
+        ["identifier", "mass", "unit", "condition", "model", "scheme", "issuer", "also"],
+        optional=["mass", "unit", "condition", "model", "scheme", "issuer", "also"],
         label=gettext_lazy("batteries"),
         help_text=gettext_lazy(
             "One per line: identifier, mass, unit (kg), condition (intact), code of the battery model, scheme "
-            "(vin if it has 17 characters, else oem_serial), issuer. “#12” is battery 12."
+            "(vin if it has 17 characters, else oem_serial), issuer, and a second number, for a battery in use that this place "
+            "has nothing to do with. “#12” is battery 12."
         ),
     )
 
@@ -89,6 +90,7 @@ class FindForm(VerbForm):
         return Scan(
             battery=number_cell(name, line) if is_number else None,
             identifier=None if is_number else read_off(name, scheme, row["issuer"], line),
+            also=read_off(row["also"], "", row["issuer"], line) if row["also"] else None,
             mass_value=mass_cell(row["mass"], line),
             unit=choice_cell(row["unit"] or Unit.KG, Unit.values, line),
             condition=choice_cell(row["condition"], Condition.values, line) if row["condition"] else None,

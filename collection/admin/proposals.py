@@ -10,23 +10,33 @@ from accounts.admin.forms import VerbForm, instant_field, text_field
 from accounts.admin.scoped import Button, ScopedAdmin
 from accounts.models import Organization
 from collection.admin.batteries import ChangesForm, own_organizations
+from collection.battery_numbers import LONGEST_SENT, guess_scheme
 from collection.models import Battery, Facility, Proposal
 from collection.services import proposals
+from collection.services.identifiers import NewIdentifier
 
 
 class ProposeForm(ChangesForm):
-    """What is wrong with a battery, or where it was found. What is left empty is not said."""
+    """What is wrong with a battery, or where it is. What is left empty is not said."""
 
     organization = forms.ModelChoiceField(Organization.objects.all(), label=gettext_lazy("in the name of"))
-    battery = forms.ModelChoiceField(Battery.objects.all(), label=gettext_lazy("battery"), widget=forms.NumberInput)
+    battery = forms.ModelChoiceField(
+        Battery.objects.all(), required=False, label=gettext_lazy("battery"), widget=forms.NumberInput
+    )
+    identifier = forms.CharField(
+        required=False,
+        max_length=LONGEST_SENT,
+        label=gettext_lazy("or one of its numbers"),
+        help_text=gettext_lazy("Of a battery in use that somebody else registered: its VIN, else a serial number."),
+    )
     facility = forms.ModelChoiceField(
         Facility.objects.all(),
         required=False,
-        label=gettext_lazy("found at"),
-        help_text=gettext_lazy("Of a lost battery only."),
+        label=gettext_lazy("it is at"),
+        help_text=gettext_lazy("Of a battery that was lost, or is in use."),
     )
-    occurred_at = instant_field(gettext_lazy("found when"), required=False)
-    field_order = ("organization", "battery", "reason")
+    occurred_at = instant_field(gettext_lazy("since when"), required=False)
+    field_order = ("organization", "battery", "identifier", "reason")
 
     def scope(self) -> None:
         facility, organization = self.fields["facility"], self.fields["organization"]
@@ -38,6 +48,8 @@ class ProposeForm(ChangesForm):
 
     def arguments(self) -> dict[str, Any]:
         given = {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
+        if "identifier" in given:
+            given["identifier"] = NewIdentifier(guess_scheme(given["identifier"]), given["identifier"])
         if "mass_value" not in given:
             given.pop("mass_unit", None)
         return given

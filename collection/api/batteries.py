@@ -93,7 +93,10 @@ class GiveUpIn(serializers.Serializer[Any]):
 
 
 class GiveUpScannedIn(GiveUpIn):
+    """`also`: a second number, where the operator of `facility` has nothing to do with the battery."""
+
     identifier = IdentifierIn()
+    also = IdentifierIn(required=False)
 
 
 class ChangesIn(serializers.Serializer[Any]):

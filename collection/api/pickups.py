@@ -67,10 +67,14 @@ class ScheduleIn(serializers.Serializer[Any]):
 
 
 class ScanIn(serializers.Serializer[Any]):
-    """A scanned battery: by `battery` (id) or by `identifier`; `model` is the code of a new battery's model."""
+    """A scanned battery: by `battery` (id) or by `identifier`; `model` is the code of a new battery's model.
+
+    `also` is a second number: a battery in use that the collection point has nothing to do with is not taken by one alone.
+    """
 
     battery = RecordId(required=False)
     identifier = IdentifierIn(required=False)
+    also = IdentifierIn(required=False)
     mass_value = MassField(required=False)
     unit = UnitField()
     condition = serializers.ChoiceField(choices=Condition.choices, required=False)

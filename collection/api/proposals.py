@@ -11,6 +11,7 @@ from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.batteries import ChangesIn
+from collection.api.fields import IdentifierIn
 from collection.models import Battery, Facility, Proposal
 from collection.services import proposals
 
@@ -28,12 +29,13 @@ class ProposalOut(RecordSerializer[Proposal]):
 
 
 class ProposalIn(ChangesIn):
-    """What is wrong with a battery (what is left out is not; null says that it is not known), or where and when a lost one
-    was found.
+    """What is wrong with a battery (what is left out is not; null says that it is not known), or where one is that was lost,
+    or is in use; that may be named by one of its numbers.
     """
 
     organization = VisibleRelatedField(queryset=Organization.objects.all())
-    battery = VisibleRelatedField(queryset=Battery.objects.all())
+    battery = VisibleRelatedField(queryset=Battery.objects.all(), required=False)
+    identifier = IdentifierIn(required=False)
     facility = VisibleRelatedField(queryset=Facility.objects.all(), required=False)
     occurred_at = serializers.DateTimeField(required=False)
 

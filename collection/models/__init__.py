@@ -1,5 +1,6 @@
 from collection.models.batteries import (
     BATTERY_MOVES,
+    IN_USE,
     Battery,
     BatteryModel,
     BatteryStatus,
@@ -67,6 +68,7 @@ __all__ = [
     "FINDING_MOVES",
     "IMPORTING_FUNCTIONS",
     "IMPORT_MOVES",
+    "IN_USE",
     "LOT_MOVES",
     "OPEN_PICKUPS",
     "PICKUP_MOVES",

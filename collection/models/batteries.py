@@ -36,6 +36,10 @@ class BatteryStatus(models.TextChoices):
     LOST = "lost", _("lost or destroyed")
 
 
+#: With whoever uses it, the first time or again: nobody in the chain has it in custody.
+IN_USE = (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)
+
+
 class Ground(models.TextChoices):
     """On what ground a battery counts for its producer (docs/adr/0017). `services.credit` alone decides it, no client."""
 

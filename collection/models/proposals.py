@@ -59,6 +59,7 @@ class Proposal(models.Model):
     class Kind(models.TextChoices):
         CORRECTION = "correction", _("correction")
         FOUND = "found", _("found again")
+        TAKEN_IN = "taken_in", _("taken in from use")
 
     battery = models.ForeignKey(Battery, on_delete=models.PROTECT, related_name="proposals", verbose_name=_("battery"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
@@ -85,9 +86,9 @@ class Proposal(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=_("where it was found"),
+        verbose_name=_("where it is"),
     )
-    occurred_at = models.DateTimeField(_("when it was found"), null=True, blank=True)
+    occurred_at = models.DateTimeField(_("since when"), null=True, blank=True)
     status = models.CharField(
         _("status"), max_length=9, choices=ProposalStatus.choices, default=ProposalStatus.OPEN, editable=False
     )
@@ -114,7 +115,9 @@ class Proposal(models.Model):
                 fields=["battery", "proposed_for", "kind"], condition=Q(status="open"), name="proposal_one_open"
             ),
             models.CheckConstraint(
-                condition=Q(kind="found", facility__isnull=False, occurred_at__isnull=False, changes={})
+                condition=Q(
+                    kind__in=["found", "taken_in"], facility__isnull=False, occurred_at__isnull=False, changes={}
+                )
                 | (Q(kind="correction", facility__isnull=True, occurred_at__isnull=True) & ~Q(changes={})),
                 name="proposal_says_what_its_kind_needs",
             ),

@@ -18,6 +18,7 @@ from accounts.errors import Invalid, Refused
 from accounts.models import Organization
 from accounts.verbs import verb
 from collection.models import (
+    IN_USE,
     Battery,
     BatteryModel,
     BatteryStatus,
@@ -160,9 +161,14 @@ def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer:
     return battery
 
 
-@verb(custody.lock_battery, of="facility__operator", when=[BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE])
+@verb(custody.lock_battery, of="facility__operator", when=IN_USE)
 def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
     """A battery in use, or in its further use, is given up at `facility`."""
+    return take_in(actor, battery, facility, occurred_at)
+
+
+def take_in(actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
+    """A locked battery in use comes into the chain."""
     check_storage(facility, [battery], [], {}, field="facility")
     entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses={battery.pk: battery.mass_kg})
     custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
@@ -170,12 +176,27 @@ def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: 
 
 
 @verb(of="facility__operator")
-def give_up_scanned(*, actor: Actor, identifier: NewIdentifier, facility: Facility, occurred_at: datetime) -> Battery:
-    """As `give_up`, for whoever has the battery in hand and reads its identifier, known to it before or not."""
-    found = find_to_collect(facility, {"identifier": identifier})
-    if not found:
+def give_up_scanned(
+    *,
+    actor: Actor,
+    identifier: NewIdentifier,
+    facility: Facility,
+    occurred_at: datetime,
+    also: NewIdentifier | None = None,
+) -> Battery:
+    """As `give_up`, for whoever has the battery in hand and reads its identifier, known to it before or not.
+
+    Of a battery that the operator of `facility` has nothing to do with a second number has to be read off, too (`also`).
+    """
+    read = {"identifier": identifier} | ({"also": also} if also is not None else {})
+    found = find_to_collect(facility, read)
+    if identifier.key not in found or (also is not None and found.get(also.key) != found[identifier.key]):
         raise Refused(
-            _("No battery in use goes by “%(value)s”; register it.") % {"value": identifier.value},
+            _(
+                "No battery in use goes by “%(value)s”; register it. If that is refused since it belongs to a battery already,"
+                " read a second number off, or propose to who registered it that you take it in."
+            )
+            % {"value": identifier.value},
             field="identifier",
             code="unknown",
         )

@@ -31,11 +31,13 @@ from collection.units import Unit, check_mass
 class Scan:
     """A battery as scanned at the collection point: a known one by its id or an identifier, or a new one.
 
+    `also` is a second number read off it, for a battery in use that the collection point has nothing to do with.
     `model` and `condition` describe a battery that is not known yet; the condition of a known one is updated.
     """
 
     battery: int | None = None
     identifier: NewIdentifier | None = None
+    also: NewIdentifier | None = None
     mass_value: Decimal | None = None
     unit: str = Unit.KG
     condition: str | None = None
@@ -47,6 +49,11 @@ class Scan:
             raise Invalid(_("A mass is more than nothing."), field=f"{field}.mass_value")
         if self.battery is None and self.identifier is None:
             raise Invalid(_("Name the battery by its id or by an identifier."), field=field)
+
+    @property
+    def names(self) -> list[NewIdentifier]:
+        """The numbers read off it."""
+        return [name for name in (self.identifier, self.also) if name is not None]
 
     def known(self, known: Mapping[Key, int]) -> int | None:
         """The battery that it is of, if that is registered."""
@@ -63,10 +70,27 @@ class Scan:
 def read_off(scans: Sequence[Scan]) -> dict[str, NewIdentifier]:
     """The identifiers that batteries are named by, each by its field."""
     return {
-        f"batteries.{index}.identifier": scan.identifier
+        f"batteries.{index}.{'also' if read is scan.also else 'identifier'}": read
         for index, scan in enumerate(scans)
-        if scan.identifier is not None and scan.battery is None
+        if scan.battery is None
+        for read in scan.names
     }
+
+
+def recognized(pickup: Pickup, scans: Sequence[Scan]) -> dict[Key, int]:
+    """The batteries of `scans` that may be given up at a locked pickup's place, by their numbers.
+
+    What was reported before is the same battery still, though the driver reads but one number now. Two numbers that are not of
+    one battery are refused.
+    """
+    confirmed = pickup.findings.exclude(status=FindingStatus.REFUSED).values_list("battery", flat=True)
+    known = find_to_collect(pickup.collection_point.facility, read_off(scans), list(confirmed))
+    for index, scan in enumerate(scans):
+        if scan.also is not None and scan.battery is None and known.get(scan.also.key) != scan.known(known):
+            raise Invalid(
+                _("These two numbers are not known of one battery."), field=f"batteries.{index}.also", code="not_one"
+            )
+    return known
 
 
 def not_here(field: str) -> Invalid:
@@ -82,12 +106,10 @@ def report(actor: Actor, pickup: Pickup, scans: Sequence[Scan]) -> list[PickupFi
         if scan.mass_value is not None:
             where = f"batteries.{index}"
             check_mass(scan.mass_value, scan.unit, field=f"{where}.mass_value", unit_field=f"{where}.unit")
-    known = find_to_collect(yard, read_off(scans))
+    known = recognized(pickup, scans)
     told = _told(actor, pickup, scans, known, None)
-    unknown = {i: s.identifier for i, s in enumerate(scans) if s.identifier is not None and s.known(known) is None}
-    check_identifiers(
-        actor, yard.operator_id, [[new] for new in unknown.values()], [f"batteries.{i}.identifier" for i in unknown]
-    )
+    unknown = {i: s.names for i, s in enumerate(scans) if s.identifier is not None and s.known(known) is None}
+    check_identifiers(actor, yard.operator_id, list(unknown.values()), [f"batteries.{i}.identifier" for i in unknown])
     by_battery, by_key = _by_name(list(pickup.findings.all()))
     made: list[PickupFinding] = []
     for index, scan in enumerate(scans):

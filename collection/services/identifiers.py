@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.written import compared
 from collection.battery_numbers import Key, Normal, normal
-from collection.models import Battery, BatteryStatus, Facility, Identifier
+from collection.models import (
+    IN_USE,
+    Battery,
+    BatteryStatus,
+    CustodyEvent,
+    Facility,
+    Identifier,
+    Relation,
+    RelationStatus,
+)
 
 
 @dataclass(frozen=True)
@@ -35,24 +45,25 @@ class NewIdentifier:
         return self.normal.key
 
 
-def find_to_collect(facility: Facility, read: Mapping[str, NewIdentifier]) -> dict[Key, int]:
+def find_to_collect(
+    facility: Facility, read: Mapping[str, NewIdentifier], confirmed: Collection[int | None] = ()
+) -> dict[Key, int]:
     """The batteries with the given identifiers that may be given up at `facility` now: those there, and those in use.
 
     `read` has the field of each, for errors. Whoever holds a battery in hand may scan it, so a battery in use is recognized
-    even if the actor never saw it. By a number without its issuer one that is there is meant, whoever gave the number;
-    elsewhere only a battery that is known without issuer, too.
+    even if the actor never saw it; but a number alone may be known to whoever never stood before it. Where the operator of
+    `facility` has nothing to do with the battery, two of its numbers have to be read off (ADR 26), unless it was `confirmed`
+    before. By a number without its issuer one that is there is meant, whoever gave the number; elsewhere only a battery
+    that is known without issuer, too.
     """
     known = _going_by(read)
+    numbers = Counter(battery for found in known.values() for battery in {pk for _issuer, pk in found})
+    twice = {battery for battery, number in numbers.items() if number > 1}
     to_collect = Battery.objects.filter(
         Q(facility=facility)
-        | Q(
-            status__in=[
-                BatteryStatus.IN_USE,
-                BatteryStatus.SECOND_LIFE,
-                BatteryStatus.LOST,
-            ]
-        ),
-        pk__in={battery for found in known.values() for _issuer, battery in found},
+        | Q(status=BatteryStatus.LOST)
+        | (Q(status__in=IN_USE) & (Q(pk__in=twice | {*confirmed}) | _known_to(facility.operator_id))),
+        pk__in=numbers.keys(),
     )
     here = dict(to_collect.values_list("pk", "facility"))
     return _chosen(
@@ -61,6 +72,26 @@ def find_to_collect(facility: Facility, read: Mapping[str, NewIdentifier]) -> di
             key: {pk for issuer, pk in found if pk in here and (issuer == key[1] or here[pk] == facility.pk)}
             for key, found in known.items()
         },
+    )
+
+
+def in_use(read: NewIdentifier, field: str) -> Battery | None:
+    """The battery in use that goes by `read`, whoever has to do with it."""
+    going_by = {pk for found in _going_by({field: read}).values() for _issuer, pk in found}
+    rows = Battery.objects.filter(pk__in=going_by, status__in=IN_USE).values_list("pk", flat=True)
+    found = _chosen({field: read}, {read.key: set(rows)})
+    return Battery.objects.get(pk=found[read.key]) if found else None
+
+
+def _known_to(organization: int) -> Q:
+    """Batteries that `organization` registered, made or once had, or that it collects from who registered them."""
+    had = CustodyEvent.objects.filter(battery=OuterRef("pk"), to_organization=organization)
+    collects = Relation.objects.filter(kind=Relation.Kind.COLLECT, taker=organization, status=RelationStatus.ACCEPTED)
+    return (
+        Q(registered_by=organization)
+        | Q(producer=organization)
+        | Q(Exists(had))
+        | Q(registered_by__in=collects.values("giver"))
     )
 
 
@@ -135,7 +166,10 @@ def check_identifiers(
                 "battery": other,
             }
         else:
-            message = _("“%(value)s” already belongs to another battery.") % {"value": values[key]}
+            message = _(
+                "“%(value)s” already belongs to another battery. If you have it before you, read a second number off it, or"
+                " propose to who registered it that you take it in."
+            ) % {"value": values[key]}
         raise Refused(message, field=seen[key], code="duplicate")
 
 

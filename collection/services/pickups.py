@@ -14,6 +14,7 @@ from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization, Role
 from accounts.verbs import verb
 from collection.models import (
+    IN_USE,
     OPEN_PICKUPS,
     PICKUP_MOVES,
     Battery,
@@ -35,7 +36,6 @@ from collection.services.batteries import NewBattery, register_scanned
 from collection.services.custody import Entry, Place
 from collection.services.findings import Scan, answer
 from collection.services.handovers import Side
-from collection.services.identifiers import find_to_collect
 from collection.units import to_kg
 
 #: The relations that a pickup may rest on.
@@ -259,7 +259,7 @@ def collect(*, actor: Actor, pickup: Pickup, collected_at: datetime, batteries: 
     giving, taking = _giving(actor, pickup), _taking(actor, pickup)
     loaded, masses = _recognize(actor, pickup, batteries, collected_at)
     _check_covered(pickup, loaded)
-    arriving = [b for b in loaded if b.status in (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE)]
+    arriving = [b for b in loaded if b.status in IN_USE]
     entry = Entry(
         actor,
         CustodyKind.RECEIVED_FROM_USE,
@@ -469,9 +469,9 @@ def _recognize(
 ) -> tuple[list[Battery], dict[int, Decimal | None]]:
     """The scanned batteries, locked, weighed and with their condition noted; new ones registered."""
     yard = pickup.collection_point.facility
-    known = find_to_collect(yard, findings.read_off(scans))
     for index, scan in enumerate(scans):
         scan.check(f"batteries.{index}")
+    known = findings.recognized(pickup, scans)
     relation = _unannounced(pickup)
     found = findings.let_through(actor, pickup, scans, known, relation)
     chosen: list[int | NewBattery] = []
@@ -482,7 +482,7 @@ def _recognize(
         else:
             assert scan.identifier is not None
             told = finding.model if finding is not None else None
-            chosen.append(NewBattery([scan.identifier], model=told or scan.model))
+            chosen.append(NewBattery(scan.names, model=told or scan.model))
     new = [c for c in chosen if isinstance(c, NewBattery)]
     positions = [i for i, c in enumerate(chosen) if isinstance(c, NewBattery)]
     made = register_scanned(
@@ -498,7 +498,7 @@ def _recognize(
         allowed = battery is not None and (
             battery.facility_id == yard.pk
             or index in made_at
-            or (scan.identifier is not None and battery.status in (BatteryStatus.IN_USE, BatteryStatus.SECOND_LIFE))
+            or (scan.identifier is not None and battery.status in IN_USE)
         )
         if battery is None or not allowed:
             raise findings.not_here(field)

@@ -16,6 +16,7 @@ from accounts.errors import Invalid, Refused
 from accounts.models import Organization
 from accounts.verbs import verb
 from collection.models import (
+    IN_USE,
     PROPOSAL_MOVES,
     Battery,
     BatteryStatus,
@@ -26,6 +27,7 @@ from collection.models import (
 )
 from collection.services import batteries, custody
 from collection.services.batteries import Corrections, holder_of
+from collection.services.identifiers import NewIdentifier, in_use
 
 
 def lock(proposal: Proposal) -> Proposal:
@@ -49,23 +51,26 @@ def propose(
     *,
     actor: Actor,
     organization: Organization,
-    battery: Battery,
     reason: rules.Reason,
+    battery: Battery | None = None,
+    identifier: NewIdentifier | None = None,
     facility: Facility | None = None,
     occurred_at: datetime | None = None,
     **changes: Unpack[Corrections],
 ) -> Proposal:
-    """Propose a correction of a battery that `organization` gave away or produced, or say that a lost one was found again
-    at `facility`, which is the caller's.
+    """Propose a correction of a battery that `organization` gave away or produced, or say that one that was lost, or is in
+    use, is at `facility`, which is the caller's. What is in use may be named by one of its numbers (`identifier`).
 
-    Whoever has the battery decides; of a lost one, who had it last. Until then nothing changes.
+    Whoever has the battery decides; of a lost one, who had it last; of one in use, who registered it. Until then nothing
+    changes.
     """
     reason = rules.reason(reason)
-    (battery,) = custody.lock_batteries([battery.pk])
+    (battery,) = custody.lock_batteries([_meant_by(battery, identifier, facility)])
     if facility is not None:
         if changes:
-            raise Invalid(_("Say where it was found, or what is wrong with it: one after the other."), field="facility")
-        kind, addressee = Proposal.Kind.FOUND, _found(actor, battery, facility, occurred_at)
+            raise Invalid(_("Say where it is, or what is wrong with it: one after the other."), field="facility")
+        kind = Proposal.Kind.TAKEN_IN if battery.status in IN_USE else Proposal.Kind.FOUND
+        addressee = _found(actor, battery, facility, occurred_at)
     else:
         kind, addressee = Proposal.Kind.CORRECTION, _correction(organization, battery, changes)
     if Proposal.objects.filter(
@@ -85,14 +90,37 @@ def propose(
     )
 
 
+def _meant_by(battery: Battery | None, identifier: NewIdentifier | None, facility: Facility | None) -> int:
+    """The key of the battery that is spoken of."""
+    if (battery is None) is (identifier is None):
+        raise Invalid(_("Name the battery by its id or by one of its numbers."), field="battery", code="required")
+    if identifier is None:
+        assert battery is not None
+        return battery.pk
+    if facility is None:
+        raise Invalid(_("Say where it is: what is corrected is named by its id."), field="facility", code="required")
+    found = in_use(identifier, "identifier")
+    if found is None:
+        raise Refused(
+            _("No battery in use goes by “%(value)s”; register it.") % {"value": identifier.value},
+            field="identifier",
+            code="unknown",
+        )
+    return found.pk
+
+
 def _found(actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime | None) -> int | None:
-    """Who had the lost battery last."""
+    """Who had the lost battery last, or registered the one in use."""
     actor.require(facility.operator)
     if occurred_at is None:
-        raise Invalid(_("Say when it was found."), field="occurred_at")
+        raise Invalid(_("Say since when it is there."), field="occurred_at")
     custody.check_time(occurred_at, field="occurred_at")
+    if battery.status in IN_USE:
+        if battery.registered_by_id == facility.operator_id:
+            raise Refused(_("You registered it: take it in."), field="battery", code="yours")
+        return battery.registered_by_id
     if battery.status != BatteryStatus.LOST:
-        raise rules.not_in(battery, (BatteryStatus.LOST,), "status")
+        raise rules.not_in(battery, (BatteryStatus.LOST, *IN_USE), "status")
     holder = batteries.last_holder_of(battery)
     if holder == facility.operator_id:
         raise Refused(_("You had it last: report it as found."), field="battery", code="yours")
@@ -121,9 +149,14 @@ def _correction(organization: Organization, battery: Battery, changes: Correctio
 
 @verb(lock, of=_who_decides, reads=_READS, to=ProposalStatus.ACCEPTED, moves=PROPOSAL_MOVES)
 def accept(*, actor: Actor, proposal: Proposal, answer: str = "") -> Proposal:
-    """It is so: the battery is corrected, or is found, by the rules that hold for who says it by itself."""
+    """It is so: the battery is corrected, found or taken in, by the rules that hold for who says it by itself."""
     (battery,) = custody.lock_batteries([proposal.battery_id])
-    if proposal.kind == Proposal.Kind.FOUND:
+    if proposal.kind == Proposal.Kind.TAKEN_IN:
+        assert proposal.facility is not None and proposal.occurred_at is not None  # proposal_says_what_its_kind_needs
+        if battery.status not in IN_USE:
+            raise rules.not_in(battery, IN_USE, "status")
+        batteries.take_in(actor, battery, proposal.facility, proposal.occurred_at)
+    elif proposal.kind == Proposal.Kind.FOUND:
         assert proposal.facility is not None and proposal.occurred_at is not None  # proposal_says_what_its_kind_needs
         batteries.find(actor, battery, proposal.facility, proposal.occurred_at)
     else:

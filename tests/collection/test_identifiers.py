@@ -19,7 +19,7 @@ from accounts.models import Role
 from accounts.written import LOWER, UPPER, compared, plain
 from collection.admin.search import batteries_named, read_off
 from collection.battery_numbers import guess_scheme, normal, searched
-from collection.models import Battery, Identifier, Permit
+from collection.models import Battery, Identifier, Permit, Relation
 from collection.services import batteries, facilities
 from collection.services.identifiers import NewIdentifier, find_to_collect, registered
 from recycling.admin.scans import battery_ids
@@ -198,6 +198,9 @@ def test_a_number_without_issuer_blocks_no_other_company(world: World) -> None:
     assert [b.identifiers.get().named_by for b in (one, other, issued)] == [world.yard_owner, world.stranger, None]
     run = do(world, battery_file("oem_serial,S1,,,,,,,,,"), skip_bad_rows=True)
     assert (run.rows_created, run.rows_unchanged, run.rows_bad) in {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
+    Relation.objects.create(
+        kind="collect", giver=world.stranger, taker=world.yard_owner, offered_by=world.stranger, status="accepted"
+    )
     scan = {"actor": world.actor(world.yard_owner), "facility": world.yard, "occurred_at": now()}
     several = refused(
         Refused, batteries.give_up_scanned, "identifier", identifier=NewIdentifier("oem_serial", "S1"), **scan
@@ -211,7 +214,7 @@ def test_a_number_without_issuer_blocks_no_other_company(world: World) -> None:
 
 
 def test_a_number_without_issuer_takes_no_issued_one_from_elsewhere(world: World) -> None:
-    mine: dict[str, Any] = {"actor": world.actor(world.stranger), "organization": world.stranger}
+    mine: dict[str, Any] = {"actor": world.actor(world.yard_owner), "organization": world.yard_owner}
     issued = batteries.register(**mine, identifiers=[NewIdentifier("oem_serial", "S1", "LG")])
     named = batteries.register(**mine, identifiers=[NewIdentifier("oem_serial", "S2")])
     read = {"1": NewIdentifier("oem_serial", "s1"), "2": NewIdentifier("oem_serial", "s2")}

@@ -7,18 +7,18 @@ from typing import Any
 
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Organization
-from collection.models import Battery, BatteryStatus, CustodyKind
-from collection.services import batteries, custody, pickups
+from collection.models import Battery, BatteryStatus, CustodyKind, Relation
+from collection.services import batteries, custody, findings, pickups
 from collection.services.batteries import NewIdentifier
 from collection.services.findings import Scan
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at, requested_pickup, scheduled_pickup, serial
 
 
-def in_use(world: World, name: NewIdentifier) -> Battery:
+def in_use(world: World, *names: NewIdentifier) -> Battery:
     """A battery of somebody who has nothing to do with the yard."""
     return batteries.register(
-        actor=world.actor(world.producer), organization=world.producer, model=world.nmc_pack, identifiers=[name]
+        actor=world.actor(world.producer), organization=world.producer, model=world.nmc_pack, identifiers=list(names)
     )
 
 
@@ -64,13 +64,16 @@ def test_a_mass_of_nothing_is_none(world: World) -> None:
 
 
 def test_a_battery_in_use_is_collected_by_its_identifier_not_by_its_number(world: World) -> None:
-    """Numbers can be guessed; an identifier is read by who has the battery in hand."""
-    name = serial()
-    battery = in_use(world, name)
+    """Numbers of records can be guessed; two identifiers are read by who has the battery in hand."""
+    name, also = serial(), serial()
+    battery = in_use(world, name, also)
     pickup = scheduled_pickup(world)
     error = refused(Invalid, lambda: collect(world, pickup, Scan(battery=battery.pk)), "batteries.0")
     assert error.code == "not_here"
-    collect(world, pickup, Scan(identifier=name))
+    error = refused(Refused, lambda: collect(world, pickup, Scan(identifier=name)), "batteries.0.identifier")
+    assert error.code == "duplicate"
+    refused(Refused, lambda: collect(world, pickup, Scan(identifier=also, also=serial())), "batteries.0.identifier")
+    collect(world, pickup, Scan(identifier=name, also=also))
     battery.refresh_from_db()
     assert battery.status == BatteryStatus.IN_TRANSIT
     assert [e.kind for e in battery.events.order_by("sequence")] == ["given_up", "dispatched"]
@@ -91,15 +94,70 @@ def test_a_lost_battery_is_recognized_though_not_taken_as_if_nothing_had_happene
 
 
 def test_a_second_life_ends_at_a_yard(world: World) -> None:
-    name = serial()
-    battery = in_use(world, name)
+    name, also = serial(), serial()
+    battery = in_use(world, name, also)
     batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=9))
     released = custody.Entry(world.actor(world.collector), CustodyKind.RELEASED, ago(days=8))
     found = custody.lock_batteries([battery.pk])
     custody.move(found, released, status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE)
-    collect(world, scheduled_pickup(world), Scan(identifier=name))
+    pickup = scheduled_pickup(world)
+    refused(Refused, lambda: collect(world, pickup, Scan(identifier=name)), "batteries.0.identifier")
+    collect(world, pickup, Scan(identifier=name, also=also))
     battery.refresh_from_db()
     assert battery.status == BatteryStatus.IN_TRANSIT
+
+
+def test_a_battery_in_use_that_was_found_is_read_once_more_by_one_number(world: World) -> None:
+    name, also = serial(), serial()
+    battery = in_use(world, name, also)
+    Relation.objects.filter(giver=world.yard_owner).update(unannounced=False)
+    pickup = scheduled_pickup(world)
+    driver, yard = world.actor(world.carrier), world.actor(world.yard_owner)
+    refused(
+        Refused, pickups.find, "batteries.0.identifier", actor=driver, pickup=pickup, batteries=[Scan(identifier=name)]
+    )
+    pickups.find(actor=driver, pickup=pickup, batteries=[Scan(identifier=name, also=also)])
+    (finding,) = pickup.findings.all()
+    assert finding.battery == battery
+    refused(Refused, lambda: collect(world, pickup, Scan(identifier=name)), "batteries.0")
+    pickups.confirm_findings(actor=yard, pickup=pickup, findings=[finding.pk])
+    collect(world, pickup, Scan(identifier=name))
+    battery.refresh_from_db()
+    assert battery.status == BatteryStatus.IN_TRANSIT
+
+
+def test_what_the_place_refused_is_recognized_no_more(world: World) -> None:
+    name, also = serial(), serial()
+    in_use(world, name, also)
+    Relation.objects.filter(giver=world.yard_owner).update(unannounced=False)
+    pickup = scheduled_pickup(world)
+    pickups.find(actor=world.actor(world.carrier), pickup=pickup, batteries=[Scan(identifier=name, also=also)])
+    pickups.refuse_findings(
+        actor=world.actor(world.yard_owner), pickup=pickup, findings=[pickup.findings.get().pk], reason="ours"
+    )
+    error = refused(Refused, lambda: collect(world, pickup, Scan(identifier=name)))
+    assert error.code in ("duplicate", "unconfirmed")
+    assert findings.recognized(pickup, [Scan(identifier=name)]) == {}
+
+
+def test_two_numbers_of_two_batteries_take_neither(world: World) -> None:
+    one, other, third = serial(), serial(), serial()
+    in_use(world, one, third)
+    batteries.register(
+        actor=world.actor(world.yard_owner), organization=world.yard_owner, model=world.nmc_pack, identifiers=[other]
+    )
+    pickup = scheduled_pickup(world)
+    refused(Invalid, lambda: collect(world, pickup, Scan(identifier=other, also=one)), "batteries.0.also")
+    refused(Invalid, lambda: collect(world, pickup, Scan(identifier=one, also=other)), "batteries.0.also")
+    take: dict[str, Any] = {"actor": world.actor(world.yard_owner), "facility": world.yard, "occurred_at": ago(days=1)}
+    refused(Refused, batteries.give_up_scanned, "identifier", **take, identifier=other, also=one)
+    refused(Refused, batteries.give_up_scanned, "identifier", **take, identifier=one, also=other)
+
+
+def test_both_numbers_of_a_new_battery_are_kept(world: World) -> None:
+    name, also = serial(), serial()
+    collect(world, scheduled_pickup(world), Scan(identifier=name, also=also))
+    assert {i.value for i in Battery.objects.get().identifiers.all()} == {name.value, also.value}
 
 
 def test_what_is_elsewhere_is_unknown_to_who_scans_it(world: World) -> None:

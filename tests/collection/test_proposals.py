@@ -12,10 +12,11 @@ from django.db import Error, connection, transaction
 from accounts.errors import Forbidden, Invalid, Refused
 from collection.models import Battery, Facility, Proposal, ProposalStatus
 from collection.services import batteries, proposals
+from collection.services.identifiers import NewIdentifier
 from tests import records
 from tests.collection.test_parties import lost_at_the_yard, pack_at_the_plant, pack_on_the_road
 from tests.refusals import refused, state
-from tests.world import World, ago, batteries_at
+from tests.world import World, ago, batteries_at, serial
 
 
 def proposed(world: World, battery: Battery, **changes: Any) -> Proposal:
@@ -143,3 +144,73 @@ def test_a_decided_proposal_stays_decided(world: World) -> None:
     proposals.withdraw(actor=world.actor(world.yard_owner), proposal=proposed(world, pack_at_the_plant(world)))
     with pytest.raises(Error), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE collection_proposal SET status = 'open', decided_by_id = NULL, decided_at = NULL")
+
+
+def used_by_others(world: World) -> tuple[Battery, NewIdentifier]:
+    """A battery in use that the yard has nothing to do with, and its only number."""
+    name = serial()
+    registered = batteries.register(
+        actor=world.actor(world.producer), organization=world.producer, model=world.nmc_pack, identifiers=[name]
+    )
+    return registered, name
+
+
+def taken_in(world: World, **said: Any) -> Proposal:
+    whole = {
+        "actor": world.actor(world.yard_owner), "organization": world.yard_owner, "reason": "in a car that came",
+        "facility": world.yard, "occurred_at": ago(days=1),
+    }  # fmt: skip
+    return proposals.propose(**whole | said)
+
+
+def test_a_battery_in_use_is_taken_in_by_the_word_of_who_registered_it(world: World) -> None:
+    battery, name = used_by_others(world)
+    proposal = taken_in(world, identifier=name)
+    assert (proposal.kind, proposal.battery, proposal.addressed_to) == ("taken_in", battery, world.producer)
+    battery.refresh_from_db()
+    assert battery.status == "in_use" and not battery.events.exists()
+    refused(Forbidden, proposals.accept, actor=world.actor(world.yard_owner), proposal=proposal)
+    refused(Forbidden, proposals.accept, actor=world.actor(world.stranger), proposal=proposal)
+    refused(Refused, lambda: taken_in(world, identifier=name), "battery")  # once is enough
+    proposals.accept(actor=world.actor(world.producer), proposal=proposal)
+    battery.refresh_from_db()
+    assert (battery.status, battery.facility) == ("at_facility", world.yard)
+    entry = battery.events.get()
+    assert (entry.kind, entry.to_organization, entry.actor) == (
+        "given_up", world.yard_owner, world.user(world.producer),
+    )  # fmt: skip
+
+
+def test_it_stays_in_use_where_that_is_refused_or_it_came_in_meanwhile(world: World) -> None:
+    battery, name = used_by_others(world)
+    proposal = taken_in(world, identifier=name)
+    proposals.refuse(actor=world.actor(world.producer), proposal=proposal, answer="it is in our test car")
+    battery.refresh_from_db()
+    assert battery.status == "in_use"
+    again = taken_in(world, identifier=name)
+    batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=1))
+    refused(Refused, proposals.accept, actor=world.actor(world.collector), proposal=again)
+    assert Proposal.objects.get(pk=again.pk).status == ProposalStatus.OPEN
+
+
+def test_what_is_not_taken_in_like_this(world: World) -> None:
+    battery, name = used_by_others(world)
+    (elsewhere,) = batteries_at(world, world.hub)
+    for error, field, said in (
+        (Refused, "identifier", {"identifier": serial()}),
+        (Refused, "identifier", {"identifier": NewIdentifier("oem_serial", elsewhere.identifiers.get().value, "test")}),
+        (Invalid, "battery", {}),
+        (Invalid, "battery", {"identifier": name, "battery": battery}),
+        (Invalid, "facility", {"identifier": name, "facility": None}),
+        (Invalid, "facility", {"identifier": name, "mass_value": Decimal(9)}),
+        (Invalid, "occurred_at", {"identifier": name, "occurred_at": None}),
+        (Invalid, "occurred_at", {"identifier": name, "occurred_at": ago(days=-2)}),
+        (Forbidden, None, {"identifier": name, "facility": world.hub}),
+        (Forbidden, None, {"identifier": name, "actor": world.actor(world.stranger)}),
+    ):
+        refused(error, lambda said=said: taken_in(world, **said), field)  # type: ignore[misc]
+    mine = batteries.register(
+        actor=world.actor(world.yard_owner), organization=world.yard_owner, identifiers=[also := serial()]
+    )
+    refused(Refused, lambda: taken_in(world, identifier=also), "battery")
+    assert mine.status == "in_use"
