@@ -160,7 +160,7 @@ def asked(sql: str) -> list[tuple[Any, ...]]:
     }
     with psycopg.connect(**own | {"connect_timeout": 3}) as server:
         server.execute("SET LOCAL statement_timeout = '3s'")
-        server.execute(f"SET LOCAL ROLE {ACTS}")
+        server.execute("SELECT set_config('role', rolname, true) FROM pg_roles WHERE rolname = %s", [ACTS])
         return server.execute(sql).fetchall()
 
 

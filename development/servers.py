@@ -3,9 +3,9 @@
 Who needs the servers calls `ensure` (development, data kept in .local/) or `ensure_throwaway` (tests) and finds
 DATABASE_URL and REDIS_URL in its environment, which its child processes inherit. URLs set already are used as they are.
 
-Behind this is a *keeper*: a process of its own that starts the servers and stops them once nobody holds the shared lock
-on `users.lock`. The kernel drops a lock when its holder ends, however it ends, so neither a kill -9 nor two commands at
-once leave a server running, stop one in use, or start two on the same data.
+Behind this is a *keeper*: a process of its own that starts the servers, starts one again that dies, and stops them once
+nobody holds the shared lock on `users.lock`. The kernel drops a lock when its holder ends, however it ends, so neither a
+kill -9 nor two commands at once leave a server running, stop one in use, or start two on the same data.
 """
 
 import argparse
@@ -19,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -33,6 +34,12 @@ VARIABLES = ("DATABASE_URL", "REDIS_URL")
 
 #: The password of the logins that are no owners (`manage.py logins`), where they are made.
 LOGIN = "DATABASE_LOGIN_PASSWORD"
+
+#: What the keeper says at last of a server that died.
+STARTED_AGAIN = "was started again."
+
+#: How often one may end by itself within a minute, and for how many seconds it is tried to be started again.
+MOST_ENDS, START_AGAIN_SECONDS = 3, 15
 
 _held: list[IO[bytes]] = []
 """Open lock files of this process. Closing one gives the lock up, so they stay here until the process ends."""
@@ -112,7 +119,8 @@ def ended() -> str | None:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # the keeper holds it for as long as it lives
             fcntl.flock(lock, fcntl.LOCK_UN)
             log.seek(0)
-            return log.read().decode().strip() or "Their keeper was killed."
+            said = log.read().decode().strip()
+            return "Their keeper was killed." if not said or said.endswith(STARTED_AGAIN) else said
     return None
 
 
@@ -146,24 +154,63 @@ def _keep(home: Path, *, throwaway: bool) -> None:
         if throwaway:
             cleanup.callback(shutil.rmtree, home, ignore_errors=True)
             cleanup.callback(embedded.remove_data, home)
-        database, database_url = embedded.start_postgres(home, throwaway=throwaway)
-        cleanup.callback(embedded.stop_postgres, database)
-        broker, broker_url = embedded.start_valkey(home)
-        cleanup.callback(stop, broker)
+        database = Kept("PostgreSQL", partial(_postgres, home, throwaway), embedded.stop_postgres)
+        cleanup.callback(database.stop)
+        broker = Kept("Valkey", partial(_valkey, home), stop)
+        cleanup.callback(broker.stop)
         cleanup.callback((home / "servers.json").unlink, missing_ok=True)
         embedded.write_privately(
-            home / "servers.json", json.dumps({"DATABASE_URL": database_url, "REDIS_URL": broker_url})
+            home / "servers.json", json.dumps({"DATABASE_URL": database.url, "REDIS_URL": broker.url})
         )
         with (home / "users.lock").open("ab") as users:
-            while database.poll() is None and broker.poll() is None:
+            while database.runs() and broker.runs():
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until all is stopped: newcomers wait
                     break
                 time.sleep(0.1)
-            for name, server in (("PostgreSQL", database), ("Valkey", broker)):
-                if server.poll() is not None:
-                    print(f"{name} ended by itself, with status {server.returncode}.", flush=True)
             cleanup.close()
+
+
+class Kept:
+    """A server that is started again, under the address that it has, where it ended by itself: the other goes on meanwhile."""
+
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[str], tuple[subprocess.Popen[bytes], str]],
+        end: Callable[[subprocess.Popen[bytes]], None],
+    ) -> None:
+        self.name, self.start, self.end = name, start, end
+        self.process, self.url = start("")
+        self.ended_at: list[float] = []
+
+    def runs(self) -> bool:
+        """Whether it does, if need be again. One that ends more than `MOST_ENDS` times in a minute is given up."""
+        if self.process.poll() is None:
+            return True
+        print(f"{self.name} ended by itself, with status {self.process.returncode}.", flush=True)
+        self.ended_at = [*(at for at in self.ended_at if at > time.monotonic() - 60), time.monotonic()]
+        if len(self.ended_at) > MOST_ENDS:
+            return False
+        for _second in range(START_AGAIN_SECONDS):  # what is left of it may still hold its memory
+            with contextlib.suppress(embedded.ServerError):
+                self.process, _url = self.start(self.url)
+                print(f"{self.name} {STARTED_AGAIN}", flush=True)
+                return True
+            time.sleep(1)
+        return False
+
+    def stop(self) -> None:
+        """Stop it, and start it no more."""
+        self.end(self.process)
+
+
+def _postgres(home: Path, throwaway: bool, url: str) -> tuple[subprocess.Popen[bytes], str]:
+    return embedded.start_postgres(home, throwaway=throwaway, port=urlsplit(url).port)
+
+
+def _valkey(home: Path, url: str) -> tuple[subprocess.Popen[bytes], str]:
+    return embedded.start_valkey(home, port=urlsplit(url).port, password=urlsplit(url).password)
 
 
 def _kept(home: Path) -> bool:

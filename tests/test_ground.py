@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -245,19 +246,40 @@ class TestSupervisor:
             _, left = psutil.wait_procs(family, timeout=120)
             assert left == []
 
-    @pytest.mark.parametrize(
-        ("killed", "reason"),
-        [("valkey-server", "Valkey ended by itself, with status -9."), ("keep", "Their keeper was killed.")],
-    )
-    def test_ends_with_its_servers_and_says_why(self, killed: str, reason: str) -> None:
+    def test_goes_on_though_its_servers_die_and_ends_with_their_keeper(self) -> None:
+        """The death of one is nothing to the other; who keeps them starts it again under its address."""
         with serving() as process:
-            family = psutil.Process(process.pid).children(recursive=True)
-            (victim,) = [child for child in family if any(part.endswith(killed) for part in words(child)[:4])]
-            victim.kill()
+            me = psutil.Process(process.pid)
+            keeper = child_of(me, "keep")
+            assert keeper is not None
+            for killed, other in (("postgres", "valkey-server"), ("valkey-server", "postgres")):
+                victim, survivor = child_of(keeper, killed), child_of(keeper, other)
+                assert victim is not None and survivor is not None
+                victim.kill()
+                eventually(lambda name=killed, old=victim.pid: child_of(keeper, name, old), 60)
+                assert child_of(keeper, other) == survivor and survivor.is_running()
+            eventually(lambda: parts_of(process)["database"] == parts_of(process)["broker"] == "ok", 60)
+            family = me.children(recursive=True)
+            keeper.kill()
             output, _ = process.communicate(timeout=240)
-            assert process.returncode != 0 and reason in output, output
+            assert process.returncode != 0 and "Their keeper was killed." in output, output
             _, left = psutil.wait_procs(family, timeout=120)
             assert left == []
+
+
+def child_of(parent: psutil.Process, name: str, but: int = 0) -> psutil.Process | None:
+    """The process below `parent`, not that of the number `but`, whose command line begins with what ends with `name`."""
+    found = (child for child in parent.children() if any(part.endswith(name) for part in words(child)[:4]))
+    return next((child for child in found if child.pid != but), None)
+
+
+def parts_of(process: subprocess.Popen[str]) -> dict[str, str]:
+    """What `/readyz` says of each part."""
+    try:
+        answer = urllib.request.urlopen(f"{process.address}/readyz", timeout=10)  # type: ignore[attr-defined]
+    except urllib.error.HTTPError as error:
+        answer = error  # type: ignore[assignment]
+    return {name: part["status"] for name, part in json.load(answer)["components"].items()}
 
 
 def words(process: psutil.Process) -> list[str]:
@@ -284,6 +306,7 @@ def serving() -> Iterator[subprocess.Popen[str]]:
             assert said[-1], said
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
             assert json.load(answer)["components"]["worker"]["status"] == "ok"
+        process.address = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
         yield process
     finally:
         process.kill()
