@@ -80,6 +80,11 @@ def as_platform() -> Iterator[None]:
         _acting.reset(token)
 
 
+def is_judged() -> bool:
+    """Whether the database looks again at what is read now."""
+    return _acting.get().role == READS
+
+
 def saw(model: type[Model], keys: Collection[int]) -> None:
     """Tell the database that whoever acts sees these, which were found by what ties them: it need not look again."""
     request = _acting.get()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold.views import ChangeList
+
+from accounts.acting import as_platform, is_judged
 
 #: So many rows are counted, and can be paged through. Whoever looks for one that comes later searches or filters: each
 #: page costs as much as all before it.
@@ -30,7 +32,23 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
             narrowed = object_list.head(COUNTED_IF_SEEN + 1)
             if narrowed is not object_list:  # not everything is seen
                 self.most = COUNTED_IF_SEEN
+        self.is_narrowed = narrowed is not object_list
         super().__init__(narrowed, *options, **named_options)
+
+    def page(self, number: Any) -> Page[Any]:
+        number = self.validate_number(number)
+        return self._get_page(self.rows((number - 1) * self.per_page, self.per_page), number, self)  # type: ignore[no-any-return]
+
+    def rows(self, first: int, most: int) -> Any:
+        """So many rows from there on, of which the keys are found first: the database would look again at every row on the
+        way there.
+        """
+        rows: Any = self.object_list
+        if self.is_narrowed or not is_judged():
+            return rows[first : first + most]
+        with as_platform():
+            keys = list(rows[first : first + most].values_list("pk", flat=True))
+        return rows.filter(pk__in=keys)
 
     @cached_property
     def count(self) -> int:
@@ -38,7 +56,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def _counted(self) -> int:
-        return int(self.object_list.order_by()[: self.most + 1].count())  # type: ignore[union-attr]
+        with as_platform():  # a number alone, of what `visible_to` lets through
+            return int(self.object_list.order_by()[: self.most + 1].count())  # type: ignore[union-attr]
 
     @property
     def is_capped(self) -> bool:
@@ -57,4 +76,6 @@ class CountedBelow(ChangeList):  # type: ignore[misc]
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        if (self.show_all and self.can_show_all) or not self.multi_page:  # Django takes them from the queryset
+            self.result_list = self.paginator.rows(0, self.result_count)
         self.full_result_count = self.result_count

@@ -10,6 +10,7 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.acting import as_platform
 from accounts.api.doors import VerbsField, door, opens
 from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
@@ -97,7 +98,8 @@ class UtilizationViewSet(viewsets.GenericViewSet[Any]):
         rows = UtilizationSnapshot.objects.visible_to(request.user).filter(  # type: ignore[arg-type]
             **{path: asked[name] for name, path in _FILTERS.items() if name in asked}
         )
-        page = self.paginate_queryset(rolled_up(rows, level=level, period=period))
+        with as_platform():  # sums of days
+            page = self.paginate_queryset(rolled_up(rows, level=level, period=period))
         loads = [load_of(row, level=level, period=period) for row in page or ()]
         return self.get_paginated_response(LoadOut(loads, many=True).data)
 
@@ -145,7 +147,9 @@ class BacklogViewSet(viewsets.GenericViewSet[Any]):
     def list(self, request: Request) -> Response:
         """Read what is waiting, in transit and scheduled, two rows for each plant: batteries and lots."""
         plants = {plant.pk: plant for plant in self.paginate_queryset(self.filter_queryset(self.get_queryset())) or ()}
-        rows = [{**_public(row), "plant_name": str(plants[row.plant])} for row in backlog(list(plants))]
+        with as_platform():  # sums of all that waits there
+            found = backlog(list(plants))
+        rows = [{**_public(row), "plant_name": str(plants[row.plant])} for row in found]
         return self.get_paginated_response(BacklogOut(rows, many=True).data)
 
 
