@@ -25,9 +25,15 @@ BETWEEN_MAILS = timedelta(minutes=15)
 
 
 def lock(invitation: Invitation) -> Invitation:
-    """The invitation as it is now, while nothing else changes who belongs to its organization."""
+    """The invitation as it is now, locked, while nothing else changes who belongs to its organization. One that nobody
+    accepted may have been deleted meanwhile.
+    """
     lock_members(invitation.organization)
-    return Invitation.objects.select_related("organization", "invited_by", "vouched_by").get(pk=invitation.pk)
+    rows = Invitation.objects.select_for_update(of=("self",)).select_related("organization", "invited_by", "vouched_by")
+    found = rows.filter(pk=invitation.pk).first()
+    if found is None:
+        raise Refused(_("This invitation is there no more: invite anew."), field="invitation", code="gone")
+    return found
 
 
 @verb(of="organization", role=Role.MANAGER)

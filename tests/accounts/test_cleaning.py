@@ -14,9 +14,10 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.utils import timezone
 from knox.models import AuthToken
+from rest_framework.test import APIClient
 
 from accounts.errors import DomainError
-from accounts.models import Command, Invitation, InvitationStatus
+from accounts.models import Command, Invitation, InvitationStatus, Mail, Role
 from accounts.services import cleaning
 from accounts.tasks.cleaning import clean as task
 from collection.models import ImportRowError, ImportRun, PickupCode
@@ -97,6 +98,24 @@ def test_what_is_renewed_while_it_is_cleaned_stays(world: World) -> None:
     with connection.execute_wrapper(renewed_first):
         assert cleaning.clean()["invitations"] == 0
     assert Invitation.objects.filter(pk=invitation.pk).exists()
+
+
+@pytest.mark.parametrize("verb", ["resend", "withdraw"])
+def test_an_invitation_that_is_deleted_while_it_is_sent_again(world: World, verb: str) -> None:
+    """The request found it; by the time that it is its turn, it was cleaned away."""
+    invitation = expired(world, settings.KEEP_INVITATIONS_DAYS + 1)
+    client = APIClient()
+    client.force_authenticate(world.user(world.recycler, Role.MANAGER))
+
+    def cleaned_first(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if "FOR NO KEY UPDATE" in sql:
+            Invitation.objects.filter(pk=invitation.pk).delete()
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(cleaned_first):
+        answer = client.post(f"/api/v1/invitations/{invitation.pk}/{verb}/")
+    assert answer.status_code == 409 and answer.json()["errors"][0]["code"] == "gone", answer.content
+    assert not Mail.objects.exists()
 
 
 def test_books_reports_and_who_did_what_are_kept_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
