@@ -252,6 +252,8 @@ class TestSupervisor:
             me = psutil.Process(process.pid)
             keeper = child_of(me, "keep")
             assert keeper is not None
+            # one that is still starting asks the database, and ends if it is away
+            eventually(lambda: sum("worker" in words(c) and bool(c.children()) for c in me.children()) == 2, 60)
             for killed, other in (("postgres", "valkey-server"), ("valkey-server", "postgres")):
                 victim, survivor = child_of(keeper, killed), child_of(keeper, other)
                 assert victim is not None and survivor is not None

@@ -37,7 +37,9 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
     def page(self, number: Any) -> Page[Any]:
         number = self.validate_number(number)
-        return self._get_page(self.rows((number - 1) * self.per_page, self.per_page), number, self)  # type: ignore[no-any-return]
+        first = (number - 1) * self.per_page
+        rows = self.rows(first, min(self.per_page, self.count - first))
+        return self._get_page(rows, number, self)  # type: ignore[no-any-return]
 
     def rows(self, first: int, most: int) -> Any:
         """So many rows from there on, of which the keys are found first: the database would look again at every row on the
