@@ -20,9 +20,9 @@ from rest_framework.test import APIClient
 from accounts import acting, isolation
 from accounts.models import Role, User
 from accounts.models.told import READS
-from collection.models import Battery
+from collection.models import Battery, Relation
 from tests.doors import API
-from tests.world import World, batteries_at
+from tests.world import World, batteries_at, scheduled_pickup
 
 PEOPLE = (
     "yard_owner", "collector", "carrier", "recycler", "refiner", "producer", "regulator", "federal", "stranger",
@@ -150,6 +150,17 @@ def test_what_was_found_is_not_looked_at_again(world: World) -> None:
         assert raw("SELECT current_setting('relode.seen')") == [("{}",)]
         assert not Battery.objects.visible_to(stranger).head(5)
         assert not Battery.objects.exists()
+
+
+def test_a_part_that_fewer_see_than_its_whole(world: World) -> None:
+    """A carrier that has not agreed reads that there is a pickup, and nothing of what it announces."""
+    packs = [battery.pk for battery in batteries_at(world, world.yard, 2)]
+    scheduled_pickup(world, batteries=packs)
+    for status, announced in (("accepted", 2), ("ended", 0)):
+        Relation.objects.filter(kind="carry", taker=world.carrier).update(status=status, reason="enough")
+        with reading_as(world.user(world.carrier, Role.VIEWER)):
+            assert raw("SELECT count(*) FROM collection_pickup") == [(1,)]
+            assert raw("SELECT count(*) FROM collection_pickupbattery") == [(announced,)]
 
 
 def test_nobody_sees_through_a_join(world: World) -> None:
