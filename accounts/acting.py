@@ -16,8 +16,8 @@ the next one is somebody else's.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -54,13 +54,17 @@ _reads_in: ContextVar[ExitStack | None] = ContextVar("reads_in", default=None)
 
 
 @contextmanager
-def as_request() -> Iterator[None]:
-    """What is read in here is read as nobody, until `become` says for whom."""
-    token = _acting.set(Acting(READS))
+def _within[Value](variable: ContextVar[Value], value: Value) -> Iterator[None]:
+    token = variable.set(value)
     try:
         yield
     finally:
-        _acting.reset(token)
+        variable.reset(token)
+
+
+def as_request() -> AbstractContextManager[None]:
+    """What is read in here is read as nobody, until `become` says for whom."""
+    return _within(_acting, Acting(READS))
 
 
 def become(user: Viewer) -> None:
@@ -70,19 +74,25 @@ def become(user: Viewer) -> None:
         _acting.set(Acting(ACTS if user.is_superuser else READS, user.pk))
 
 
-@contextmanager
-def as_platform() -> Iterator[None]:
+def as_platform() -> AbstractContextManager[None]:
     """What is read and written in here is not for the database to judge, since the program did."""
-    token = _acting.set(_PLATFORM)
-    try:
-        yield
-    finally:
-        _acting.reset(token)
+    return _within(_acting, _PLATFORM)
 
 
-def is_judged() -> bool:
-    """Whether the database looks again at what is read now."""
-    return _acting.get().role == READS
+def judged[Row: Model](rows: Sequence[Row]) -> list[Row]:
+    """Those of `rows`, of one model, that whoever acts may see, as the database has it.
+
+    A page of records is read `as_platform` and asked for here: so it is found and joined as the program says, and what a seen
+    record refers to is read with it, whose it may be.
+    """
+    request = _acting.get()
+    if request.role != READS or not rows:
+        return list(rows)
+    model = type(rows[0])
+    seen: set[Any] = set(request.seen.get(model._meta.db_table, ()))
+    if unknown := {row.pk for row in rows} - seen:
+        seen |= set(model._default_manager.filter(pk__in=unknown).order_by().values_list("pk", flat=True))
+    return [row for row in rows if row.pk in seen]
 
 
 def saw(model: type[Model], keys: Collection[int]) -> None:
@@ -112,11 +122,8 @@ def streamed(parts: Iterator[Any]) -> Iterator[Any]:
     def each() -> Iterator[Any]:
         end = object()
         while True:
-            token = _acting.set(acting)
-            try:
+            with _within(_acting, acting):
                 part = next(parts, end)
-            finally:
-                _acting.reset(token)
             if part is end:
                 return
             yield part
@@ -127,23 +134,14 @@ def streamed(parts: Iterator[Any]) -> Iterator[Any]:
 @contextmanager
 def one_transaction() -> Iterator[None]:
     """All that is read in here, and by nothing else begun, is of one transaction: the database is told once."""
-    with ExitStack() as reads_in:
-        token = _reads_in.set(reads_in)
-        try:
-            yield
-        finally:
-            _reads_in.reset(token)
+    with ExitStack() as reads_in, _within(_reads_in, reads_in):
+        yield
 
 
-@contextmanager
-def transactions_of_their_own() -> Iterator[None]:
+def transactions_of_their_own() -> AbstractContextManager[None]:
     """For what needs another kind of transaction than that, which ends: nothing was written."""
     _leave()
-    token = _reads_in.set(None)
-    try:
-        yield
-    finally:
-        _reads_in.reset(token)
+    return _within(_reads_in, None)
 
 
 def _leave() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.contrib import admin
 from django.db import Error, connection, connections, models, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -47,14 +48,24 @@ def guarded() -> list[type[models.Model]]:
     return [model for model in isolation.models_of_records() if isolation.condition(model) is not None]
 
 
-def fill(world: World) -> None:
-    """One of each record that the doors know of, most of them for others than most of the people."""
-    made: set[Any] = set()
+def fill(world: World) -> dict[str, list[Any]]:
+    """One of each record that the doors know of, most of them for others than most of the people: for each path of the API
+    the keys of what was made, of its own and of the others like it.
+    """
+    made: dict[Any, Any] = {}
     for (method, _path), door in API.items():
         if method == "GET" and door.record is not None and door.record not in made:
-            made.add(door.record)
             with suppress(Exception), transaction.atomic():  # some want a world with nothing in it
-                door.record(world)
+                made[door.record] = door.record(world)
+    keys: dict[str, list[Any]] = {}
+    for (method, path), door in API.items():
+        record = made.get(door.record)
+        if method == "GET" and record is None:
+            keys[path] = [""] if "{" not in path else []
+        elif method == "GET":
+            others = type(record)._default_manager.order_by("-pk")[:3] if isinstance(record, models.Model) else ()
+            keys[path] = [door.key(one) for one in (record, *others)] if "{" in path else [""]
+    return keys
 
 
 def test_a_raw_select_sees_what_visible_to_shows(world: World) -> None:
@@ -161,6 +172,54 @@ def test_a_part_that_fewer_see_than_its_whole(world: World) -> None:
         with reading_as(world.user(world.carrier, Role.VIEWER)):
             assert raw("SELECT count(*) FROM collection_pickup") == [(1,)]
             assert raw("SELECT count(*) FROM collection_pickupbattery") == [(announced,)]
+
+
+def without_policies[C: Client](client: C) -> C:
+    """A client whose requests are not judged by the database."""
+    with override_settings(MIDDLEWARE=[name for name in settings.MIDDLEWARE if "ActingMiddleware" not in name]):
+        client.handler.load_middleware()
+    return client
+
+
+#: What no two answers have alike: ids of requests, tokens of forms, links that are signed anew, and moments.
+CHANGING = re.compile(rb'"request_id":"[^"]*"|csrf[^>]*value="[^"]*"|/receipts/[^"]*|"as_of":"[^"]*"|nonce="[^"]*"')
+
+
+def said(answer: Any) -> tuple[int, bytes]:
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return answer.status_code, CHANGING.sub(b"", body)
+
+
+def test_the_policies_take_nothing_away_from_the_api(world: World) -> None:
+    """All that it shows to each is what it shows without them, to the byte."""
+    made = fill(world)
+    wrong = []
+    for name in PEOPLE:
+        judged, plain = APIClient(), without_policies(APIClient())
+        for client in (judged, plain):
+            client.force_authenticate(world.user(getattr(world, name), Role.MANAGER))
+        for path, keys in made.items():
+            for address in {f"/api/v1/{path.replace('{pk}', str(key))}" for key in keys}:
+                asked = {"start": "2025-01-01", "end": "2025-12-31"} if "overview" in path else {}
+                if said(judged.get(address, asked)) != said(plain.get(address, asked)):
+                    wrong.append((name, address))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["recycler", "yard_owner", "producer", "regulator", "carrier"])
+def test_nor_from_the_admin(world: World, name: str) -> None:
+    fill(world)
+    judged, plain = Client(), without_policies(Client())
+    for client in (judged, plain):
+        client.force_login(world.user(getattr(world, name), Role.MANAGER))
+    wrong = [] if said(judged.get("/admin/")) == said(plain.get("/admin/")) else ["/admin/"]
+    for model in guarded():
+        if model in admin.site._registry:
+            root = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            keys = model._default_manager.order_by("-pk").values_list("pk", flat=True)[:3]
+            addresses = (root, *(f"{root}{key}/change/" for key in keys))
+            wrong += [one for one in addresses if said(judged.get(one)) != said(plain.get(one))]
+    assert wrong == []
 
 
 def test_nobody_sees_through_a_join(world: World) -> None:

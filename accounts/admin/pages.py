@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold.views import ChangeList
 
-from accounts.acting import as_platform, is_judged
+from accounts.acting import as_platform, judged
 
 #: So many rows are counted, and can be paged through. Whoever looks for one that comes later searches or filters: each
 #: page costs as much as all before it.
@@ -32,7 +32,6 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
             narrowed = object_list.head(COUNTED_IF_SEEN + 1)
             if narrowed is not object_list:  # not everything is seen
                 self.most = COUNTED_IF_SEEN
-        self.is_narrowed = narrowed is not object_list
         super().__init__(narrowed, *options, **named_options)
 
     def page(self, number: Any) -> Page[Any]:
@@ -41,16 +40,11 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         rows = self.rows(first, min(self.per_page, self.count - first))
         return self._get_page(rows, number, self)  # type: ignore[no-any-return]
 
-    def rows(self, first: int, most: int) -> Any:
-        """So many rows from there on, of which the keys are found first: the database would look again at every row on the
-        way there.
-        """
-        rows: Any = self.object_list
-        if self.is_narrowed or not is_judged():
-            return rows[first : first + most]
+    def rows(self, first: int, most: int) -> list[Any]:
+        """So many rows from there on."""
         with as_platform():
-            keys = list(rows[first : first + most].values_list("pk", flat=True))
-        return rows.filter(pk__in=keys)
+            rows = list(self.object_list[first : first + most])
+        return judged(rows)
 
     @cached_property
     def count(self) -> int:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts import verbs
+from accounts.acting import as_platform, judged
 from accounts.actors import Actor
 from accounts.admin.forms import ReasonForm, VerbForm, show_error
 from accounts.admin.pages import CappedPaginator, CountedBelow
@@ -72,6 +73,14 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return self.visible(request, super().get_queryset(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The record, with what it refers to."""
+        with as_platform():
+            record = super().get_object(request, object_id, from_field)
+            if record is not None:
+                models.prefetch_related_objects([record], *(f.name for f in self.opts.fields if f.is_relation))
+        return next(iter(judged([record])), None) if record is not None else None
 
     def visible(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Those of `rows` that the user may see."""
@@ -260,7 +269,8 @@ def _act_on_ticked(
     page: ScopedAdmin, request: HttpRequest, rows: QuerySet[Any], *, button: Button
 ) -> HttpResponse | None:
     """An action of Django's lists: ask for what the verb needs, with the rows kept in the form."""
-    keys = sorted(rows.order_by().values_list("pk", flat=True)[: MOST_TICKED + 1])
+    with as_platform():  # the verb asks of each whose it is
+        keys = sorted(rows.order_by().values_list("pk", flat=True)[: MOST_TICKED + 1])
     if len(keys) > MOST_TICKED:
         messages.error(request, _("Tick at most %(most)s at once.") % {"most": MOST_TICKED})
         return None

@@ -3,12 +3,14 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from django.db import models
+from django.http import Http404
 from django.utils.functional import cached_property
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from accounts.acting import as_platform, judged
 from accounts.actors import Actor
 from accounts.api.doors import doors_of
 from accounts.api.fields import record_id
@@ -59,6 +61,13 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         if getattr(self, "swagger_fake_view", False):
             return rows
         return rows.visible_to(self.request.user)
+
+    def get_object(self) -> Any:
+        with as_platform():
+            record = super().get_object()
+        if not judged([record]):
+            raise Http404
+        return record
 
     def filter_queryset(self, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         """Filters are for lists: a single record is named by its key and by nothing else."""
@@ -111,7 +120,8 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
             if after is not None:
                 after(record)
             shown = record if isinstance(record, rows.model) else next(iter(target.values()))
-            fresh = self._with_organizations(rows).get(pk=shown.pk)
+            with as_platform():  # the verb asked whose it is
+                fresh = self._with_organizations(rows).get(pk=shown.pk)
             return Response(self.get_serializer(fresh).data, status=status)
 
         return once(self.request, act, may_see=self.may_see)
@@ -119,7 +129,9 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
     def may_see(self, answer: Any) -> bool:
         """Whether the record that an answer shows, or each of them, is there for the caller now."""
         keys = {shown.get("id", shown.get("code")) for shown in (answer if isinstance(answer, list) else [answer])}
-        return self.get_queryset().filter(pk__in=keys).count() == len(keys)
+        with as_platform():
+            shown_now = list(self.get_queryset().filter(pk__in=keys))
+        return len(judged(shown_now)) == len(keys)
 
 
 class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
@@ -135,4 +147,8 @@ class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
         key = data if is_code else record_id(data)
         if key is None:
             self.fail("does_not_exist", pk_value=data)
-        return super().to_internal_value(key)
+        with as_platform():
+            record = super().to_internal_value(key)
+        if not judged([record]):
+            self.fail("does_not_exist", pk_value=data)
+        return record

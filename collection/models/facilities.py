@@ -150,9 +150,14 @@ class Permit(models.Model):
 
 class CollectionPointQuerySet(models.QuerySet["CollectionPoint"]):
     def visible_to(self, user: Viewer) -> CollectionPointQuerySet:
-        """Its operator, every collector and carrier (they drive there), and the regulators of the place."""
+        """Its operator, every collector and carrier (they drive there), whom a pickup goes to that it agreed to, and the
+        regulators of the place.
+        """
         if user.is_superuser:
             return self
+        sending = self.model._default_manager.filter(
+            pickups__giver_means__gt="", pickups__destination__operator__in=organizations_of(user)
+        )
         drivers = organizations_of(user, function=Function.COLLECTOR)
         carriers = organizations_of(user, function=Function.CARRIER)
         return self.filter(
@@ -160,6 +165,7 @@ class CollectionPointQuerySet(models.QuerySet["CollectionPoint"]):
             | Q(facility__jurisdiction__in=Jurisdiction.objects.overseen_by(user))
             | models.Exists(Organization.objects.filter(pk__in=drivers))
             | models.Exists(Organization.objects.filter(pk__in=carriers))
+            | Q(pk__in=sending.values("pk"))
         )
 
 

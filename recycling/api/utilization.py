@@ -98,8 +98,7 @@ class UtilizationViewSet(viewsets.GenericViewSet[Any]):
         rows = UtilizationSnapshot.objects.visible_to(request.user).filter(  # type: ignore[arg-type]
             **{path: asked[name] for name, path in _FILTERS.items() if name in asked}
         )
-        with as_platform():  # sums of days
-            page = self.paginate_queryset(rolled_up(rows, level=level, period=period))
+        page = self.paginate_queryset(rolled_up(rows, level=level, period=period))
         loads = [load_of(row, level=level, period=period) for row in page or ()]
         return self.get_paginated_response(LoadOut(loads, many=True).data)
 

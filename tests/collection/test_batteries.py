@@ -25,12 +25,10 @@ from collection.models import (
     Composition,
     CompositionElement,
     CustodyEvent,
-    CustodyKind,
     Facility,
     Identifier,
-    Relation,
 )
-from collection.services import batteries, custody, relations
+from collection.services import batteries
 from collection.services.batteries import NewBattery
 from collection.services.contents import Intensities, Intensity, settle_content
 from collection.services.identifiers import NewIdentifier
@@ -253,68 +251,6 @@ def test_nobody_takes_in_what_is_on_the_road_or_charged(world: World) -> None:
     (charged,) = batteries_at(world, world.plant_site)
     Battery.objects.filter(pk=charged.pk).update(status="consumed", facility=None)
     refused(Refused, batteries.give_up, "battery", battery=charged, **place)
-
-
-def test_a_battery_in_use_is_recognized_by_who_has_it_in_hand(world: World) -> None:
-    """By two of its numbers: one can be known to who never stood before it."""
-    vin, number = NewIdentifier("vin", RIGHT_VINS[0]), serial()
-    battery = register(world, vin, number, actor=world.actor(world.producer), organization=world.producer)
-    other = register(world, serial(), actor=world.actor(world.producer), organization=world.producer)
-    scan: dict[str, Any] = {"actor": world.actor(world.collector), "facility": world.hub, "occurred_at": ago(days=1)}
-    assert not Battery.objects.visible_to(world.user(world.collector)).exists()
-    for name, also in (
-        (NewIdentifier("vin", RIGHT_VINS[1]), None),
-        (vin, None),
-        (number, None),
-        (vin, NewIdentifier("vin", RIGHT_VINS[0].lower())),  # the same once more
-        (vin, NewIdentifier("vin", RIGHT_VINS[1])),
-        (vin, NewIdentifier("oem_serial", other.identifiers.get().value, "test")),
-    ):
-        error = refused(Refused, batteries.give_up_scanned, "identifier", identifier=name, also=also, **scan)
-        assert error.code == "unknown", (name, also)
-    refused(Forbidden, batteries.give_up_scanned, identifier=vin, also=number, **scan | {"facility": world.yard})
-    assert batteries.give_up_scanned(identifier=vin, also=number, **scan) == battery
-    refused(Refused, batteries.give_up_scanned, "battery", identifier=vin, also=number, **scan)
-
-
-@pytest.mark.parametrize("why", ["registered it", "made it", "had it", "collects from who registered it"])
-def test_one_number_is_enough_for_who_has_to_do_with_it(world: World, why: str) -> None:
-    name = serial()
-    mine: dict[str, Any] = {"actor": world.actor(world.collector), "organization": world.collector}
-    theirs: dict[str, Any] = {"actor": world.actor(world.stranger), "organization": world.stranger}
-    battery = register(world, name, **mine if why == "registered it" else theirs)
-    if why == "made it":
-        world.collector.functions = ["collector", "producer"]
-        world.collector.save()
-        Battery.objects.filter(pk=battery.pk).update(producer=world.collector, producer_ground="accepted")
-    elif why == "had it":
-        batteries.give_up(actor=mine["actor"], battery=battery, facility=world.hub, occurred_at=ago(days=9))
-        released = custody.Entry(mine["actor"], CustodyKind.RELEASED, ago(days=8))
-        custody.move(
-            custody.lock_batteries([battery.pk]), released, status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE
-        )
-    elif why == "collects from who registered it":
-        Relation.objects.create(
-            kind="collect", giver=world.stranger, taker=world.collector, offered_by=world.stranger, status="accepted"
-        )
-    scan = {"identifier": name, "facility": world.hub, "occurred_at": ago(days=1)}
-    taken = batteries.give_up_scanned(actor=mine["actor"], **scan)  # type: ignore[arg-type]
-    assert (taken, taken.facility) == (battery, world.hub)
-
-
-def test_a_relation_that_does_not_stand_is_no_reason(world: World) -> None:
-    name = serial()
-    theirs: dict[str, Any] = {"actor": world.actor(world.stranger), "organization": world.stranger}
-    register(world, name, **theirs)
-    scan: dict[str, Any] = {"actor": world.actor(world.collector), "facility": world.hub, "occurred_at": ago(days=1)}
-    offered = relations.offer(
-        actor=world.actor(world.collector, "manager"), kind="collect", giver=world.stranger,
-        taker=world.collector,
-    )  # fmt: skip
-    refused(Refused, batteries.give_up_scanned, "identifier", identifier=name, **scan)
-    relations.accept(actor=world.actor(world.stranger, "manager"), relation=offered)
-    relations.end(actor=world.actor(world.stranger, "manager"), relation=offered, reason="enough")
-    refused(Refused, batteries.give_up_scanned, "identifier", identifier=name, **scan)
 
 
 def test_the_storage_limit_holds_for_what_is_given_up(world: World) -> None:

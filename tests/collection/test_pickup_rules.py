@@ -7,8 +7,8 @@ from typing import Any
 
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Organization
-from collection.models import Battery, BatteryStatus, CustodyKind, Relation
-from collection.services import batteries, custody, findings, pickups
+from collection.models import Battery, BatteryStatus, CustodyKind
+from collection.services import batteries, custody, pickups
 from collection.services.batteries import NewIdentifier
 from collection.services.findings import Scan
 from tests.refusals import refused
@@ -105,59 +105,6 @@ def test_a_second_life_ends_at_a_yard(world: World) -> None:
     collect(world, pickup, Scan(identifier=name, also=also))
     battery.refresh_from_db()
     assert battery.status == BatteryStatus.IN_TRANSIT
-
-
-def test_a_battery_in_use_that_was_found_is_read_once_more_by_one_number(world: World) -> None:
-    name, also = serial(), serial()
-    battery = in_use(world, name, also)
-    Relation.objects.filter(giver=world.yard_owner).update(unannounced=False)
-    pickup = scheduled_pickup(world)
-    driver, yard = world.actor(world.carrier), world.actor(world.yard_owner)
-    refused(
-        Refused, pickups.find, "batteries.0.identifier", actor=driver, pickup=pickup, batteries=[Scan(identifier=name)]
-    )
-    pickups.find(actor=driver, pickup=pickup, batteries=[Scan(identifier=name, also=also)])
-    (finding,) = pickup.findings.all()
-    assert finding.battery == battery
-    refused(Refused, lambda: collect(world, pickup, Scan(identifier=name)), "batteries.0")
-    pickups.confirm_findings(actor=yard, pickup=pickup, findings=[finding.pk])
-    collect(world, pickup, Scan(identifier=name))
-    battery.refresh_from_db()
-    assert battery.status == BatteryStatus.IN_TRANSIT
-
-
-def test_what_the_place_refused_is_recognized_no_more(world: World) -> None:
-    name, also = serial(), serial()
-    in_use(world, name, also)
-    Relation.objects.filter(giver=world.yard_owner).update(unannounced=False)
-    pickup = scheduled_pickup(world)
-    pickups.find(actor=world.actor(world.carrier), pickup=pickup, batteries=[Scan(identifier=name, also=also)])
-    pickups.refuse_findings(
-        actor=world.actor(world.yard_owner), pickup=pickup, findings=[pickup.findings.get().pk], reason="ours"
-    )
-    error = refused(Refused, lambda: collect(world, pickup, Scan(identifier=name)))
-    assert error.code in ("duplicate", "unconfirmed")
-    assert findings.recognized(pickup, [Scan(identifier=name)]) == {}
-
-
-def test_two_numbers_of_two_batteries_take_neither(world: World) -> None:
-    one, other, third = serial(), serial(), serial()
-    in_use(world, one, third)
-    batteries.register(
-        actor=world.actor(world.yard_owner), organization=world.yard_owner, model=world.nmc_pack, identifiers=[other]
-    )
-    pickup = scheduled_pickup(world)
-    refused(Invalid, lambda: collect(world, pickup, Scan(identifier=other, also=one)), "batteries.0.also")
-    refused(Invalid, lambda: collect(world, pickup, Scan(identifier=one, also=other)), "batteries.0.also")
-    take: dict[str, Any] = {"actor": world.actor(world.yard_owner), "facility": world.yard, "occurred_at": ago(days=1)}
-    refused(Refused, batteries.give_up_scanned, "identifier", **take, identifier=other, also=one)
-    refused(Refused, batteries.give_up_scanned, "identifier", **take, identifier=one, also=other)
-
-
-def test_both_numbers_of_a_new_battery_are_kept(world: World) -> None:
-    name, also = serial(), serial()
-    collect(world, scheduled_pickup(world), Scan(identifier=name, also=also))
-    assert {i.value for i in Battery.objects.get().identifiers.all()} == {name.value, also.value}
 
 
 def test_what_is_elsewhere_is_unknown_to_who_scans_it(world: World) -> None:
