@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Page, Paginator
+from django.db import DataError
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
@@ -71,7 +73,10 @@ class CountedBelow(ChangeList):  # type: ignore[misc]
     """A list with its count below, where it says whether there are more; above it would stand as if it were all."""
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        try:
+            super().get_results(request)
+        except (DataError, ValueError) as error:  # a value in the address that the database cannot read
+            raise IncorrectLookupParameters(error) from error
         if (self.show_all and self.can_show_all) or not self.multi_page:  # Django takes them from the queryset
             self.result_list = self.paginator.rows(0, self.result_count)
         self.full_result_count = self.result_count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,8 @@ from django.views.decorators.cache import never_cache
 
 from accounts.acting import by_platform
 from accounts.admin.forms import show_error
+from accounts.api.auth import seconds_to_wait
+from accounts.api.throttling import AnonymousThrottle
 from accounts.errors import DomainError
 from collection.models import FindingStatus, Receipt
 from collection.pages.forms import ContestForm
@@ -22,6 +25,11 @@ from collection.services import receipts
 def receipt(request: HttpRequest, link: str) -> HttpResponse:
     """What was signed for, what became of it, and a form to contest it."""
     context: dict[str, Any] = {"title": _("Receipt")}
+    if seconds := ceil(seconds_to_wait(request, "", AnonymousThrottle)):
+        wait = _("Too many tries; wait %(seconds)d seconds.") % {"seconds": seconds}
+        answer = _page(request, context | {"problem": wait}, 429)
+        answer["Retry-After"] = str(seconds)
+        return answer
     try:
         found = receipts.open_by(link)
     except DomainError as error:

@@ -348,6 +348,16 @@ def test_a_receipt_is_read_and_contested_by_its_link(world: World, client: Clien
     assert b"There were two." in client.get(address).content and Contest.objects.count() == 1
 
 
+def test_links_of_receipts_are_not_tried_by_the_thousand(world: World, client: Client) -> None:
+    receipt = records.receipt(world)
+    tries = [client.get("/receipts/x/", REMOTE_ADDR="192.0.2.77").status_code for _ in range(62)]
+    assert tries == [410] * 60 + [429] * 2
+    contest = {"name": "Ann", "statement": "There were two."}
+    refused = client.post(f"/receipts/{receipt.link}/", contest, REMOTE_ADDR="192.0.2.77")
+    assert refused.status_code == 429 and int(refused["Retry-After"]) > 0 and not Contest.objects.exists()
+    assert client.post(f"/receipts/{receipt.link}/", contest, REMOTE_ADDR="192.0.2.78").status_code == 200
+
+
 def test_nothing_is_contested_before_it_was_handed_over(world: World) -> None:
     pickup = records.unclaimed_pickup(world)
     pickups.sign(actor=world.actor(world.carrier), pickup=pickup, **records.SIGNED)
