@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,8 +56,11 @@ def find_to_collect(
     that is known without issuer, too.
     """
     known = _going_by(read)
-    numbers = Counter(battery for found in known.values() for battery in {pk for _issuer, pk in found})
-    twice = {battery for battery, number in numbers.items() if number > 1}
+    numbers: dict[int, set[str]] = {}
+    for (_scheme, _issuer, number), found in known.items():
+        for _issuer, battery in found:
+            numbers.setdefault(battery, set()).add(number)  # with its issuer and without, or in two schemes, it is one
+    twice = {battery for battery, different in numbers.items() if len(different) > 1}
     to_collect = Battery.objects.filter(
         Q(facility=facility)
         | Q(status=BatteryStatus.LOST)

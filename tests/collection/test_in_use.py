@@ -130,3 +130,21 @@ def test_both_numbers_of_a_new_battery_are_kept(world: World) -> None:
     name, also = serial(), serial()
     collect(world, scheduled_pickup(world), Scan(identifier=name, also=also))
     assert {i.value for i in Battery.objects.get().identifiers.all()} == {name.value, also.value}
+
+
+def test_a_number_that_is_read_with_its_issuer_and_without_is_one(world: World) -> None:
+    """It took the battery in, and left a second one of the same number at the yard."""
+    name, also = serial(), serial()
+    battery = in_use(world, name, also)
+    batteries.identify(actor=world.actor(world.producer), battery=battery, scheme="internal", value=name.value)
+    bare, internal = NewIdentifier(name.scheme, name.value), NewIdentifier("internal", name.value)
+    pickup = scheduled_pickup(world)
+    drive: dict[str, Any] = {"actor": world.actor(world.carrier), "pickup": pickup}
+    take: dict[str, Any] = {"actor": world.actor(world.yard_owner), "facility": world.yard, "occurred_at": ago(days=1)}
+    for other in (bare, internal):
+        for first, second in ((name, other), (other, name)):
+            for scans in ([Scan(identifier=first), Scan(identifier=second)], [Scan(identifier=first, also=second)]):
+                refused(Refused, pickups.collect, collected_at=ago(days=7), batteries=scans, **drive)
+                refused(Refused, pickups.find, batteries=scans, **drive)
+            refused(Refused, batteries.give_up_scanned, "identifier", identifier=first, also=second, **take)
+    assert battery.events.count() == 0
