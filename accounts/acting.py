@@ -34,9 +34,9 @@ from accounts.models.told import ACTS, READS, SEEN, settings_of
 
 @dataclass(eq=False)
 class Acting:
-    """A role of the database, and for whom it is taken."""
+    """A role of the database, and for whom it is taken; none is that which the login begins in."""
 
-    role: str
+    role: str | None
     user: int | None = None
     #: What the database was told, by setting; nothing before it was looked up.
     told: dict[str, str] | None = None
@@ -44,7 +44,7 @@ class Acting:
     seen: dict[str, frozenset[int]] = field(default_factory=dict)
 
 
-_LOGIN = Acting("none")
+_LOGIN = Acting(None)
 _PLATFORM = Acting(ACTS)
 
 _acting: ContextVar[Acting] = ContextVar("acting", default=_LOGIN)
@@ -155,6 +155,7 @@ def tell(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context
     """Around each of Django's statements: have the database know who acts."""
     connection, acting = context["connection"], _acting.get()
     if isinstance(sql, str) and sql.startswith("SET TRANSACTION"):  # nothing may be said before
+        connection.told = _LOGIN
         return execute(sql, params, many, context)
     if connection.connection.info.transaction_status == TransactionStatus.IDLE:
         connection.told = _LOGIN
@@ -192,7 +193,8 @@ def _tell(connection: BaseDatabaseWrapper, acting: Acting) -> None:
     settings = ", ".join(f"set_config('{name}', {value}, true)" for name, value in selected.items())
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         cursor.execute(f"SELECT {settings}, set_config('{SEEN}', %s, true)", [*values, seen])
-        acting.told = dict(zip(selected, cursor.fetchone(), strict=False))
+        told = dict(zip(selected, cursor.fetchone(), strict=False))
+        acting.told = told if acting.role is not None else None  # another login begins in another role
     connection.told = acting  # type: ignore[attr-defined]
 
 

@@ -20,9 +20,13 @@ from rest_framework.test import APIClient
 
 from accounts import acting, isolation
 from accounts.models import Role, User
-from accounts.models.told import READS
-from collection.models import Battery, Relation
+from accounts.models.told import ACTS, READS
+from accounts.replicas import one_snapshot
+from collection.imports import runs
+from collection.models import Battery, ImportStatus, Relation
+from recycling.models import Intake
 from tests.doors import API
+from tests.recycling.test_intake_weighings_import import asked_for, load, weighed
 from tests.world import World, batteries_at, scheduled_pickup
 
 PEOPLE = (
@@ -317,6 +321,56 @@ def test_a_login_by_itself_sees_nothing(world: World) -> None:
             worker.execute("SELECT count(*) FROM collection_battery")
     finally:
         raw(f"DROP ROLE {name}")
+
+
+@contextmanager
+def logged_in_as_worker() -> Iterator[None]:
+    """The connection of this process is that of a worker's login (`manage.py logins`)."""
+    name, password, owner = f"worker_{uuid.uuid4().hex[:8]}", uuid.uuid4().hex, connection.settings_dict.copy()
+    raw(f"CREATE ROLE {name} LOGIN NOINHERIT PASSWORD '{password}'")
+    isolation.let_in(name, does_all=True)
+    try:
+        log_in(USER=name, PASSWORD=password)
+        yield
+    finally:
+        log_in(USER=owner["USER"], PASSWORD=owner["PASSWORD"])
+        raw(f"DROP ROLE {name}")
+
+
+def log_in(**login: str) -> None:
+    connection.close()
+    connection.close_pool()
+    connection.settings_dict.update(login)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_stays_a_worker_after_a_verb(world: World) -> None:
+    """A file of weighings records each by a verb and goes on in the same transaction: it fell back to the login, which may nothing."""
+    shipment, names = load(world, 2)
+    run = asked_for(world, "".join(f"T-1,{shipment.pk},{weighed()},9800,9000,kg,{name},400,kg,\n" for name in names))
+    with logged_in_as_worker():
+        assert raw("SELECT current_user") == [(ACTS,)]
+        with transaction.atomic():
+            with acting.as_platform():
+                raw("SELECT")
+            assert raw("SELECT current_user") == [(ACTS,)]
+        with acting.as_platform():
+            raw("SELECT")
+        with one_snapshot():
+            assert raw("SELECT current_user") == [(ACTS,)]
+        runs.execute(run.pk)
+    run.refresh_from_db()
+    assert (run.status, Intake.objects.count()) == (ImportStatus.DONE, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_snapshot_is_told_anew_who_reads_in_it() -> None:
+    """Its first statement says how it is isolated, and nothing may be said before: what was told before it is gone."""
+    user = User.objects.create_user("a@relode.test", "x", name="A")
+    with reading_as(user):
+        raw("SELECT 1")
+        with one_snapshot():
+            assert raw("SELECT current_user, current_setting('relode.user')") == [(READS, str(user.pk))]
 
 
 def test_all_tables_of_records_are_guarded_or_public(db: None) -> None:
