@@ -13,7 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold.views import ChangeList
 
-from accounts.acting import as_platform, judged
+from accounts.acting import as_platform, found
 
 #: So many rows are counted, and can be paged through. Whoever looks for one that comes later searches or filters: each
 #: page costs as much as all before it.
@@ -44,9 +44,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
     def rows(self, first: int, most: int) -> list[Any]:
         """So many rows from there on."""
-        with as_platform():
-            rows = list(self.object_list[first : first + most])
-        return judged(rows)
+        return found(lambda: list(self.object_list[first : first + most]))
 
     @cached_property
     def count(self) -> int:

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 from accounts.admin.forms import show_error
 from accounts.api.auth import seconds_to_wait
 from accounts.api.throttling import AnonymousThrottle
@@ -21,7 +21,7 @@ from collection.services import receipts
 
 
 @never_cache
-@by_platform
+@as_platform()
 def receipt(request: HttpRequest, link: str) -> HttpResponse:
     """What was signed for, what became of it, and a form to contest it."""
     context: dict[str, Any] = {"title": _("Receipt")}

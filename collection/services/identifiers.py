@@ -51,10 +51,10 @@ def find_to_collect(
     """The batteries with the given identifiers that may be given up at `facility` now: those there, and those in use.
 
     `read` has the field of each, for errors; what is read off one battery has the same before the last point. Whoever holds a
-    battery in hand may scan it, so a battery in use is recognized even if the actor never saw it; but a number alone may be known to whoever never stood before it. Where the operator of
-    `facility` has nothing to do with the battery, two of its numbers have to be read off (ADR 26), unless it was `confirmed`
-    before. By a number without its issuer one that is there is meant, whoever gave the number; elsewhere only a battery
-    that is known without issuer, too.
+    battery in hand may scan it, so a battery in use is recognized even if the actor never saw it; but a number alone may be
+    known to whoever never stood before it. Where the operator of `facility` has nothing to do with the battery, two of its
+    numbers have to be read off (ADR 26), unless it was `confirmed` before. By a number without its issuer one that is there is
+    meant, whoever gave the number; elsewhere only a battery that is known without issuer, too.
     """
     known = _going_by(read)
     off_one: dict[tuple[str, int], set[str]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""What is proposed of a battery by those who have it in custody no more, and decided by who has."""
+"""What is proposed of a battery by those who do not have it in custody, and decided by who has, or registered it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import rules
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization
@@ -38,7 +38,7 @@ def lock(proposal: Proposal) -> Proposal:
     return rows.select_related("battery__facility", "battery__shipment", "facility__operator").get(pk=proposal.pk)
 
 
-@by_platform  # who proposes that it takes a battery in need not see that
+@as_platform()  # who proposes that it takes a battery in need not see that
 def _who_decides(proposal: Proposal) -> list[int | None]:
     """Who has the battery now; of a lost one, who had it last."""
     is_lost = proposal.battery.status == BatteryStatus.LOST

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import rules
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Mail, Role
@@ -87,7 +87,7 @@ def open_by(link: str) -> Receipt:
     return receipt
 
 
-@by_platform
+@as_platform()
 @transaction.atomic
 def contest(*, link: str, name: str, statement: str) -> Contest:
     """Whoever has the link says that the hand-over was not as the receipt says. A regulator of the place decides."""
