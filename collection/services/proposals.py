@@ -160,6 +160,8 @@ def accept(*, actor: Actor, proposal: Proposal, answer: str = "") -> Proposal:
         batteries.take_in(actor, battery, proposal.facility, proposal.occurred_at)
     elif proposal.kind == Proposal.Kind.FOUND:
         assert proposal.facility is not None and proposal.occurred_at is not None  # proposal_says_what_its_kind_needs
+        if battery.status != BatteryStatus.LOST:
+            raise rules.not_in(battery, (BatteryStatus.LOST,), "status")
         batteries.find(actor, battery, proposal.facility, proposal.occurred_at)
     else:
         if battery.status not in batteries.CORRECTABLE:
