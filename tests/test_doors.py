@@ -55,6 +55,19 @@ def test_every_other_address_is_classified(client: Client, db: None) -> None:
         assert client.get(f"/{path}").status_code == status, path
 
 
+@pytest.mark.parametrize("who", ["nobody", "somebody"])
+def test_no_other_address_fails_whatever_it_is_asked(world: World, who: str) -> None:
+    """The list of one's passkeys did, and what may be asked of the documentation."""
+    browser = Client(raise_request_exception=False)
+    for path in OPEN:
+        address = "/" + path.replace("<int:pk>", "1").replace("<str:", "").replace(">", "")
+        for method in ("get", "head", "options", "post", "put", "patch", "delete"):
+            if who == "somebody":
+                browser.force_login(world.user(world.recycler))
+            status = getattr(browser, method)(address).status_code
+            assert status < 500 or path == "readyz", (method, path)
+
+
 def call(user: User | None, method: str, path: str, door: Door, body: dict[str, Any]) -> Any:
     client = APIClient()
     client.raise_request_exception = True
