@@ -30,6 +30,7 @@ from collection.imports import runs
 from collection.models import Battery, ImportStatus, Relation
 from recycling.models import Intake
 from tests.doors import API
+from tests.recycling import filing
 from tests.recycling.test_intake_weighings_import import asked_for, load, weighed
 from tests.world import World, batteries_at, scheduled_pickup
 
@@ -380,11 +381,11 @@ def test_a_login_by_itself_sees_nothing(world: World) -> None:
 
 
 @contextmanager
-def logged_in_as_worker() -> Iterator[None]:
-    """The connection of this process is that of a worker's login (`manage.py logins`)."""
-    name, password, owner = f"worker_{uuid.uuid4().hex[:8]}", uuid.uuid4().hex, connection.settings_dict.copy()
+def logged_in(*, does_all: bool) -> Iterator[None]:
+    """The connection of this process is that of a worker's login, or of a web server's (`manage.py logins`)."""
+    name, password, owner = f"login_{uuid.uuid4().hex[:8]}", uuid.uuid4().hex, connection.settings_dict.copy()
     raw(f"CREATE ROLE {name} LOGIN NOINHERIT PASSWORD '{password}'")
-    isolation.let_in(name, does_all=True)
+    isolation.let_in(name, does_all=does_all)
     try:
         log_in(USER=name, PASSWORD=password)
         yield
@@ -404,7 +405,7 @@ def test_a_worker_stays_a_worker_after_a_verb(world: World) -> None:
     """A file of weighings records each by a verb and goes on in the same transaction: it fell back to the login, which may nothing."""
     shipment, names = load(world, 2)
     run = asked_for(world, "".join(f"T-1,{shipment.pk},{weighed()},9800,9000,kg,{name},400,kg,\n" for name in names))
-    with logged_in_as_worker():
+    with logged_in(does_all=True):
         assert raw("SELECT current_user") == [(ACTS,)]
         with transaction.atomic():
             with acting.as_platform():
@@ -417,6 +418,21 @@ def test_a_worker_stays_a_worker_after_a_verb(world: World) -> None:
         runs.execute(run.pk)
     run.refresh_from_db()
     assert (run.status, Intake.objects.count()) == (ImportStatus.DONE, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_web_server_answers_with_no_more_rights_than_it_has(world: World) -> None:
+    """Where nothing asks who it is but what logs, and a page, and a download."""
+    user, report = world.user(world.producer, Role.MANAGER), filing.drafted(world)
+    browser, program = Client(raise_request_exception=False), APIClient(raise_request_exception=False)
+    browser.force_login(user)
+    program.force_authenticate(user)
+    with logged_in(does_all=False):
+        for address, status in (("/nosuch/", 404), ("/admin/", 200), ("/account/second-factor/", 200), ("/", 302)):
+            assert browser.get(address).status_code == status, address
+        answer = program.get(f"/api/v1/epr-reports/{report.pk}/download/json/")
+        assert json.loads(b"".join(answer.streaming_content))["header"]
+        assert program.post(f"/api/v1/epr-reports/{report.pk}/withdraw/").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

@@ -49,9 +49,9 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "config.requests.RequestIdMiddleware",
+    "config.requests.ActingMiddleware",  # before what logs: that looks up who asked, where nothing else did
     "django_structlog.middlewares.RequestMiddleware",
     "config.requests.DeadlineMiddleware",
-    "config.requests.ActingMiddleware",
     "config.requests.OutageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
