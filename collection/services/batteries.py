@@ -36,7 +36,7 @@ from collection.services import claim_contests, custody
 from collection.services.contents import Intensities, settle_content
 from collection.services.credit import confirm_by_pattern, ground_of
 from collection.services.custody import NOWHERE, Entry, Place
-from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect, row
+from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect, has_to_do_with, row
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass
 
@@ -163,7 +163,15 @@ def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer:
 
 @verb(custody.lock_battery, of="facility__operator", when=IN_USE)
 def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
-    """A battery in use, or in its further use, is given up at `facility`."""
+    """A battery in use, or in its further use, is given up at `facility`, whose operator has to do with it: others may see it
+    (a regulator does, or who was once about to get it), and read two numbers off it.
+    """
+    if not (actor.user.is_superuser or has_to_do_with(battery, facility.operator_id)):
+        raise Refused(
+            _("Read two of its numbers off it, or propose to who registered it that you take it in."),
+            field="battery",
+            code="not_yours",
+        )
     return take_in(actor, battery, facility, occurred_at)
 
 
@@ -200,8 +208,9 @@ def give_up_scanned(
             field="identifier",
             code="unknown",
         )
-    battery = Battery.objects.get(pk=found[identifier.key])
-    return give_up(actor=actor, battery=battery, facility=facility, occurred_at=occurred_at)
+    (battery,) = custody.lock_batteries([found[identifier.key]])
+    give_up.check_status(battery)
+    return take_in(actor, battery, facility, occurred_at)
 
 
 @verb(of=_holder, reads=_READS, when=[BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT], locks_itself=True)

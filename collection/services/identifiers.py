@@ -87,6 +87,11 @@ def in_use(read: NewIdentifier, field: str) -> Battery | None:
     return Battery.objects.get(pk=found[read.key]) if found else None
 
 
+def has_to_do_with(battery: Battery, organization: int) -> bool:
+    """Whether `organization` need not read two numbers off a battery in use (ADR 26)."""
+    return Battery.objects.filter(_known_to(organization), pk=battery.pk).exists()
+
+
 def _known_to(organization: int) -> Q:
     """Batteries that `organization` registered, made or once had, or that it collects from who registered them."""
     had = CustodyEvent.objects.filter(battery=OuterRef("pk"), to_organization=organization)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rest_framework.test import APIClient
 
 from accounts.errors import Forbidden, Invalid, Refused
-from collection.models import Battery, BatteryStatus, CustodyKind, Relation
+from collection.models import Battery, BatteryStatus, CustodyKind, Facility, Relation
 from collection.services import batteries, custody, findings, pickups, relations
 from collection.services.findings import Scan
 from collection.services.identifiers import NewIdentifier
 from tests.collection.test_batteries import RIGHT_VINS, register
 from tests.collection.test_pickup_rules import collect, in_use
-from tests.refusals import refused
+from tests.refusals import refused, state
 from tests.world import World, ago, scheduled_pickup, serial
 
 
@@ -50,7 +51,7 @@ def test_one_number_is_enough_for_who_has_to_do_with_it(world: World, why: str) 
         world.collector.save()
         Battery.objects.filter(pk=battery.pk).update(producer=world.collector, producer_ground="accepted")
     elif why == "had it":
-        batteries.give_up(actor=mine["actor"], battery=battery, facility=world.hub, occurred_at=ago(days=9))
+        batteries.take_in(mine["actor"], *custody.lock_batteries([battery.pk]), world.hub, ago(days=9))
         released = custody.Entry(mine["actor"], CustodyKind.RELEASED, ago(days=8))
         custody.move(
             custody.lock_batteries([battery.pk]), released, status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE
@@ -148,3 +149,20 @@ def test_a_number_that_is_read_with_its_issuer_and_without_is_one(world: World) 
                 refused(Refused, pickups.find, batteries=scans, **drive)
             refused(Refused, batteries.give_up_scanned, "identifier", identifier=first, also=second, **take)
     assert battery.events.count() == 0
+
+
+def test_who_only_sees_a_battery_in_use_does_not_take_it_by_its_id(world: World) -> None:
+    """A regulator sees all that was placed on the market in its places, and has a yard of its own."""
+    battery = register(
+        world, serial(), actor=world.actor(world.producer), organization=world.producer, placed_in=world.nv
+    )
+    theirs = Facility.objects.create(
+        operator=world.regulator, name="Depot", jurisdiction=world.nv, time_zone=world.nv.time_zone
+    )
+    client = APIClient()
+    client.force_authenticate(world.user(world.regulator))
+    before = state()
+    body = {"facility": theirs.pk, "occurred_at": ago(days=1).isoformat()}
+    answer = client.post(f"/api/v1/batteries/{battery.pk}/give-up/", body, format="json")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "not_yours"), answer.json()
+    assert state() == before
