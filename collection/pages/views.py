@@ -61,8 +61,8 @@ def _about(found: Receipt) -> dict[str, Any]:
         waiting = found.pickup.findings.filter(status=FindingStatus.CONFIRMED).select_related("model")
         packs = [(str(finding), finding.model, finding.mass_value) for finding in waiting.order_by("pk")]
     return {
-        "receipt": found, "handover": handover, "packs": packs, "contest": found.contests.first(),
-        "carrier": found.pickup.carrier,
+        "receipt": found, "handover": handover, "packs": packs, "contests": found.contests.order_by("pk"),
+        "may_be_contested": handover is not None and receipts.may_be_contested(found), "carrier": found.pickup.carrier,
     }  # fmt: skip
 
 

@@ -141,10 +141,7 @@ def register_many(
     made = _create(actor, organization, batteries, fields, is_simulated)
     if facility is not None and occurred_at is not None:
         given_up = custody.lock_batteries(battery.pk for battery in made)
-        check_storage(facility, given_up, [], {}, field="facility")
-        masses = {battery.pk: battery.mass_kg for battery in given_up}
-        entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses=masses)
-        custody.move(given_up, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
+        take_in(actor, given_up, facility, occurred_at)
         by_id = {battery.pk: battery for battery in given_up}
         made = [by_id[battery.pk] for battery in made]
     return made
@@ -172,15 +169,16 @@ def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: 
             field="battery",
             code="not_yours",
         )
-    return take_in(actor, battery, facility, occurred_at)
-
-
-def take_in(actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
-    """A locked battery in use comes into the chain."""
-    check_storage(facility, [battery], [], {}, field="facility")
-    entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses={battery.pk: battery.mass_kg})
-    custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
+    take_in(actor, [battery], facility, occurred_at)
     return battery
+
+
+def take_in(actor: Actor, batteries: Sequence[Battery], facility: Facility, occurred_at: datetime) -> None:
+    """Locked batteries in use come into the chain."""
+    check_storage(facility, batteries, [], {}, field="facility")
+    masses = {battery.pk: battery.mass_kg for battery in batteries}
+    entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses=masses)
+    custody.move(batteries, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
 
 
 @verb(of="facility__operator")
@@ -210,7 +208,8 @@ def give_up_scanned(
         )
     (battery,) = custody.lock_batteries([found[identifier.key]])
     give_up.check_status(battery)
-    return take_in(actor, battery, facility, occurred_at)
+    take_in(actor, [battery], facility, occurred_at)
+    return battery
 
 
 @verb(of=_holder, reads=_READS, when=[BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT], locks_itself=True)

@@ -157,7 +157,7 @@ def accept(*, actor: Actor, proposal: Proposal, answer: str = "") -> Proposal:
         assert proposal.facility is not None and proposal.occurred_at is not None  # proposal_says_what_its_kind_needs
         if battery.status not in IN_USE:
             raise rules.not_in(battery, IN_USE, "status")
-        batteries.take_in(actor, battery, proposal.facility, proposal.occurred_at)
+        batteries.take_in(actor, [battery], proposal.facility, proposal.occurred_at)
     elif proposal.kind == Proposal.Kind.FOUND:
         assert proposal.facility is not None and proposal.occurred_at is not None  # proposal_says_what_its_kind_needs
         if battery.status != BatteryStatus.LOST:

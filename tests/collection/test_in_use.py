@@ -51,7 +51,7 @@ def test_one_number_is_enough_for_who_has_to_do_with_it(world: World, why: str) 
         world.collector.save()
         Battery.objects.filter(pk=battery.pk).update(producer=world.collector, producer_ground="accepted")
     elif why == "had it":
-        batteries.take_in(mine["actor"], *custody.lock_batteries([battery.pk]), world.hub, ago(days=9))
+        batteries.take_in(mine["actor"], custody.lock_batteries([battery.pk]), world.hub, ago(days=9))
         released = custody.Entry(mine["actor"], CustodyKind.RELEASED, ago(days=8))
         custody.move(
             custody.lock_batteries([battery.pk]), released, status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE

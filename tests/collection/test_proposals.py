@@ -215,7 +215,7 @@ def test_it_stays_in_use_where_that_is_refused_or_it_came_in_meanwhile(world: Wo
     battery.refresh_from_db()
     assert battery.status == "in_use"
     again = taken_in(world, identifier=name)
-    batteries.take_in(world.actor(world.collector), *custody.lock_batteries([battery.pk]), world.hub, ago(days=1))
+    batteries.take_in(world.actor(world.collector), custody.lock_batteries([battery.pk]), world.hub, ago(days=1))
     refused(Refused, proposals.accept, actor=world.actor(world.collector), proposal=again)
     assert Proposal.objects.get(pk=again.pk).status == ProposalStatus.OPEN
 
