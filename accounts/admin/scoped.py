@@ -74,7 +74,8 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """By what the list offers, and nothing else: Django lets every field be asked, also one that a page veils."""
         is_all = bool(request and request.user.is_superuser)  # type: ignore[union-attr]
-        offered = [name for name in (*self.list_filter, self.date_hierarchy) if isinstance(name, str)]
+        filters = (getattr(by, "parameter_name", by) for by in (*self.list_filter, self.date_hierarchy))
+        offered = [name for name in filters if isinstance(name, str)]
         if not is_all and not any(lookup == name or lookup.startswith(f"{name}__") for name in offered):
             return False
         return bool(super().lookup_allowed(lookup, value, request))
