@@ -169,8 +169,8 @@ class BatteryStage(VehicleStage):
     def _otherwise(self) -> Iterator[Finding]:
         """Once a battery has gone on its way, what scales and inspectors found there is not held against the file."""
         compared = [
-            *unequal("b", _FIXED),
             *unequal("b", _SAID, when="s.vehicle IS NULL"),
+            *unequal("b", _FIXED),
             "CASE WHEN b.vehicle_id <> v.id THEN 'vehicle' END",
             *unequal("b", _CHANGING, when="NOT went_on", in_file={"mass_value": "mass"}),
             """CASE WHEN s.facility_id IS NOT NULL AND first.to_facility_id IS DISTINCT FROM s.facility_id

@@ -191,7 +191,8 @@ class AssignedChemistry(models.Model):
         editable=False,
     )
     chemistry_confidence = models.CharField(
-        _("how sure its chemistry is"), max_length=6, choices=Confidence.choices, blank=True, db_default="", editable=False
+        _("how sure its chemistry is"), max_length=6, choices=Confidence.choices, blank=True, default="", db_default="",
+        editable=False,
     )
     vehicle = models.ForeignKey(
         VehicleKind, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+",
