@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -21,6 +21,9 @@ from collection.tasks import assignments as tasks
 
 #: Changes that the page of a preview lists; the sums are of all.
 SHOWN = 200
+
+#: Instead of a pattern's key, in the address of a preview.
+ALL = "all"
 
 #: Seconds after which the page of a run that is not over is loaded again.
 AGAIN = 2
@@ -47,10 +50,7 @@ class VehiclePatternAdmin(FactAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.preview_view)
-        own = [
-            path("preview/", view, name="collection_vehiclepattern_preview_all"),
-            path("<path:object_id>/preview/", view, name="collection_vehiclepattern_preview"),
-        ]
+        own = [path("<path:object_id>/preview/", view, name="collection_vehiclepattern_preview")]
         return own + super().get_urls()  # type: ignore[no-any-return]
 
     def changeform_view(
@@ -88,11 +88,14 @@ class VehiclePatternAdmin(FactAdmin):
             return HttpResponseRedirect(reverse("admin:collection_vehiclepattern_preview", args=[obj.pk]))
         return super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]
 
-    def preview_view(self, request: HttpRequest, object_id: str | None = None) -> HttpResponse:
-        """What would change if all, or what rests on one pattern, were resolved anew now."""
+    def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What would change if what rests on one pattern (or `all`) were resolved anew now."""
         if not self.has_change_permission(request):
             raise PermissionDenied
-        return self._preview(request, stored=self.get_object(request, object_id) if object_id else None)
+        stored = self.get_object(request, object_id) if object_id != ALL else None
+        if stored is None and object_id != ALL:
+            raise Http404
+        return self._preview(request, stored=stored)
 
     def _preview(
         self, request: HttpRequest, *, typed: VehiclePattern | None = None, stored: VehiclePattern | None = None

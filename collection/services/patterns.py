@@ -171,7 +171,9 @@ def conclude(batteries: Sequence[Battery], identifiers: Sequence[Sequence[NewIde
         return False
     patterns, kept, intensities = Patterns(), keep_kinds({kind for _battery, kind in found}), Intensities()
     for battery, kind in found:
-        assign(battery, patterns.resolve(kind))
+        assigned = patterns.resolve(kind)
+        assign(battery, assigned)
+        battery.model = patterns.models.get(assigned.model_id or 0)
         battery.vehicle_id = kept[kind]
         settle_content(battery, intensities)
     return True

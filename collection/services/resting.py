@@ -20,7 +20,7 @@ from collection.services.contents import Contents
 from collection.services.patterns import ASSIGNED, Assigned, Kind, Patterns, kinds_by_id
 
 #: Rows that are changed in one transaction.
-STEP = 2_000
+STEP = 1_000
 
 _COLUMNS = ", ".join(ASSIGNED)
 
