@@ -380,7 +380,14 @@ def outage(w: World) -> Any:
 
 
 def vehicle_pattern(w: World, **fields: Any) -> VehiclePattern:
-    given = {"by": "vin", "make": "TESLA", "positions": "5YJ3???B", "model": w.nmc_pack, "source": "test", "confidence": "S"}
+    given = {
+        "by": "vin",
+        "make": "TESLA",
+        "positions": "5YJ3???B",
+        "model": w.nmc_pack,
+        "source": "test",
+        "confidence": "S",
+    }
     return VehiclePattern.objects.create(**{**given, **fields})
 
 

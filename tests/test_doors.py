@@ -132,7 +132,9 @@ def test_every_admin_page_is_classified() -> None:
         usual = {"", "add/", *(f"<path:object_id>/{part}/" for part in ("history", "delete", "change"))}
         usual |= {"<path:object_id>/verb/<str:verb>/", "<path:object_id>/"}
         own = {str(entry.pattern) for entry in page.get_urls()}
-        assert own - usual == {f"<path:object_id>/{part}" for part in ADMIN[label].parts + ADMIN[label].platform_parts}, label
+        assert own - usual == {
+            f"<path:object_id>/{part}" for part in ADMIN[label].parts + ADMIN[label].platform_parts
+        }, label
 
 
 def test_every_page_of_the_admin_site_is_classified() -> None:

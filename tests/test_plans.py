@@ -47,7 +47,14 @@ READERS = (
     None,
 )
 
-BATTERY_LISTS = ("status=at_facility", "condition=damaged", "placed_in=US-NV", "chemistry_by=measured", "identifier=nobody%27s", "ordering=id")
+BATTERY_LISTS = (
+    "status=at_facility",
+    "condition=damaged",
+    "placed_in=US-NV",
+    "chemistry_by=measured",
+    "identifier=nobody%27s",
+    "ordering=id",
+)
 
 #: Why a list may be read whole.
 SHORT = dict.fromkeys(

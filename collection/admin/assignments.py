@@ -145,7 +145,16 @@ class ResolveForm(VerbForm):
 
 @admin.register(AssignmentRun)
 class AssignmentRunAdmin(ScopedAdmin):
-    list_display = ("__str__", "status", "how_far", "rows_total", "rows_kept", "requested_by", "requested_at", "finished_at")
+    list_display = (
+        "__str__",
+        "status",
+        "how_far",
+        "rows_total",
+        "rows_kept",
+        "requested_by",
+        "requested_at",
+        "finished_at",
+    )
     list_filter = ("status",)
     list_select_related = ("pattern", "requested_by")
     create = Button(gettext_lazy("Resolve packs anew"), assignments.request, ResolveForm, after=tasks.enqueue)

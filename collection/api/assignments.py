@@ -40,9 +40,7 @@ class VehiclePatternFilter(FilterSet):
         fields = ("by", "listed_in", "is_assumed", "is_active")
 
     def of_year(self, rows: QuerySet[VehiclePattern], _name: str, value: int) -> QuerySet[VehiclePattern]:
-        return rows.filter(
-            Q(year_from=None) | Q(year_from__lte=value), Q(year_to=None) | Q(year_to__gte=value)
-        )
+        return rows.filter(Q(year_from=None) | Q(year_from__lte=value), Q(year_to=None) | Q(year_to__gte=value))
 
 
 class VehiclePatternViewSet(VisibleViewSet):

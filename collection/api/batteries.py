@@ -25,7 +25,17 @@ from accounts.written import plain
 from collection.api.custody import LifeMixin
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, UnitField
 from collection.battery_numbers import FNC1, LONGEST_SENT
-from collection.models import Assignment, Battery, BatteryModel, BatteryStatus, Chemistry, Condition, Facility, Ground, Identifier
+from collection.models import (
+    Assignment,
+    Battery,
+    BatteryModel,
+    BatteryStatus,
+    Chemistry,
+    Condition,
+    Facility,
+    Ground,
+    Identifier,
+)
 from collection.models import Jurisdiction as Place
 from collection.services import batteries, claim_contests, credit
 from collection.units import Unit

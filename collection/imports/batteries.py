@@ -1,5 +1,6 @@
 """Batteries from a file: registered in the name of an organization, with their identifiers, and given up at one of its
-facilities where the file says so. Where it says neither model nor chemistry, the VIN may. A row is recognized by scheme, issuer and value of its identifier.
+facilities where the file says so. Where it says neither model nor chemistry, the VIN may. A row is recognized by scheme,
+issuer and value of its identifier.
 """
 
 from __future__ import annotations
@@ -213,8 +214,8 @@ class BatteryStage(VehicleStage):
                 """
                 INSERT INTO collection_battery (
                     id, model_id, producer_id, producer_ground, chemistry_id, chemistry_by, chemistry_confidence,
-                    pattern_id, vehicle_id, composition_id, rated_kwh, content_kwh, mass_value, mass_unit, form, placed_in_id, placed_on, condition, status, registered_by_id,
-                    registered_at, is_simulated)
+                    pattern_id, vehicle_id, composition_id, rated_kwh, content_kwh, mass_value, mass_unit, form,
+                    placed_in_id, placed_on, condition, status, registered_by_id, registered_at, is_simulated)
                 SELECT id, model_id, producer_id,
                     CASE WHEN producer_id IS NULL THEN 'claimed' WHEN producer_id = %s THEN %s ELSE %s END,
                     chemistry_id, chemistry_by, chemistry_confidence, pattern_id, vehicle_id, composition_id, rated_kwh,

@@ -48,7 +48,9 @@ class VehicleKind(models.Model):
     make = models.CharField(_("make"), max_length=60, blank=True)
     name = models.CharField(_("model as named in the list"), max_length=80, blank=True)
     fuel = models.CharField(_("drive as named in the list"), max_length=10, blank=True)
-    year = models.PositiveSmallIntegerField(_("year"), null=True, blank=True, help_text=_("Model year, or of the sale."))
+    year = models.PositiveSmallIntegerField(
+        _("year"), null=True, blank=True, help_text=_("Model year, or of the sale.")
+    )
     vin = models.CharField(
         _("VIN, positions 1 to 8 and 10"), max_length=10, blank=True, help_text=_("? where the check digit stands.")
     )
@@ -61,10 +63,13 @@ class VehicleKind(models.Model):
         verbose_name_plural = _("kinds of vehicles")
         constraints = (
             models.UniqueConstraint(
-                fields=["make", "name", "fuel", "year", "vin", "listed_in"], name="vehicle_kind_once", nulls_distinct=False
+                fields=["make", "name", "fuel", "year", "vin", "listed_in"],
+                name="vehicle_kind_once",
+                nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=Q(vin="") | Q(vin__regex=r"^[A-HJ-NPR-Z0-9]{8}\?[A-HJ-NPR-Z0-9]$"), name="vehicle_kind_vin_form"
+                condition=Q(vin="") | Q(vin__regex=r"^[A-HJ-NPR-Z0-9]{8}\?[A-HJ-NPR-Z0-9]$"),
+                name="vehicle_kind_vin_form",
             ),
         )
 
@@ -106,7 +111,9 @@ class VehiclePattern(models.Model):
         _("VIN, positions 1 to 8"),
         max_length=8,
         blank=True,
-        help_text=_("The manufacturer's three characters, then positions 4 to 8, ? for any: 5YJ3???B. Position 10 is the year."),
+        help_text=_(
+            "The manufacturer's three characters, then positions 4 to 8, ? for any: 5YJ3???B. Position 10 is the year."
+        ),
     )
     year_from = models.PositiveSmallIntegerField(_("year from"), null=True, blank=True)
     year_to = models.PositiveSmallIntegerField(_("year to"), null=True, blank=True)
@@ -136,7 +143,10 @@ class VehiclePattern(models.Model):
             ExclusionConstraint(
                 name="vehicle_pattern_years_apart",
                 expressions=[
-                    *((name, RangeOperators.EQUAL) for name in ("make", "by", "listed_in", "name", "fuel", "positions")),
+                    *(
+                        (name, RangeOperators.EQUAL)
+                        for name in ("make", "by", "listed_in", "name", "fuel", "positions")
+                    ),
                     (_Years("year_from", "year_to"), RangeOperators.OVERLAPS),
                 ],
                 condition=Q(is_active=True),
@@ -164,6 +174,10 @@ class VehiclePattern(models.Model):
         years = "–".join(str(year or "…") for year in (self.year_from, self.year_to)) if self.has_years else ""
         return " ".join(part for part in (self.make, self.name or self.positions, self.fuel, years) if part)
 
+    def save(self, *args: object, **options: object) -> None:
+        self.positions = self.positions.upper()
+        super().save(*args, **options)  # type: ignore[arg-type]
+
     @property
     def has_years(self) -> bool:
         return self.year_from is not None or self.year_to is not None
@@ -173,10 +187,6 @@ class VehiclePattern(models.Model):
         self.positions = self.positions.upper()
         if self.model_id is not None and self.chemistry_id is not None:
             raise ValidationError({"chemistry": _("The battery model says its own chemistry.")})
-
-    def save(self, *args: object, **options: object) -> None:
-        self.positions = self.positions.upper()
-        super().save(*args, **options)  # type: ignore[arg-type]
 
 
 class AssignedChemistry(models.Model):
@@ -191,7 +201,12 @@ class AssignedChemistry(models.Model):
         editable=False,
     )
     chemistry_confidence = models.CharField(
-        _("how sure its chemistry is"), max_length=6, choices=Confidence.choices, blank=True, default="", db_default="",
+        _("how sure its chemistry is"),
+        max_length=6,
+        choices=Confidence.choices,
+        blank=True,
+        default="",
+        db_default="",
         editable=False,
     )
     vehicle = models.ForeignKey(

@@ -101,9 +101,14 @@ class BatteryModel(models.Model):
     rated_kwh = models.DecimalField(_("rated energy (kWh)"), max_digits=8, decimal_places=3, null=True, blank=True)
     mass_kg = models.DecimalField(_("mass (kg)"), max_digits=9, decimal_places=3, null=True, blank=True)
     mass_is_assumed = models.BooleanField(
-        _("mass is assumed"), default=False, db_default=False, help_text=_("From its energy; contents do not rest on it.")
+        _("mass is assumed"),
+        default=False,
+        db_default=False,
+        help_text=_("From its energy; contents do not rest on it."),
     )
-    mass_source = models.CharField(_("source of the mass, if another"), max_length=300, blank=True, default="", db_default="")
+    mass_source = models.CharField(
+        _("source of the mass, if another"), max_length=300, blank=True, default="", db_default=""
+    )
     form = models.CharField(_("form"), max_length=6, choices=Form.choices, default=Form.PACK)
     drive = models.CharField(_("drive"), max_length=4, choices=Drive.choices, default=Drive.BEV)
     year_from = models.PositiveSmallIntegerField(_("model year from"), null=True, blank=True)

@@ -64,9 +64,7 @@ def preview(*, actor: Actor, pattern: VehiclePattern | None = None, only: Vehicl
     names = dict(BatteryModel.objects.values_list("pk", "name"))
     labels = {resting.table: str(resting.name) for resting in RESTING}
     told = [
-        Told(
-            labels[c.of], vehicles[c.vehicle], _said(c.before, names), _said(c.after, names), c.rows, c.units, c.kept
-        )
+        Told(labels[c.of], vehicles[c.vehicle], _said(c.before, names), _said(c.after, names), c.rows, c.units, c.kept)
         for c in sorted(found, key=lambda change: -change.units)
     ]
     kept = sum(change.kept for change in found)

@@ -141,9 +141,7 @@ class RestingBatteries(Resting):
         self._update(cursor, {name: _TYPES[name] for name in ASSIGNED} | more, values)
 
 
-BATTERIES = RestingBatteries(
-    gettext_lazy("batteries"), "collection_battery", kept=["r.status = 'consumed'"]
-)
+BATTERIES = RestingBatteries(gettext_lazy("batteries"), "collection_battery", kept=["r.status = 'consumed'"])
 
 #: All that rests on patterns; an app adds its own as Django starts.
 RESTING: list[Resting] = [BATTERIES]

@@ -10,7 +10,15 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, Viewer, organizations_of
-from collection.models import AssignedChemistry, BatteryModel, Chemistry, Confidence, Element, Jurisdiction, assignment_known
+from collection.models import (
+    AssignedChemistry,
+    BatteryModel,
+    Chemistry,
+    Confidence,
+    Element,
+    Jurisdiction,
+    assignment_known,
+)
 from collection.models.chemistries import ReferenceQuerySet
 from collection.models.records import RecordQuerySet
 

@@ -15,7 +15,7 @@ def _in_filed_report(table: str, column: str) -> str:
     return f"""EXISTS (
         SELECT FROM {table} e JOIN recycling_eprreport k ON k.id = e.report_id
         WHERE e.{column} = r.id AND k.status IN ({_FILED})
-    )"""  # noqa: S608 - our own names
+    )"""
 
 
 KEPT_BATTERIES = [

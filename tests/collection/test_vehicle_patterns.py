@@ -23,7 +23,15 @@ from tests.world import World
 def by_name(w: World, **fields: Any) -> VehiclePattern:
     return vehicle_pattern(
         w,
-        **{"by": "name", "listed_in": "wa", "name": "MODEL 3", "fuel": "BEV", "positions": "", "confidence": "B-hi", **fields},
+        **{
+            "by": "name",
+            "listed_in": "wa",
+            "name": "MODEL 3",
+            "fuel": "BEV",
+            "positions": "",
+            "confidence": "B-hi",
+            **fields,
+        },
     )
 
 
@@ -191,7 +199,10 @@ def test_all_of_the_files_and_what_was_edited_stays(loaded: Patterns) -> None:
     before = state()
     tally = reference.load(platform_actor())["vehicle patterns"]
     assert (tally.created, tally.changed) == (0, 0) and state() == before  # nothing overlaps with what was edited
-    assert not VehiclePattern.objects.filter(confidence="").exists() and not VehiclePattern.objects.filter(source="").exists()
+    assert (
+        not VehiclePattern.objects.filter(confidence="").exists()
+        and not VehiclePattern.objects.filter(source="").exists()
+    )
 
 
 def test_masses_are_known_assumed_or_unknown(loaded: Patterns) -> None:

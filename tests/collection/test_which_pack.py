@@ -6,16 +6,19 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
+from django.core.management import CommandError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from accounts.services.platform import platform_actor
+from accounts.actors import Actor
 from accounts.errors import Invalid
-from collection.models import Assignment, Battery, Ground, Identifier, ImportStatus, VehicleKind
+from accounts.models import User
+from accounts.services.platform import platform_actor
+from collection.models import Assignment, Battery, BatteryModel, Ground, Identifier, ImportStatus, VehicleKind
 from collection.queries.assignments import coverage, shares
-from collection.services import batteries, reference
+from collection.services import assignments, batteries, reference
 from collection.services.identifiers import NewIdentifier
 from tests.collection.sending import do
 from tests.collection.test_lists import WA_HEADER, run, write
@@ -145,8 +148,7 @@ def test_registering_many_by_vin_takes_as_many_statements_as_one(world: World) -
 
     def statements(numbers: range) -> int:
         new = [
-            batteries.NewBattery(identifiers=[serial(), NewIdentifier("vin", tesla_vin(number))])
-            for number in numbers
+            batteries.NewBattery(identifiers=[serial(), NewIdentifier("vin", tesla_vin(number))]) for number in numbers
         ]
         with CaptureQueriesContext(connection) as queries:
             batteries.register_many(actor=world.actor(world.yard_owner), organization=world.yard_owner, batteries=new)
@@ -240,3 +242,32 @@ def test_the_api_tells_and_filters(world: World) -> None:
     assert answer.json()["chemistry_by"] == "measured", answer.content
     (pattern,) = client.get("/api/v1/vehicle-patterns/?year=2023&make=tesla").json()["results"]
     assert pattern["positions"] == "5YJ3???B" and pattern["is_unverified"] is False
+
+
+# What was there before
+
+
+def test_what_came_in_before_is_told_its_vehicle_by_the_same_list(loaded: None, tmp_path) -> None:
+    path = write(tmp_path, "wa.csv", registrations())
+    run("import_wa_registrations", path)
+    lfp = BatteryModel.objects.get(code="tesla-3-lfp60")
+    Battery.objects.update(vehicle=None, pattern=None, model=lfp, chemistry="LFP", chemistry_by="assumed")
+    stated = Battery.objects.order_by("pk").first()
+    assert stated is not None
+    Battery.objects.filter(pk=stated.pk).update(chemistry_by="stated")
+    assert "unchanged          122" in run("import_wa_registrations", path)
+    assert Battery.objects.filter(vehicle=None).get() == stated
+    assert Battery.objects.filter(chemistry="LFP").count() == 122  # nothing is overwritten
+    asked = assignments.request(actor=Actor.of(User.objects.create_superuser("p@relode.example", None, name="P")))
+    assert assignments.run(asked.pk)
+    found = Counter(Battery.objects.values_list("chemistry", "chemistry_by"))
+    assert found == {("LFP", "vin"): 61, ("NCA", "vin"): 60, ("LFP", "stated"): 1}
+
+
+def test_another_vehicle_by_the_same_number_is_an_error(loaded: None, tmp_path) -> None:
+    run("import_wa_registrations", write(tmp_path, "wa.csv", registrations()))
+    before = state("collection")
+    other = registrations().replace(",2023,TESLA,MODEL 3,", ",2023,TESLA,MODEL Y,", 1)
+    with pytest.raises(CommandError):
+        run("import_wa_registrations", write(tmp_path, "other.csv", other))
+    assert Battery.objects.count() == 122 and len(state("collection")) == len(before) + 2  # the import, its error

@@ -24,8 +24,8 @@ from collection.tasks import assignments as tasks
 from recycling.models import EprEvidence, EprReport, MarketPlacement, ReportStatus
 from recycling.services import charges, inspections
 from recycling.services.inspections import Triage
-from tests.recycling import chains, filing
 from tests.records import tesla_vin, vehicle_pattern
+from tests.recycling import chains, filing
 from tests.refusals import refused, state
 from tests.world import World, ago, serial
 
@@ -74,7 +74,11 @@ def test_what_rests_on_a_pattern_follows_it(world: World, platform: Actor, patte
     run = resolve(platform)
     assert (run.status, run.rows_total, run.rows_done, run.rows_kept, run.progress) == ("done", 3, 3, 0, 100)
     battery = Battery.objects.get(pk=found[0].pk)
-    assert (battery.chemistry_id, battery.model, battery.content_kwh) == ("LFP", world.lfp_pack, world.lfp_pack.rated_kwh)
+    assert (battery.chemistry_id, battery.model, battery.content_kwh) == (
+        "LFP",
+        world.lfp_pack,
+        world.lfp_pack.rated_kwh,
+    )
     assert battery.composition is not None and battery.composition.chemistry_id == "LFP"
     assert (battery.chemistry_confidence, battery.pattern) == (world.lfp_pack.confidence, pattern)
     before = state("collection")
@@ -123,7 +127,12 @@ def test_what_was_charged_stays(world: World, platform: Actor, pattern: VehicleP
     run = resolve(platform)
     assert (run.rows_done, run.rows_kept) == (1, 1)
     assert list(Battery.objects.filter(pk=charged.pk).values()) == before and chemistries(free) == ["LFP"]
-    for fields in ({"chemistry": world.lfp}, {"model": world.lfp_pack}, {"content_kwh": 1}, {"composition": None, "content_kwh": None}):
+    for fields in (
+        {"chemistry": world.lfp},
+        {"model": world.lfp_pack},
+        {"content_kwh": 1},
+        {"composition": None, "content_kwh": None},
+    ):
         with pytest.raises(IntegrityError, match="keeps its model"), transaction.atomic():
             Battery.objects.filter(pk=charged.pk).update(**fields)
     assert list(Battery.objects.filter(pk=charged.pk).values()) == before
