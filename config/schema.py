@@ -52,7 +52,6 @@ ENUM_NAMES = {
     "RelationStatus": "collection.models.relations.RelationStatus",
     "ContestStatus": "collection.models.handovers.ContestStatus",
     "Assignment": "collection.models.assignments.Assignment",
-    "AssignmentRunStatus": "collection.models.assignments.AssignmentStatus",
     "VehiclePatternBy": "collection.models.assignments.VehiclePattern.By",
     "Confidence": "collection.models.sources.Confidence",
     "Unit": "collection.units.Unit",
@@ -70,5 +69,5 @@ ENUM_NAMES = {
     "Metric": "recycling.models.schemes.Metric",
     "EprSchemeShape": "recycling.models.schemes.EprScheme.Shape",
     "BacklogSnapshotFeed": "recycling.models.utilization.BacklogSnapshot.Feed",
-    "UtilizationRunStatus": "recycling.models.utilization.UtilizationStatus",
+    "RunStatus": "recycling.models.utilization.UtilizationStatus",
 }

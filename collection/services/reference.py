@@ -261,10 +261,8 @@ def _patterns(names: list[Row], vins: list[Row]) -> Tally:
     """Patterns that are not there yet and overlap with none that is: whoever edits them goes before the files."""
     codes = dict(BatteryModel.objects.values_list("code", "pk"))
     wanted = [_name_pattern(row, codes) for row in names] + [_vin_pattern(row, codes) for row in vins]
-    known = set(VehiclePattern.objects.exclude(code=None).values_list("code", flat=True))
-    new = [pattern for pattern in wanted if pattern.code not in known]
     before = VehiclePattern.objects.count()
-    VehiclePattern.objects.bulk_create(new, ignore_conflicts=True)
+    VehiclePattern.objects.bulk_create(wanted, ignore_conflicts=True)
     created = VehiclePattern.objects.count() - before
     return Tally(created, 0, len(wanted) - created)
 

@@ -26,8 +26,9 @@ from recycling.services import charges, inspections
 from recycling.services.inspections import Triage
 from tests.records import tesla_vin, vehicle_pattern
 from tests.recycling import chains, filing
+from tests.recycling.test_background_races import meanwhile
 from tests.refusals import refused, state
-from tests.world import World, ago, serial
+from tests.world import World, ago, build, serial
 
 
 @pytest.fixture
@@ -376,3 +377,24 @@ def test_the_api_reads_patterns_and_asks_for_runs(world: World, platform: Actor,
     client.force_authenticate(platform.user)
     made = client.post("/api/v1/assignment-runs/", {"pattern": pattern.pk}).json()
     assert (made["status"], made["progress"], made["pattern"]) == ("queued", 0, pattern.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_correction_under_way_goes_before_a_run() -> None:
+    world = build()
+    pattern, platform = (
+        vehicle_pattern(world),
+        Actor.of(User.objects.create_superuser("p@relode.example", None, name="P")),
+    )
+    battery, other = by_vin(world, 2)
+    becomes(pattern, world.lfp_pack)
+    run = assignments.request(actor=platform)
+    actor = world.actor(world.yard_owner)
+    assert meanwhile(
+        lambda: batteries.correct(
+            actor=actor, battery=battery, reason="looked", rated_kwh=Decimal(50), is_measured=True
+        ),
+        lambda: assignments.run(run.pk),
+    )
+    battery.refresh_from_db()
+    assert (battery.chemistry_id, battery.chemistry_by) == ("NMC622", "measured") and chemistries(other) == ["LFP"]
