@@ -164,9 +164,9 @@ def test_california(loaded: None, tmp_path) -> None:
     assert {
         (row.chemistry_by, row.vehicle.name) for row in rows.values() if row.model and "Model" in row.description
     } == {("assumed", "Model Y"), ("assumed", "Model 3")}
-    told = [line.split() for line in said.splitlines()]
-    assert ["chemistry", "4", "3.31", "%"] in told  # of the bZ4X: what is the most common of several is not known
-    assert ["assumed", "115", "95.04", "%"] in told and ["unknown", "2", "1.65", "%"] in told
+    told = [line.split() for line in said.splitlines()]  # what is the most common of several is not known
+    assert ["chemistry", "0", "0.00", "%"] in told
+    assert ["assumed", "119", "98.35", "%"] in told and ["unknown", "2", "1.65", "%"] in told
     later = rows["Tesla Model 3 (Electric)", "US-CA"]
     assert (later.period_start, later.period_end) == (date(2023, 10, 1), date(2023, 12, 31))
     unmapped = rows["Tesla Roadster of the Future (Electric)", "US-CA"]
