@@ -347,6 +347,10 @@ def test_the_admin_shows_what_would_change_before_and_after_saving(
     assert client.get("/admin/collection/vehiclepattern/all/preview/").status_code == 200
     assert client.get("/admin/collection/vehiclepattern/0/preview/").status_code in (302, 404)
     assert "2 versions" in client.get(address).content.decode()
+    add = "/admin/collection/vehiclepattern/add/"
+    assert 'name="_preview"' in client.get(add).content.decode()
+    new = client.post(add, {**typed, "positions": "5YJ3E1EB", "model": world.nmc_pack.pk, "_preview": "1"})
+    assert "3 records (3 units) would change" in new.content.decode() and VehiclePattern.objects.count() == 1
     assert chemistries(*found) == ["NMC622"] * 3
     asked = client.post("/admin/collection/assignmentrun/add/", {"pattern": pattern.pk})
     assert asked.status_code == 302 and AssignmentRun.objects.get().pattern == pattern
