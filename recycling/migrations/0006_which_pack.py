@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_claimed_organizations'),
-        ('collection', '0012_which_pack'),
+        ('collection', '0013_which_pack'),
         ('recycling', '0005_contested_claims_reach_charges'),
     ]
 

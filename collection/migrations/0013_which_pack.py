@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_claimed_organizations'),
-        ('collection', '0011_taken_in_by_two_numbers'),
+        ('collection', '0012_contests_one_after_the_other'),
         ('pghistory', '0007_auto_20250421_0444'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
