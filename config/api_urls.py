@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.api import auth, organizations
 from accounts.api.problems import NothingHere
 from collection.api import (
+    assignments,
     batteries,
     claim_contests,
     consents,
@@ -53,6 +54,8 @@ router.register("collection-points", facilities.CollectionPointViewSet)
 router.register("jurisdictions", reference.JurisdictionViewSet)
 router.register("chemistries", reference.ChemistryViewSet)
 router.register("battery-models", reference.BatteryModelViewSet)
+router.register("vehicle-patterns", assignments.VehiclePatternViewSet)
+router.register("assignment-runs", assignments.AssignmentRunViewSet)
 router.register("materials", reference.MaterialViewSet)
 router.register("organizations", organizations.OrganizationViewSet)
 router.register("memberships", organizations.MembershipViewSet)

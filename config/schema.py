@@ -51,6 +51,8 @@ ENUM_NAMES = {
     "RelationKind": "collection.models.relations.Relation.Kind",
     "RelationStatus": "collection.models.relations.RelationStatus",
     "ContestStatus": "collection.models.handovers.ContestStatus",
+    "Assignment": "collection.models.assignments.Assignment",
+    "VehiclePatternBy": "collection.models.assignments.VehiclePattern.By",
     "Confidence": "collection.models.sources.Confidence",
     "Unit": "collection.units.Unit",
     "BatchStatus": "recycling.models.batches.BatchStatus",
@@ -67,5 +69,5 @@ ENUM_NAMES = {
     "Metric": "recycling.models.schemes.Metric",
     "EprSchemeShape": "recycling.models.schemes.EprScheme.Shape",
     "BacklogSnapshotFeed": "recycling.models.utilization.BacklogSnapshot.Feed",
-    "UtilizationRunStatus": "recycling.models.utilization.UtilizationStatus",
+    "RunStatus": "recycling.models.utilization.UtilizationStatus",
 }

@@ -40,6 +40,8 @@ class AdminDoor:
     verbs: Mapping[str, Page] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     """Pages of its own below the record."""
+    platform_parts: tuple[str, ...] = ()
+    """Those that are the platform's alone."""
 
 
 def public(record: Make, **more: Any) -> AdminDoor:
@@ -140,6 +142,12 @@ ADMIN: dict[str, AdminDoor] = {
     "collection.Material": public(d.material),
     "collection.Chemistry": public(lambda w: w.nmc),
     "collection.Composition": public(composition),
+    "collection.VehiclePattern": public(d.vehicle_pattern, platform_parts=("preview/",)),
+    "collection.VehicleKind": public(d.vehicle_kind),
+    "collection.AssignmentRun": public(
+        d.assignment_run, create=Page("recycler", None),
+        verbs={"cancel": Page("recycler", None, d.assignment_run)},
+    ),
     "collection.BatteryModel": public(lambda w: w.nmc_pack),
     "collection.CustodyEvent": AdminDoor("yard_owner", entry),
     "collection.Battery": AdminDoor(

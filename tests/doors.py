@@ -36,7 +36,8 @@ class Door:
     """One door; see above. `status` is what those get whom it is for."""
 
     of: str
-    role: Role = VIEWER
+    role: Role | None = VIEWER
+    """From which role on; `None`: the platform's operators."""
     record: Make | None = None
     body: Body = lambda w, r: {}
     status: int = 200
@@ -114,6 +115,12 @@ API: dict[tuple[str, str], Door] = {
     **resource("chemistries", public(lambda w: w.nmc)),
     **resource("battery-models", public(lambda w: w.nmc_pack)),
     **resource("materials", public(records.material)),
+    **resource("vehicle-patterns", public(records.vehicle_pattern)),
+    **resource(
+        "assignment-runs", public(records.assignment_run),
+        create=Door("recycler", None, status=201),
+        cancel=Door("recycler", None, records.assignment_run, is_public=True),
+    ),
     **resource(
         "facilities", public(lambda w: w.plant_site),
         create=Door(

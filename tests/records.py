@@ -9,9 +9,11 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from knox.models import AuthToken
 
-from accounts.models import Invitation, Membership, Organization, Role
+from accounts.actors import Actor
+from accounts.models import Invitation, Membership, Organization, Role, User
 from accounts.services import invitations
 from collection.models import (
+    AssignmentRun,
     Battery,
     CollectionPoint,
     Consent,
@@ -27,8 +29,11 @@ from collection.models import (
     Receipt,
     Relation,
     Shipment,
+    VehicleKind,
+    VehiclePattern,
 )
 from collection.services import (
+    assignments,
     batteries,
     claim_contests,
     consents,
@@ -42,6 +47,7 @@ from collection.services import (
     shipments,
 )
 from collection.services.findings import Scan
+from collection.validators import is_vin
 from recycling.models import Factor, Inspection, UtilizationRun
 from recycling.services import factors, intakes, outputs, plants, report_job, reports, utilization
 from tests.recycling import chains, filing
@@ -371,6 +377,35 @@ def outage(w: World) -> Any:
     return plants.add_outage(
         actor=w.actor(w.recycler, Role.MANAGER), line=w.shredder, first_day=date(2025, 1, 1), kind="planned"
     )
+
+
+def vehicle_pattern(w: World, **fields: Any) -> VehiclePattern:
+    given = {
+        "by": "vin",
+        "make": "TESLA",
+        "positions": "5YJ3???B",
+        "model": w.nmc_pack,
+        "source": "test",
+        "confidence": "S",
+    }
+    return VehiclePattern.objects.create(**{**given, **fields})
+
+
+def tesla_vin(number: int = 1, motor: str = "B", year: str = "P") -> str:
+    """Of a Model 3."""
+    digits = "0123456789X"
+    start, end = f"5YJ3E1E{motor}", f"{year}F{number:06}"
+    return next(vin for digit in digits if is_vin(vin := f"{start}{digit}{end}"))
+
+
+def vehicle_kind(w: World) -> VehicleKind:
+    return VehicleKind.objects.create(listed_in="wa", make="TESLA", name="MODEL 3", fuel="BEV", year=2023)
+
+
+def assignment_run(w: World) -> AssignmentRun:
+    platform = User.objects.filter(is_superuser=True).first()
+    platform = platform or User.objects.create_superuser("platform@relode.example", None, name="Platform")
+    return assignments.request(actor=Actor.of(platform))
 
 
 def utilization_run(w: World) -> UtilizationRun:

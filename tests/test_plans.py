@@ -47,12 +47,19 @@ READERS = (
     None,
 )
 
-BATTERY_LISTS = ("status=at_facility", "condition=damaged", "placed_in=US-NV", "identifier=nobody%27s", "ordering=id")
+BATTERY_LISTS = (
+    "status=at_facility",
+    "condition=damaged",
+    "placed_in=US-NV",
+    "chemistry_by=measured",
+    "identifier=nobody%27s",
+    "ordering=id",
+)
 
 #: Why a list may be read whole.
 SHORT = dict.fromkeys(
     [
-        "jurisdictions", "chemistries", "battery-models", "materials", "epr-schemes",
+        "jurisdictions", "chemistries", "battery-models", "materials", "epr-schemes", "vehicle-patterns",
         "organizations", "memberships", "invitations", "facilities", "permits", "collection-points", "consents",
         "plants", "lines", "nameplates", "outages", "relations", "contests",
     ],
@@ -62,6 +69,7 @@ SHORT = dict.fromkeys(
     "utilization": "sums of days, weeks, months: pages of those, not of records",
     "backlog": "one row a plant",
     "utilization-runs": "as many as were asked for",
+    "assignment-runs": "as many as were asked for",
     "proposals": "as many as people typed",
     "claim-contests": "as many as people contest",
     "serial-patterns": "as many as producers number by",

@@ -53,6 +53,7 @@ RECORDS: dict[str, Any] = {
     "collection.Shipment": d.draft,
     "collection.Battery": d.pack,
     "collection.ImportRun": d.import_run,
+    "collection.AssignmentRun": d.assignment_run,
     "collection.Lot": d.reinstated_lot,
     "collection.ClaimContest": d.claim_contest,
     "collection.SerialPattern": d.serial_pattern,

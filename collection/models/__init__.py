@@ -1,3 +1,14 @@
+from collection.models.assignments import (
+    ASSIGNMENT_MOVES,
+    BY_PATTERN,
+    AssignedChemistry,
+    Assignment,
+    AssignmentRun,
+    AssignmentStatus,
+    VehicleKind,
+    VehiclePattern,
+    assignment_known,
+)
 from collection.models.batteries import (
     BATTERY_MOVES,
     IN_USE,
@@ -59,7 +70,9 @@ from collection.models.sources import Confidence
 
 __all__ = [
     "ANSWER_WITHIN",
+    "ASSIGNMENT_MOVES",
     "BATTERY_MOVES",
+    "BY_PATTERN",
     "CLAIM_CONTEST_MOVES",
     "CONTEST_MOVES",
     "DECISION_WITHIN",
@@ -78,6 +91,10 @@ __all__ = [
     "STANDING",
     "UNDECIDED",
     "Assay",
+    "AssignedChemistry",
+    "Assignment",
+    "AssignmentRun",
+    "AssignmentStatus",
     "Battery",
     "BatteryModel",
     "BatteryStatus",
@@ -129,5 +146,8 @@ __all__ = [
     "ShipmentLine",
     "ShipmentStatus",
     "TransportDocument",
+    "VehicleKind",
+    "VehiclePattern",
+    "assignment_known",
     "goes_by_a_pattern",
 ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -76,6 +77,14 @@ class Composition(models.Model):
         null=True,
         blank=True,
         help_text=_("Empty where no source gives it; then contents need the rated energy."),
+    )
+    unknown_elements = ArrayField(
+        models.CharField(max_length=8, choices=Element.choices),
+        verbose_name=_("in it, amount not known"),
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text=_("Elements that it holds and no source gives the amount of: not the same as none."),
     )
     is_default = models.BooleanField(_("default of its chemistry"), default=False)
     source = models.CharField(_("source"), max_length=300)

@@ -229,6 +229,7 @@ KEEP_INVITATIONS_DAYS = env.int("KEEP_INVITATIONS_DAYS", default=90)  # since th
 CELERY_TASK_DEFAULT_QUEUE = "relode"  # what is short, and must not wait: sweeps, mail, tallies
 CELERY_TASK_ROUTES = {
     "collection.run_import": {"queue": "imports"},
+    "collection.run_assignment": {"queue": "imports"},
     "recycling.compute_report": {"queue": "reports"},
     "recycling.seal_report": {"queue": "reports"},
     "recycling.run_utilization": {"queue": "utilization"},

@@ -10,7 +10,15 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, Viewer, organizations_of
-from collection.models import BatteryModel, Chemistry, Confidence, Element, Jurisdiction
+from collection.models import (
+    AssignedChemistry,
+    BatteryModel,
+    Chemistry,
+    Confidence,
+    Element,
+    Jurisdiction,
+    assignment_known,
+)
 from collection.models.chemistries import ReferenceQuerySet
 from collection.models.records import RecordQuerySet
 
@@ -151,7 +159,7 @@ class MarketPlacementQuerySet(RecordQuerySet["MarketPlacement"]):
 
 
 @pghistory.track()
-class MarketPlacement(models.Model):
+class MarketPlacement(AssignedChemistry):
     """How many batteries a producer put on the market of a jurisdiction in a period."""
 
     producer = models.ForeignKey(
@@ -200,6 +208,7 @@ class MarketPlacement(models.Model):
             models.UniqueConstraint(fields=["producer", "source_key"], name="placement_source_key_once"),
             models.CheckConstraint(condition=Q(period_end__gte=models.F("period_start")), name="placement_is_a_period"),
             models.CheckConstraint(condition=Q(mass_kg__gte=0), name="placement_mass_not_negative"),
+            assignment_known("placement_assignment_known"),
         )
 
     def __str__(self) -> str:

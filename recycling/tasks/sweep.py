@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 from celery import shared_task
 
-from collection.tasks import imports
+from collection.tasks import assignments, imports
 from recycling.queries.waiting import waiting
 from recycling.services import factors
 from recycling.tasks import reports, utilization
@@ -23,6 +23,7 @@ def sweep() -> None:
         ("reports", reports.sweep),
         ("utilization", utilization.sweep),
         ("imports", imports.sweep),
+        ("assignments", assignments.sweep),
         ("alarm", sound_alarm),
     )
     for kind, take_up in kinds:
