@@ -148,6 +148,10 @@ def test_a_number_that_is_read_with_its_issuer_and_without_is_one(world: World) 
                 refused(Refused, pickups.collect, collected_at=ago(days=7), batteries=scans, **drive)
                 refused(Refused, pickups.find, batteries=scans, **drive)
             refused(Refused, batteries.give_up_scanned, "identifier", identifier=first, also=second, **take)
+    for scans in ([Scan(identifier=name), Scan(identifier=also)], [Scan(identifier=also), Scan(identifier=name)]):
+        with pytest.raises((Refused, Invalid)):  # off what are said to be two
+            pickups.collect(collected_at=ago(days=7), batteries=scans, **drive)
+        assert findings.find_to_collect(world.yard, findings.read_off(scans)) == {}
     assert battery.events.count() == 0
 
 
