@@ -239,7 +239,7 @@ class Works:
         rows = Lot.objects.filter(status=LotStatus.IN_STOCK, made_at__lt=until).exclude(material__kind="intermediate")
         actors = {site.pk: self.world.actor_at(site) for site in self.world.facilities.values()}
         for lot in rows.select_related("material").order_by("pk"):
-            if self.rng.random() < 0.3:
+            if self.rng.random() < 0.15:
                 continue
             kind = "product" if lot.material.kind == Material.Kind.PRODUCT else lot.material_id
             lots.dispose(

@@ -18,7 +18,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
-from collection.models import PARTS, Element
+from collection.models import PART_OF, PARTS, Element
 from recycling.models import Stage
 from recycling.queries.factors import CyclicTraceError
 
@@ -85,9 +85,10 @@ class Feed:
 
     @cached_property
     def whole(self) -> dict[str, Fraction]:
-        """With what is left of the mass as others. It is less than nothing where contents exceed the mass."""
-        left = self.dry - sum(kg for element, kg in self.content.items() if element not in PARTS)
-        return dict(self.content) | {Element.OTHER: self.content.get(Element.OTHER, Fraction(0)) + left}
+        """Parts apart, with what is left of the mass as others; that is less than nothing where contents exceed the mass."""
+        content = apart(self.content)
+        content[Element.OTHER] = content.get(Element.OTHER, Fraction(0)) + self.dry - sum(content.values())
+        return content
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,15 @@ class Graph:
             return list(TopologicalSorter(needs).static_order())
         except CycleError as error:
             raise CyclicTraceError(", ".join(map(str, error.args[1]))) from error
+
+
+def apart(content: Content) -> dict[str, Fraction]:
+    """Elements without their parts, each of which stands for itself: copper is that of no collector, iron is steel."""
+    found = {element: kg for element, kg in content.items() if element not in PARTS or element in PART_OF}
+    for part, whole in PART_OF.items():
+        if part in found:
+            found[whole] = found.get(whole, Fraction(0)) - found[part]
+    return found
 
 
 class Entered(NamedTuple):
@@ -198,6 +208,10 @@ class _Follower:
         self.fresh: dict[int, Shares] = {}
         self.of_lot: dict[int, Shares] = {}
         self.totals: dict[int, tuple[dict[str, Fraction], Fraction]] = {}
+        self.contents = {lot.lot: apart(lot.content) for lot in graph.lots if lot.batch not in graph.steps}
+        for batch in self.order:
+            for lot in self.made[batch]:
+                self.contents[lot.lot] = self._as_fed(lot, batch)
 
     def run(self) -> Flow:
         flow = Flow([], [], [], Fraction(0))
@@ -232,7 +246,7 @@ class _Follower:
         if lot.batch in self.fresh:
             return self._shared(lot, lot.batch, self.fresh[lot.batch])
         if lot.batch is None and lot.is_battery and lot.is_known:
-            return {("", element): kg for element, kg in lot.content.items()}
+            return {("", element): kg for element, kg in self.contents[lot.lot].items()}
         return {}
 
     def _part_entered(self, batch: int) -> Fraction:
@@ -274,12 +288,20 @@ class _Follower:
 
     def _shared(self, lot: Made, batch: int, of: Shares) -> Shares:
         """What is in a lot of the part `of` of all that its batch was charged with."""
-        total, known = self._total(batch)
+        content, (total, known) = self.contents[lot.lot], self._total(batch)
         return {
-            (origin, element): lot.content[element] * kg / total[element] * known
+            (origin, element): content[element] * kg / total[element] * known
             for (origin, element), kg in of.items()
-            if kg and lot.content.get(element)
+            if kg and content.get(element)
         }
+
+    def _as_fed(self, lot: Made, batch: int) -> dict[str, Fraction]:
+        """What is in a lot, with parts as the whole where nobody knows what part of the feed they were."""
+        content, (total, _known) = apart(lot.content), self._total(batch)
+        for part, whole in PART_OF.items():
+            if part in content and not total.get(part):
+                content[whole] = content.get(whole, Fraction(0)) + content.pop(part)
+        return content
 
     def _total(self, batch: int) -> tuple[dict[str, Fraction], Fraction]:
         """Of each element what a batch was charged with, and the share of its feed whose content is known."""
@@ -296,7 +318,7 @@ class _Follower:
                 total[element] += kg
         for lot in self.charged[batch]:
             known, unknown = (known + lot.dry, unknown) if lot.is_known else (known, unknown + lot.dry)
-            for element, kg in lot.content.items():
+            for element, kg in self.contents[lot.lot].items():
                 total[element] += kg
         return total, known / (known + unknown) if known else Fraction(0)
 
@@ -343,7 +365,7 @@ TARGETS: Mapping[str, str] = {"Co": Element.CO, "Cu": Element.CU_CELL, "Li": Ele
 
 _LINE_OF: Mapping[str, str] = {
     Element.GRAPHITE: "C", Element.F: "other", Element.REE: "other", Element.PB: "other", Element.CD: "other",
-    Element.HG: "other", Element.FE_CELL: "Fe", Element.FE: "steel",
+    Element.HG: "other", Element.FE_CELL: "Fe", Element.FE: "steel", Element.CU_CELL: "Cu",
 } | {line: line for line in LINES if line not in ("steel", "Fe")}  # fmt: skip
 
 
@@ -354,14 +376,10 @@ def counted_lines(year: int, chosen: Iterable[str]) -> tuple[str, ...]:
 
 
 def in_lines(content: Mapping[str, Fraction]) -> dict[str, Fraction]:
-    """Kilograms of elements as lines of the template: iron at cell level is no steel."""
+    """Kilograms of elements, parts apart, as lines of the template."""
     lines: dict[str, Fraction] = defaultdict(Fraction)
     for element, kg in content.items():
-        line = _LINE_OF.get(element)
-        if line is not None:
-            lines[line] += kg
-        if element == Element.FE_CELL:
-            lines["steel"] -= kg
+        lines[_LINE_OF[element]] += kg
     return lines
 
 
@@ -409,7 +427,7 @@ def rates(flow: Flow, lines: tuple[str, ...], origin: str | None = None) -> Rate
     for feed, part in flow.entered:
         _add(went_in, {(feed.origin, element): kg * part for element, kg in feed.whole.items()})
     for lot in flow.outside:
-        _add(went_in, {("", element): kg for element, kg in lot.content.items()})
+        _add(went_in, {("", element): kg for element, kg in apart(lot.content).items()})
     home: Shares = defaultdict(Fraction)
     abroad: Shares = defaultdict(Fraction)
     recovered: Shares = defaultdict(Fraction)

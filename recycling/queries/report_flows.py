@@ -30,6 +30,7 @@ from recycling.queries.annex import (
     Made,
     Rates,
     Step,
+    apart,
     counted_lines,
     follow,
     in_lines,
@@ -255,7 +256,7 @@ def _entered_at(graph: Graph, flow: Flow, lines: Sequence[str]) -> dict[int, Fra
     """Of the input fraction, what entered the chain at each facility."""
     entered: dict[int, Fraction] = defaultdict(Fraction)
     parts = [(feed.batch, feed.whole, part) for feed, part in flow.entered]
-    parts += [(lot.into or 0, dict(lot.content), Fraction(1)) for lot in flow.outside]
+    parts += [(lot.into or 0, apart(lot.content), Fraction(1)) for lot in flow.outside]
     for batch, content, part in parts:
         entered[graph.steps[batch].facility] += part * sum(
             (kg for line, kg in in_lines(content).items() if line in lines), Fraction(0)
