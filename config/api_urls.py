@@ -23,6 +23,7 @@ from collection.api import (
 )
 from recycling.api import (
     batches,
+    elements_taken,
     epr,
     inspections,
     intakes,
@@ -81,6 +82,7 @@ router.register("utilization-runs", utilization.RunViewSet)
 router.register("backlog", utilization.BacklogViewSet, "backlog")
 router.register("epr-schemes", schemes.SchemeViewSet)
 router.register("epr-reports", reports.ReportViewSet)
+router.register("elements-taken", elements_taken.ElementsTakenViewSet)
 router.register("epr-overview", epr.OverviewViewSet, "epr-overview")
 router.register("market-placements", placements.PlacementViewSet)
 

@@ -272,6 +272,7 @@ ADMIN: dict[str, AdminDoor] = {
             "release-many": Page("recycler", record=lambda w: w.plant),
             "add-line": Page("recycler", MANAGER, lambda w: w.plant),
             "configure": Page("recycler", MANAGER, lambda w: w.plant),
+            "document": Page("recycler", record=lambda w: w.plant),
         },
     ),
     "recycling.ProcessLine": public(
@@ -306,8 +307,10 @@ ADMIN: dict[str, AdminDoor] = {
             "remove-reagent": Page("recycler", record=d.with_reagent),
             "reopen": Page("recycler", MANAGER, d.closed_batch),
             "void": Page("recycler", MANAGER, chains.opened),
+            "determine": Page("recycler", record=chains.charged),
         },
     ),
+    "recycling.ElementsTaken": AdminDoor("recycler", d.elements_choice, create=Page("recycler", MANAGER)),
     "recycling.MarketPlacement": AdminDoor(
         "producer", d.placement, create=Page("producer"), verbs={"correct": Page("producer", record=d.placement)}
     ),

@@ -421,6 +421,7 @@ API: dict[tuple[str, str], Door] = {
         close=Door("recycler", OPERATOR, records.with_output, lambda w, r: {"closed_at": when(days=1)}),
         reopen=Door("recycler", MANAGER, records.closed_batch, lambda w, r: {"reason": "x"}),
         void=Door("recycler", MANAGER, chains.opened, lambda w, r: {"reason": "x"}),
+        determine=Door("recycler", OPERATOR, chains.charged, records.analysis_body),
     ),
     **resource("charges", Door("recycler", record=records.charge)),
     **resource("factors", Door("recycler", record=records.factor)),
@@ -452,6 +453,13 @@ API: dict[tuple[str, str], Door] = {
         get_verify=REPORT,
         get_lines=REPORT,
         get_difference=Door("producer", record=records.correction),
+    ),
+    **resource(
+        "elements-taken", Door("recycler", record=records.elements_choice),
+        create=Door("recycler", MANAGER, body=records.choice_body, status=201),
+    ),
+    ("POST", "epr-reports/document/"): Door(
+        "recycler", OPERATOR, records.recycler_scheme, records.document_body, status=201
     ),
     ("POST", "epr-reports/{pk}/return/"): Door("regulator", MANAGER, filing.filed, lambda w, r: {"note": "x"}),
     ("GET", "epr-reports/{pk}/evidence/"): replace(REPORT, body=lambda w, r: {"line": 1}),

@@ -48,8 +48,8 @@ from collection.services import (
 )
 from collection.services.findings import Scan
 from collection.validators import is_vin
-from recycling.models import Factor, Inspection, UtilizationRun
-from recycling.services import factors, intakes, outputs, plants, report_job, reports, utilization
+from recycling.models import EprScheme, Factor, Inspection, UtilizationRun
+from recycling.services import elements_taken, factors, intakes, outputs, plants, report_job, reports, utilization
 from tests.recycling import chains, filing
 from tests.world import (
     World,
@@ -449,4 +449,28 @@ def report_body(w: World, record: Any) -> dict[str, Any]:
     return {
         "scheme": record.pk, "producer": w.producer.pk, "jurisdiction": "US-NV", "period_start": "2025-01-01",
         "period_end": "2025-12-31",
+    }  # fmt: skip
+
+
+def recycler_scheme(w: World) -> EprScheme:
+    return EprScheme.objects.filter(code="test-recycler").first() or filing.scheme("recycler", families=["lithium"])
+
+
+def document_body(w: World, scheme: EprScheme) -> dict[str, Any]:
+    return {"plant": w.plant.pk, "scheme": scheme.pk, "year": 2025}
+
+
+def elements_choice(w: World) -> Any:
+    return elements_taken.choose(
+        actor=w.actor(w.recycler, Role.MANAGER), recycler=w.recycler, year=2024, elements=["C"]
+    )
+
+
+def choice_body(w: World, _record: Any) -> dict[str, Any]:
+    return {"recycler": w.recycler.pk, "year": 2026, "elements": ["C", "P"]}
+
+
+def analysis_body(w: World, _record: Any) -> dict[str, Any]:
+    return {
+        "method": "outputs", "analyzed_on": "2026-01-02", "is_measured": True, "fractions": {"Ni": "0.1"},
     }  # fmt: skip

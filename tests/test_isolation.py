@@ -7,6 +7,8 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,15 @@ from accounts.models import PartQuerySet, Role, User
 from accounts.models.told import ACTS, READS
 from accounts.replicas import one_snapshot
 from collection.imports import runs
-from collection.models import Battery, ImportStatus, Relation
+from collection.models import Battery, ImportStatus, Lot, Relation
+from collection.services import lots
 from recycling.models import Intake
+from recycling.services import input_analyses, report_job, reports
 from tests import admin_doors, records
 from tests.doors import API
 from tests.recycling import filing
 from tests.recycling.test_intake_weighings_import import asked_for, load, weighed
-from tests.world import World, batteries_at, scheduled_pickup
+from tests.world import World, ago, batteries_at, scheduled_pickup
 
 PEOPLE = (
     "yard_owner", "collector", "carrier", "recycler", "refiner", "producer", "regulator", "federal", "stranger",
@@ -97,6 +101,25 @@ def _keys_of(path: str, record: Any) -> list[Any]:
     return [READ[path].key(one) for one in (record, *others)] if record is not None else []
 
 
+def documentation(world: World) -> Any:
+    """With a lot that left, and an input that was analyzed."""
+    filing.shared_batch(world)
+    batch = world.shredder.batches.get()
+    input_analyses.determine(
+        actor=world.actor(world.recycler), batch=batch, method="outputs", analyzed_on=date(2025, 1, 1),
+        fractions={"Ni": Decimal("0.1")},
+    )  # fmt: skip
+    lots.dispose(
+        actor=world.actor(world.recycler), lot=Lot.objects.get(material="copper"), disposition="sold", disposed_at=ago(days=1),
+        note="x", use="original",
+    )  # fmt: skip
+    report = reports.document(
+        actor=world.actor(world.recycler), plant=world.plant, scheme=records.recycler_scheme(world), year=2025
+    )
+    report_job.compute(report.pk)
+    return report
+
+
 def faulty_import(world: World) -> Any:
     run = records.import_run(world)
     run.parts.create(number=1, content=b"x")
@@ -105,7 +128,7 @@ def faulty_import(world: World) -> Any:
 
 #: More worlds, with what no door names.
 MORE = (
-    admin_doors.evidence, admin_doors.counted, admin_doors.backlog, records.with_code, faulty_import,
+    admin_doors.evidence, admin_doors.counted, admin_doors.backlog, records.with_code, faulty_import, documentation,
     lambda world: scheduled_pickup(world, batteries=[battery.pk for battery in batteries_at(world, world.yard, 2)]),
 )  # fmt: skip
 

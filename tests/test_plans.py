@@ -73,6 +73,7 @@ SHORT = dict.fromkeys(
     "proposals": "as many as people typed",
     "claim-contests": "as many as people contest",
     "serial-patterns": "as many as producers number by",
+    "elements-taken": "one a recycler and year",
     "epr-overview": "pages of producers; what they cost is measured in benchmarks/",
     "battery-traces": "no list",
     "lot-traces": "no list",

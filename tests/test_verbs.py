@@ -108,6 +108,7 @@ def given(world: World, actor: Actor) -> dict[str, Any]:
     )
     plant, _is_new = Plant.objects.get_or_create(facility=facility)
     return {
+        "Fractions": {},
         "Organization": own,
         "Facility": facility,
         "CollectionPoint": CollectionPoint.objects.get_or_create(facility=facility, defaults={"kind": "other"})[0],
@@ -115,7 +116,7 @@ def given(world: World, actor: Actor) -> dict[str, Any]:
         "ProcessLine": ProcessLine.objects.get_or_create(plant=plant, defaults={"name": "1", "stage": Stage.HYDRO})[0],
         "Shipment": Shipment.objects.first(),
         "Battery": Battery.objects.first(),
-        "EprScheme": EprScheme.objects.first(),
+        "EprScheme": EprScheme.objects.first() or d.recycler_scheme(world),
         "Jurisdiction": world.nv,
         "Material": Material.objects.first(),
         "NewIdentifier": NewIdentifier("internal", "x"),

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
-from collection.models import Battery, BatteryModel, Composition
+from collection.models import PARTS, Battery, BatteryModel, Composition
 from collection.units import to_kg
 
 #: Contents are kept to a millionth of a kilowatt-hour.
@@ -27,7 +27,7 @@ class Intensities:
     """Every composition, read once (one query): they are a few dozen rows."""
 
     def __init__(self) -> None:
-        rows = Composition.objects.annotate(listed=Sum("elements__kg_per_kwh"))
+        rows = Composition.objects.annotate(listed=Sum("elements__kg_per_kwh", filter=~Q(elements__element__in=PARTS)))
         self.by_id = {row.pk: Intensity(row, row.listed or Decimal(0)) for row in rows}
         self.defaults = {i.composition.chemistry_id: i for i in self.by_id.values() if i.composition.is_default}
 

@@ -151,11 +151,13 @@ def _compositions(rows: list[Row], packs: list[Row], unknown: list[Row]) -> Tall
     The version that stands last in the file is the default of its chemistry.
     """
     elements: dict[Key, dict[str, Decimal]] = defaultdict(dict)
+    of_element: dict[Key, dict[str, Row]] = defaultdict(dict)
     sources: dict[Key, Row] = {}
     weakest: dict[Key, str] = {}
     for row in rows:
         key: Key = (row["chemistry"], row["version"])
         elements[key][row["element"]] = Decimal(row["kg_per_kwh"])
+        of_element[key][row["element"]] = row
         sources.setdefault(key, row)
         weakest[key] = least_certain(row["confidence"], weakest.get(key, ""))
     pack: dict[Key, Row] = {(r["chemistry"], r["version"]): r for r in packs}
@@ -170,7 +172,8 @@ def _compositions(rows: list[Row], packs: list[Row], unknown: list[Row]) -> Tall
                 source = f"{source}; pack: {weight['source']}"
         lacking = [r["element"] for r in unknown if (r["chemistry"], r["version"]) == key]
         wanted[key] = {
-            "pack_kg_per_kwh": mass, "source": source[:300], "confidence": confidence, "unknown_elements": lacking
+            "pack_kg_per_kwh": mass, "rest": weight["rest"] if weight else "", "source": source[:300],
+            "confidence": confidence, "unknown_elements": lacking,
         }  # fmt: skip
     tally = settle(Composition, ("chemistry_id", "version"), wanted, edits=False)
     stored: dict[int, dict[str, Decimal]] = defaultdict(dict)
@@ -181,7 +184,14 @@ def _compositions(rows: list[Row], packs: list[Row], unknown: list[Row]) -> Tall
     for key, kgs in elements.items():
         composition = by_key[key]
         if composition.pk not in stored:
-            new += [CompositionElement(composition=composition, element=e, kg_per_kwh=kg) for e, kg in kgs.items()]
+            new += [
+                CompositionElement(
+                    composition=composition, element=element, kg_per_kwh=kg, source=said["source"][:300],
+                    confidence=said["confidence"],
+                )
+                for element, kg in kgs.items()
+                for said in (of_element[key][element],)
+            ]  # fmt: skip
         elif stored[composition.pk] != kgs:
             raise Refused(
                 _("The elements of %(composition)s differ from the reference. Give the new figures a new version.")
@@ -199,9 +209,12 @@ def _choose_defaults(defaults: Mapping[str, int]) -> None:
 
 
 def _materials(rows: list[Row], fractions: list[Row]) -> Tally:
-    tally = settle(
-        Material, ("code",), {(r["code"],): {n: r[n] for n in ("name", "kind", "source", "confidence")} for r in rows}
-    )
+    wanted: dict[Key, dict[str, Any]] = {
+        (r["code"],): {n: r[n] for n in ("name", "kind", "source", "confidence")}
+        | {"is_converted": r["converted"] == "true", "is_substitute": r["substitutes"] == "true"}
+        for r in rows
+    }
+    tally = settle(Material, ("code",), wanted)
     settle(
         MaterialElement,
         ("material_id", "element"),

@@ -12,8 +12,9 @@ from accounts.admin.scoped import Button, PartInline, ScopedAdmin
 from collection.models import Chemistry, Confidence, Facility
 from collection.models.batteries import BatteryModel
 from recycling.admin.inspections import InspectForm, ReleaseForm
-from recycling.models import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
-from recycling.services import inspections, plants
+from recycling.models import Basis, EprScheme, Nameplate, Outage, Plant, ProcessLine, Stage
+from recycling.services import inspections, plants, reports
+from recycling.tasks.reports import enqueue
 
 
 class SettingsForm(VerbForm):
@@ -95,6 +96,17 @@ class EndForm(VerbForm):
     last_day = forms.DateField(label=gettext_lazy("last day"))
 
 
+class DocumentForm(VerbForm):
+    """Of all plants of the recycler in the jurisdiction of this one."""
+
+    scheme = forms.ModelChoiceField(
+        EprScheme.objects.filter(shape=EprScheme.Shape.RECYCLER), label=gettext_lazy("stream")
+    )
+    year = forms.IntegerField(
+        min_value=reports.FIRST_YEAR, max_value=reports.LAST_YEAR, label=gettext_lazy("calendar year")
+    )
+
+
 class LineInline(PartInline):
     model = ProcessLine
     fields = ("name", "stage", "forms", "is_active")
@@ -127,6 +139,7 @@ class PlantAdmin(ScopedAdmin):
         Button(gettext_lazy("release to a further use"), inspections.release_many, ReleaseForm),
         Button(gettext_lazy("add a line"), plants.add_line, AddLineForm),
         Button(gettext_lazy("change settings"), plants.configure, SettingsForm),
+        Button(gettext_lazy("document a year"), reports.document, DocumentForm, after=enqueue),
     )
 
     @admin.display(description=gettext_lazy("operator"), ordering="facility__operator__name")

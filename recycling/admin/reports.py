@@ -118,6 +118,17 @@ class ReportAdmin(ScopedAdmin):
         return response
 
 
+#: What an input rests on, in words.
+BASES = {
+    "measured": gettext_lazy("measured"),
+    "producers": gettext_lazy("of the producers"),
+    "estimated": gettext_lazy("estimated"),
+    "assumed": gettext_lazy("assumed by chemistry"),
+    "unknown": gettext_lazy("not known"),
+    "pending": gettext_lazy("still pending"),
+}
+
+
 def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
     """The figures of a report by metric, for the page."""
     found: dict[str, dict[str, Any]] = {}
@@ -132,12 +143,13 @@ def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
             },
         )
         evidence = "eprplacement" if line.metric in (Metric.UNITS_PLACED, Metric.MASS_PLACED) else "eprevidence"
+        has_rows = line.rows and line.metric not in (Metric.ENTERED, Metric.ENTERED_OUTSIDE)
         table["rows"].append(
             {
                 "line": line,
                 "subject": _subject(line),
                 "breakdown": line.get_breakdown_display() if line.breakdown else "",
-                "evidence": f"{reverse(f'admin:recycling_{evidence}_changelist')}?line={line.pk}" if line.rows else "",
+                "evidence": f"{reverse(f'admin:recycling_{evidence}_changelist')}?line={line.pk}" if has_rows else "",
                 "bar": bar(line.value.quantize(Decimal("0.1"))) if line.unit == "%" and line.value is not None else "",
                 "mark": line.target_percent,
             }
@@ -153,6 +165,8 @@ def _subject(line: EprReportLine) -> str:
         line.get_decision_display() if line.decision else "",
         str(line.facility) if line.facility else "",
         line.country,
+        _("collected in %(place)s") % {"place": line.origin} if line.origin else "",
+        BASES.get(line.basis, line.basis),
         line.get_element_display() if line.element else "",
     ]
     known = [str(part) for part in parts if part]

@@ -1,4 +1,6 @@
 from recycling.models.batches import BATCH_MOVES, Batch, BatchStatus, Charge, Factor, Output, Reagent
+from recycling.models.elements_taken import ElementsTaken, OptionalElement
+from recycling.models.input_analyses import InputAnalysis, InputShare
 from recycling.models.intakes import (
     DISCREPANCY_MOVES,
     Decision,
@@ -10,6 +12,7 @@ from recycling.models.intakes import (
 )
 from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
+from recycling.models.report_flows import EprFeed, EprLot, EprStep
 from recycling.models.reports import (
     FILED_REPORTS,
     OPEN_REPORTS,
@@ -49,17 +52,23 @@ __all__ = [
     "Decision",
     "Discrepancy",
     "DiscrepancyStatus",
+    "ElementsTaken",
     "EprEvidence",
     "EprFactor",
+    "EprFeed",
     "EprIntensity",
+    "EprLot",
     "EprPlacement",
     "EprReport",
     "EprReportLine",
     "EprReportProgress",
     "EprScheme",
     "EprSite",
+    "EprStep",
     "EprTarget",
     "Factor",
+    "InputAnalysis",
+    "InputShare",
     "Inspection",
     "Intake",
     "IntakeBattery",
@@ -67,6 +76,7 @@ __all__ = [
     "MarketPlacement",
     "Metric",
     "Nameplate",
+    "OptionalElement",
     "Outage",
     "Output",
     "Plant",

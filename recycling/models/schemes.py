@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateRangeField, RangeOperators
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -51,6 +51,16 @@ class Metric(models.TextChoices):
     RECYCLING_EFFICIENCY = "recycling_efficiency", _("recycling efficiency (%)")
     MATERIAL_RECOVERY = "material_recovery", _("material recovery (%)")
     FACILITY = "facility", _("facility used")
+    ENTERED = "entered", _("mass that entered recycling, as charged")
+    ENTERED_OUTSIDE = "entered_outside", _("cells and modules from outside of the trace that entered")
+    RESTS_ON = "rests_on", _("what the input rests on (% of its mass)")
+    INPUT_FRACTION = "input_fraction", _("input fraction")
+    OUTPUT_HOME = "output_home", _("output fraction made at home")
+    OUTPUT_ABROAD = "output_abroad", _("output fraction made abroad")
+    OUTPUT_FRACTION = "output_fraction", _("output fraction")
+    STEP_INPUT = "step_input", _("input fraction that entered at the facility")
+    STEP_PASSED_ON = "step_passed_on", _("intermediates passed on, dry")
+    STEP_OUTPUT = "step_output", _("output fraction made at the facility")
     CLAIMED_COLLECTED = "claimed_collected", _("units collected; claimed, not confirmed")
     CLAIMED_COLLECTED_KG = "claimed_collected_kg", _("mass collected; claimed, not confirmed")
     CLAIMED_REUSED = "claimed_reused", _("units reused, repurposed or remanufactured; claimed, not confirmed")
@@ -76,6 +86,7 @@ class EprScheme(models.Model):
         UNITS = "units", _("units placed on the market (New Jersey)")
         MASS = "mass", _("mass, method, efficiency, facilities (Colorado)")
         EU_REFERENCE = "eu_reference", _("EU reference method")
+        RECYCLER = "recycler", _("documentation of a first recycler")
 
     code = models.CharField(_("code"), max_length=40)
     version = models.CharField(_("version"), max_length=40)
@@ -90,6 +101,13 @@ class EprScheme(models.Model):
         help_text=_("Empty: a reference method that holds nowhere here."),
     )
     shape = models.CharField(_("shape of the report"), max_length=12, choices=Shape.choices)
+    families = ArrayField(
+        models.CharField(max_length=7, choices=Chemistry.Family.choices),
+        default=list,
+        blank=True,
+        verbose_name=_("stream"),
+        help_text=_("Of a recycler's documentation: the chemistry families that it is of."),
+    )
     valid = DateRangeField(_("valid"))
     legal_status = models.CharField(_("legal status"), max_length=10, choices=LegalStatus.choices)
     citation = models.CharField(_("citation"), max_length=300)
