@@ -19,6 +19,7 @@ from accounts.numbers import whole_number
 from collection.admin.search import battery_named
 from collection.models import Jurisdiction
 from recycling.admin.bars import bar
+from recycling.admin.documentation import BASES, place_of, template_of
 from recycling.admin.placements import own_producers
 from recycling.models import (
     PENDING_REPORTS,
@@ -93,7 +94,9 @@ class ReportAdmin(ScopedAdmin):
 
     def about(self, request: HttpRequest, record: EprReport) -> dict[str, Any]:
         lines = list(record.lines.select_related("facility", "report").order_by("position"))
+        is_documentation = record.scheme.shape == EprScheme.Shape.RECYCLER
         return {
+            "template": template_of(lines) if is_documentation and lines else None,
             "is_over": record.status not in PENDING_REPORTS,
             "share": bar(record.progress.percent),
             "step": record.progress.step,
@@ -116,17 +119,6 @@ class ReportAdmin(ScopedAdmin):
         if record is not None and record.status in PENDING_REPORTS:
             response["Refresh"] = str(AGAIN)
         return response
-
-
-#: What an input rests on, in words.
-BASES = {
-    "measured": gettext_lazy("measured"),
-    "producers": gettext_lazy("of the producers"),
-    "estimated": gettext_lazy("estimated"),
-    "assumed": gettext_lazy("assumed by chemistry"),
-    "unknown": gettext_lazy("not known"),
-    "pending": gettext_lazy("still pending"),
-}
 
 
 def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
@@ -165,7 +157,7 @@ def _subject(line: EprReportLine) -> str:
         line.get_decision_display() if line.decision else "",
         str(line.facility) if line.facility else "",
         line.country,
-        _("collected in %(place)s") % {"place": line.origin} if line.origin else "",
+        place_of(line),
         BASES.get(line.basis, line.basis),
         line.get_element_display() if line.element else "",
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
@@ -91,6 +92,17 @@ def test_line_by_line_and_step_by_step(world: World) -> None:
     assert value(report, "rests_on", breakdown="basis", basis="assumed") == 100
     copper = EprReportLine.objects.get(report=report, metric="material_recovery", element="Cu")
     assert copper.value is None and "collectors" in copper.note, "of which copper is foil, no composition says"
+
+
+def test_the_page_is_the_template(world: World, client: Client) -> None:
+    filing.shared_batch(world)
+    convert("copper", "nickel_sulfate")
+    report = documented(world)
+    client.force_login(world.user(world.recycler))
+    page = client.get(f"/admin/recycling/eprreport/{report.pk}/change/").content.decode()
+    assert page.count("<details") == 1 and "All that entered" in page and "assumed by chemistry" in page
+    assert page.count("not taken into account") == 6, "six lines are empty"
+    assert "Step 0" in page and "Step 1" in page and "Copper" in page
 
 
 def test_foil_is_what_copper_is_recovered_from(world: World) -> None:
