@@ -45,6 +45,9 @@ from collection.units import Unit, check_mass, entered_as
 #: The longest number of a lot, in characters.
 LONGEST_NUMBER = 60
 
+#: The longest name of who a lot went to.
+LONGEST_RECIPIENT = 200
+
 
 @dataclass(frozen=True)
 class Part:
@@ -264,7 +267,7 @@ def dispose(
     if not note and disposition in (LotStatus.SOLD, LotStatus.LOST):
         raise Invalid(_("Say to whom it was sold, or what happened to it."), field="note", code="required")
     require_in_stock([lot], field="lot")
-    destination = _destination(lot, use, ended_waste, recipient or note, country)
+    destination = _destination(lot, use, ended_waste, recipient or note[:LONGEST_RECIPIENT], country)
     status = LotStatus(disposition)
     kind = CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED
     entry = Entry(actor, kind, disposed_at, note=note or str(status.label), time_field="disposed_at")
@@ -275,17 +278,17 @@ def dispose(
 
 
 def _destination(lot: Lot, use: str, ended_waste: bool, recipient: str, country: str) -> Destination | None:
+    recipient = rules.text(recipient, field="recipient", longest=LONGEST_RECIPIENT, shortest=1 if use else 0)
+    if country and not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
+        raise Invalid(_("A country is two capital letters, such as US."), field="country")
+    if not use and (ended_waste or country):
+        raise Invalid(_("Say what it is used for."), field="use", code="required")
     if not use:
-        if ended_waste or country:
-            raise Invalid(_("Say what it is used for."), field="use", code="required")
         return None
     if use not in Use.values:
         raise Invalid(_("“%(value)s” is no use.") % {"value": use}, field="use")
     if ended_waste and use not in USED_AS_SUCH:
         raise Invalid(_("What is used like this is waste still."), field="ended_waste")
-    if country and not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
-        raise Invalid(_("A country is two capital letters, such as US."), field="country")
-    recipient = rules.text(recipient, field="recipient", longest=200)
     return Destination(lot=lot, use=use, ended_waste=ended_waste, recipient=recipient, country=country)
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
-from collection.models import CompositionElement, Lot, Material, MaterialElement
+from collection.models import CompositionElement, Destination, Lot, Material, MaterialElement
 from collection.models.facilities import Permit
 from collection.services import lots
 from recycling.models import EprReport, EprReportLine, EprScheme, InputAnalysis
@@ -29,7 +29,7 @@ from recycling.services import (
     reports,
 )
 from recycling.services.inspections import Triage
-from tests.recycling import filing
+from tests.recycling import chains, filing
 from tests.recycling.chain import at, process
 from tests.refusals import refused
 from tests.world import World, ago, batteries_at
@@ -218,6 +218,41 @@ def test_dismantled_parts_are_in_the_input_and_what_is_left_goes_on(world: World
     assert value(report, "entered") == 400
     assert value(report, "output_home", breakdown="element", element="Cu") == 20
     assert value(report, "output_home", breakdown="element", element="Ni") == 0
+
+
+def test_what_counts_of_what_left(world: World) -> None:
+    """Sold copper counts where its recipient uses it and it is waste no more; half of it came with a reagent."""
+    filing.shared_batch(world)
+    lot = Lot.objects.get(material="copper")
+    Lot.objects.filter(pk=lot.pk).update(assay_basis="measured")
+    report = documented(world)
+    seen = []
+    for destination in (
+        None, {"use": "original"}, {"use": "original", "ended_waste": True}, {"use": "fuel"}, {"use": "other", "ended_waste": True},
+    ):  # fmt: skip
+        if destination:
+            Lot.objects.filter(pk=lot.pk).update(status="sold", facility=None)
+        Destination.objects.filter(lot=lot).delete()
+        if destination:
+            Destination.objects.create(lot=lot, recipient="x", **destination)
+        reports.recompute(actor=world.actor(world.recycler), report=report)
+        assert report_job.compute(report.pk)
+        seen.append(value(report, "output_home", breakdown="element", element="Cu"))
+    assert seen == [0, 0, Decimal("297.2"), 0, Decimal("297.2")]
+    (row,) = EprReport.objects.get().lots.filter(material="copper")
+    assert (row.fate, row.destination) == ("counted", "as material, substance or product, for another purpose, x")
+
+
+def test_what_reagents_brought_is_nobodys(world: World) -> None:
+    batch = chains.charged(world, 2)
+    lot = chains.output(
+        world, batch, "slag", 100, assays={"Ni": Decimal("0.2"), "Cu": Decimal("0.1")},
+        from_batteries={"Ni": Decimal("0.25")}, made_at=ago(days=8),
+    )  # fmt: skip
+    assert lot.assay_basis == "measured"
+    report = documented(world, year=ago(days=9).year)
+    content = report.lots.get(lot=lot).content
+    assert content == {"Cu": "10", "Ni": "5"}
 
 
 def test_who_asks_for_what(world: World) -> None:
