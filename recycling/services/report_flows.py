@@ -166,6 +166,7 @@ def _feeds(report: EprReport, batches: list[int]) -> Iterator[EprFeed]:
 def _lots(report: EprReport, batches: list[Batch]) -> Iterator[EprLot]:
     """What they made, and what else they were charged with."""
     keys = [batch.pk for batch in batches]
+    own = {batch.pk for batch in batches if batch.line.plant.facility.operator_id == report.producer_id}
     zones = {batch.pk: ZoneInfo(batch.line.plant.facility.time_zone) for batch in batches}
     lots = Lot.objects.select_related("material", "charge", "output", "destination").exclude(status__in=NOT_THERE)
     found = {lot.pk: lot for lot in lots.filter(output__batch__in=keys)}
@@ -190,8 +191,15 @@ def _lots(report: EprReport, batches: list[Batch]) -> Iterator[EprLot]:
             is_slag=lot.material_id == "slag", is_substitute=lot.material.is_substitute,
             is_battery=lot.material_id in ("modules", "cells"), is_known=lot.assay_basis != AssayBasis.NONE,
             assay_basis=lot.assay_basis, fate=fate_of(lot, destination), mass_kg=lot.mass_kg, dry_kg=dry,
-            destination=str(destination) if destination is not None else "", content=_written(content),
+            destination=_told(destination, is_own=made_by in own), content=_written(content),
         )  # fmt: skip
+
+
+def _told(destination: Destination | None, *, is_own: bool) -> str:
+    """What a lot is used for, and by whom: the customers of other recyclers are theirs."""
+    if destination is None:
+        return ""
+    return str(destination) if is_own else str(destination.get_use_display())
 
 
 def fate_of(lot: Lot, destination: Destination | None) -> Fate:

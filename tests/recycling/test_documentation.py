@@ -243,6 +243,18 @@ def test_what_counts_of_what_left(world: World) -> None:
     assert (row.fate, row.destination) == ("counted", "as material, substance or product, for another purpose, x")
 
 
+def test_the_customers_of_others_are_theirs(world: World) -> None:
+    """What the refinery in Canada made is told with its use, and not with who bought it."""
+    filing.shared_batch(world)
+    made = {lot.pk: lot for lot in Lot.objects.filter(output__isnull=False).exclude(material__kind="intermediate")}
+    for lot in made.values():
+        Destination.objects.create(lot=lot, use="original", recipient="Buyer", ended_waste=True)
+    report = documented(world)
+    told = {row.batch.line.plant_id: "Buyer" in row.destination for row in report.lots.filter(lot__in=made)}
+    assert told == {world.plant.pk: True, world.refinery.pk: False}
+    assert all(row.destination for row in report.lots.filter(lot__in=made))
+
+
 def test_what_reagents_brought_is_nobodys(world: World) -> None:
     batch = chains.charged(world, 2)
     lot = chains.output(
