@@ -13,6 +13,8 @@ class RecyclingConfig(AppConfig):
         from collection.models import ImportRun
         from recycling.imports.intake_weighings import IntakeWeighingImporter
         from recycling.imports.market_placements import MarketPlacementImporter
+        from recycling.imports.market_statistics import MarketStatisticImporter
 
         IMPORTERS[ImportRun.Kind.MARKET_PLACEMENTS] = MarketPlacementImporter
+        IMPORTERS[ImportRun.Kind.MARKET_STATISTICS] = MarketStatisticImporter
         IMPORTERS[ImportRun.Kind.INTAKE_WEIGHINGS] = IntakeWeighingImporter

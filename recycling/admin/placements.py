@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.forms import VerbForm
+from accounts.admin.forms import ReasonForm, VerbForm
 from accounts.admin.scoped import Button, ScopedAdmin
 from accounts.models import Function, Organization, organizations_of
 from collection.models import BatteryModel, Chemistry, Jurisdiction
@@ -62,10 +62,13 @@ class CorrectForm(VerbForm):
 
 @admin.register(MarketPlacement)
 class PlacementAdmin(ScopedAdmin):
-    list_display = ("producer", "jurisdiction", "period_start", "period_end", "model", "chemistry", "units", "mass_kg")
-    list_filter = ("chemistry", "jurisdiction", "is_simulated")
+    list_display = ("producer", "jurisdiction", "period_start", "period_end", "model", "chemistry", "units", "mass_kg", "status")
+    list_filter = ("status", "chemistry", "jurisdiction", "is_simulated")
     list_select_related = ("producer", "jurisdiction", "model", "chemistry")
     search_fields = ("source_key", "description", "producer__name")
     date_hierarchy = "period_start"
     create = Button(gettext_lazy("Declare units placed on the market"), placements.declare, DeclareForm)
-    buttons = (Button(gettext_lazy("correct"), placements.correct, CorrectForm),)
+    buttons = (
+        Button(gettext_lazy("correct"), placements.correct, CorrectForm),
+        Button(gettext_lazy("withdraw"), placements.withdraw, ReasonForm, is_final=True),
+    )

@@ -25,7 +25,8 @@ class PlacementOut(RecordSerializer[MarketPlacement]):
         model = MarketPlacement
         fields = (
             "id", "producer", "producer_name", "jurisdiction", "period_start", "period_end", "model", "chemistry",
-            "units", "mass_kg", "description", "source", "source_key", "is_simulated",
+            "units", "mass_kg", "description", "source", "source_key", "is_simulated", "status",
+            "status_note",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -69,7 +70,7 @@ class PlacementFilter(FilterSet):
 
     class Meta:
         model = MarketPlacement
-        fields = ("source_key", "is_simulated")
+        fields = ("source_key", "is_simulated", "status")
 
 
 class PlacementViewSet(VisibleViewSet):
@@ -82,3 +83,4 @@ class PlacementViewSet(VisibleViewSet):
 
     create = opens(placements.declare, DeclareIn)
     correct = door(placements.correct, CorrectPlacementIn)
+    withdraw = door(placements.withdraw)

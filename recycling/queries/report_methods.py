@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collection.models import Element
 
@@ -19,6 +19,8 @@ class Method:
     counted: frozenset[str]
     materials: tuple[str, ...]
     choices: tuple[str, ...]
+    #: Whether what was placed in periods that reach beyond the report's stands in lines of its own.
+    shows_periods_across: bool = False
 
 
 METHODS = {
@@ -59,4 +61,22 @@ METHODS = {
         ),
     )
 }
+
+
+def _add(method: Method) -> None:
+    METHODS[method.version] = method
+
+
+_BEFORE = METHODS["relode-2026.2 (EU 2023/1542 reference)"]
+_add(
+    replace(
+        _BEFORE,
+        version="relode-2026.3 (EU 2023/1542 reference)",
+        choices=(
+            *_BEFORE.choices,
+            "placements in periods that reach beyond the report's are in lines of their own, not in what was placed",
+        ),
+        shows_periods_across=True,
+    )
+)
 CURRENT_METHOD = next(reversed(METHODS.values()))
