@@ -25,6 +25,7 @@ from recycling.api import (
     epr,
     inspections,
     intakes,
+    market_statistics,
     placements,
     plants,
     reports,
@@ -80,6 +81,7 @@ router.register("epr-schemes", schemes.SchemeViewSet)
 router.register("epr-reports", reports.ReportViewSet)
 router.register("epr-overview", epr.OverviewViewSet, "epr-overview")
 router.register("market-placements", placements.PlacementViewSet)
+router.register("market-statistics", market_statistics.MarketStatisticViewSet)
 
 urlpatterns = [
     path("auth/login/", auth.LoginView.as_view(), name="login"),

@@ -73,6 +73,7 @@ GROUPS: list[tuple[Any, bool, list[Entry]]] = [
         [
             Entry("recycling.EprReport", "description", (PRODUCER, REGULATOR)),
             Entry("recycling.MarketPlacement", "sell", (PRODUCER, REGULATOR)),
+            Entry("recycling.MarketStatistic", "monitoring", (PRODUCER, REGULATOR)),
             Entry("collection.ClaimContest", "balance"),
             Entry("collection.SerialPattern", "pin", (PRODUCER, REGULATOR)),
             Entry("recycling.EprScheme", "gavel", (PRODUCER, REGULATOR)),

@@ -65,6 +65,7 @@ ENUM_NAMES = {
     "Breakdown": "recycling.models.reports.Breakdown",
     "LegalStatus": "recycling.models.schemes.LegalStatus",
     "Metric": "recycling.models.schemes.Metric",
+    "PlacementStatus": "recycling.models.schemes.PlacementStatus",
     "EprSchemeShape": "recycling.models.schemes.EprScheme.Shape",
     "BacklogSnapshotFeed": "recycling.models.utilization.BacklogSnapshot.Feed",
     "UtilizationRunStatus": "recycling.models.utilization.UtilizationStatus",

@@ -471,7 +471,7 @@ def test_all_tables_of_records_are_guarded_or_public(db: None) -> None:
     assert public - histories == {
         "collection_batterymodel", "collection_chemistry", "collection_composition", "collection_compositionelement",
         "collection_facility", "collection_jurisdiction", "collection_mandate", "collection_material",
-        "collection_materialelement", "recycling_eprscheme", "recycling_eprtarget", "recycling_nameplate",
+        "collection_materialelement", "recycling_eprscheme", "recycling_eprtarget", "recycling_marketstatistic", "recycling_nameplate",
         "recycling_plant", "recycling_processline", "recycling_processline_chemistries", "recycling_utilizationrun",
     }  # fmt: skip
     for policy in isolation.policies():

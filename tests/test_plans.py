@@ -65,6 +65,7 @@ SHORT = dict.fromkeys(
     "proposals": "as many as people typed",
     "claim-contests": "as many as people contest",
     "serial-patterns": "as many as producers number by",
+    "market-statistics": "as many as authorities publish",
     "epr-overview": "pages of producers; what they cost is measured in benchmarks/",
     "battery-traces": "no list",
     "lot-traces": "no list",

@@ -16,23 +16,24 @@ from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 _LAST = "~"
 
 
-def _text(name: str) -> Coalesce:
-    return Coalesce(Cast(F(name), TextField()), Value(""))
+def _said(text: str) -> Value:
+    return Value(text, output_field=TextField())
+
+
+def _text(name: str, otherwise: str = "") -> Coalesce:
+    return Coalesce(Cast(F(name), TextField()), _said(otherwise))
 
 
 def _span(lower: object, upper: object) -> Func:
     return Func(lower, upper, Value("[]"), function="textspan", output_field=TextField())
 
 
-PLACE = _span(Cast(F("jurisdiction"), TextField()), Concat(Cast(F("jurisdiction"), TextField()), Value(_LAST)))
+PLACE = _span(Cast(F("jurisdiction"), TextField()), Concat(Cast(F("jurisdiction"), TextField()), _said(_LAST)))
 
 #: Of no chemistry and no model: unbounded on both sides. A model of unknown chemistry is within nothing but that.
 SUBJECT = _span(
-    NullIf(Concat(_text("chemistry"), Value("/"), _text("model")), Value("/")),
-    NullIf(
-        Concat(_text("chemistry"), Value("/"), Coalesce(Cast(F("model"), TextField()), Value(_LAST))),
-        Value(f"/{_LAST}"),
-    ),
+    NullIf(Concat(_text("chemistry"), _said("/"), _text("model")), _said("/")),
+    NullIf(Concat(_text("chemistry"), _said("/"), _text("model", _LAST)), _said(f"/{_LAST}")),
 )
 
 PERIOD = Func(
@@ -46,7 +47,7 @@ PERIOD = Func(
 
 def declarations_apart() -> tuple[ExclusionConstraint, ...]:
     """Declarations of one producer that stand count no battery twice. By the model alone as well: its chemistry may have
-    become known between two declarations.
+    been corrected between two declarations.
     """
     stands = Q(status="declared")
     return (

@@ -10,7 +10,7 @@ from recycling.models import MarketPlacement, PlacementStatus
 def overlapping(row: MarketPlacement) -> QuerySet[MarketPlacement]:
     """The other declarations that stand and count some of the batteries that `row` counts."""
     code = row.jurisdiction_id
-    within = Q(jurisdiction=code) | Q(jurisdiction=code[:2]) | Q(jurisdiction__startswith=f"{code}-")
+    within = Q(jurisdiction__in=[code, code[:2]]) | Q(jurisdiction__parent=code)
     return (
         MarketPlacement.objects.filter(
             within,
@@ -27,8 +27,9 @@ def overlapping(row: MarketPlacement) -> QuerySet[MarketPlacement]:
 
 
 def _same_subject(row: MarketPlacement) -> Q:
+    """All batteries, those of the row's chemistry of which no model is said, and those of its model."""
     everything = Q(model=None, chemistry=None)
     if row.model_id is not None:
-        of_chemistry = Q(model=None, chemistry=row.chemistry_id) if row.chemistry_id else Q()
-        return everything | Q(model=row.model_id) | of_chemistry if of_chemistry else everything | Q(model=row.model_id)
+        whole = Q(model=None, chemistry=row.chemistry_id) if row.chemistry_id else everything
+        return everything | whole | Q(model=row.model_id)
     return everything | Q(chemistry=row.chemistry_id) if row.chemistry_id else Q()
