@@ -111,7 +111,8 @@ MORE = (
 
 #: Paths at which none of these worlds has anything to show.
 NOTHING_TO_SHOW = {
-    "epr-reports/{pk}/evidence/", "epr-reports/{pk}/placements/", "imports/{pk}/errors/", "utilization/",
+    "epr-reports/{pk}/evidence/", "epr-reports/{pk}/placements/", "imports/{pk}/errors/",
+    "market-statistics/comparison/", "utilization/",
 }  # fmt: skip
 
 #: Models of which none of these worlds has a row that anybody sees.

@@ -172,10 +172,15 @@ def test_a_regulator_sees_who_filed_and_who_did_not(world: World) -> None:
         ("Producer", 120, "submitted"),
     ]
     assert duties.duties(world.user(world.stranger), year) == []
-    for change in ({"legal_status": "unverified"}, {"legal_status": "binding", "first_period_start": None, "first_due_on": None}):
+    for change in (
+        {"legal_status": "unverified"},
+        {"legal_status": "binding", "first_period_start": None, "first_due_on": None},
+    ):
         EprScheme.objects.update(**change)
         only = duties.duties(world.user(world.regulator), year)
-        assert [duty.producer_name for duty in only] == ["Producer"], "a scheme that does not bind, or asks for no report, obliges nobody"
+        assert [duty.producer_name for duty in only] == ["Producer"], (
+            "a scheme that does not bind, or asks for no report, obliges nobody"
+        )
     EprScheme.objects.update(first_period_start=date(2020, 1, 1), first_due_on=date(2021, 3, 1))
     page = start(world.user(world.regulator))
     assert "none filed" in page and f"Report {report.pk}" in page

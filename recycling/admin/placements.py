@@ -62,7 +62,17 @@ class CorrectForm(VerbForm):
 
 @admin.register(MarketPlacement)
 class PlacementAdmin(ScopedAdmin):
-    list_display = ("producer", "jurisdiction", "period_start", "period_end", "model", "chemistry", "units", "mass_kg", "status")
+    list_display = (
+        "producer",
+        "jurisdiction",
+        "period_start",
+        "period_end",
+        "model",
+        "chemistry",
+        "units",
+        "mass_kg",
+        "status",
+    )
     list_filter = ("status", "chemistry", "jurisdiction", "is_simulated")
     list_select_related = ("producer", "jurisdiction", "model", "chemistry")
     search_fields = ("source_key", "description", "producer__name")

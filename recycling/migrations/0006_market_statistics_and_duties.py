@@ -273,7 +273,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='eprscheme',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('first_due_on__isnull', True), ('first_period_start__isnull', True)), models.Q(('first_due_on__gt', models.F('first_period_start')), ('first_period_start__isnull', False), models.Q(('due_source', ''), _negated=True), models.Q(('due_confidence', ''), _negated=True)), _connector='OR'), name='epr_scheme_says_what_is_due'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('first_due_on__isnull', True), ('first_period_start__isnull', True)), models.Q(('first_due_on__isnull', False), ('first_period_start__isnull', False), ('first_due_on__gt', models.F('first_period_start')), models.Q(('due_source', ''), _negated=True), models.Q(('due_confidence', ''), _negated=True)), _connector='OR'), name='epr_scheme_says_what_is_due'),
         ),
         migrations.AddConstraint(
             model_name='marketplacement',

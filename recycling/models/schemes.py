@@ -96,7 +96,9 @@ class EprScheme(models.Model):
         _("first reported from"),
         null=True,
         blank=True,
-        help_text=_("First day of the first year to be reported on; a year begins on this day. Empty: no report is known to be due."),
+        help_text=_(
+            "First day of the first year to be reported on; a year begins on this day. Empty: no report is known to be due."
+        ),
     )
     first_due_on = models.DateField(
         _("first report due"), null=True, blank=True, help_text=_("From then on, every year on this day.")
@@ -121,7 +123,8 @@ class EprScheme(models.Model):
             models.CheckConstraint(
                 condition=Q(first_period_start__isnull=True, first_due_on__isnull=True)
                 | (
-                    Q(first_period_start__isnull=False, first_due_on__gt=models.F("first_period_start"))
+                    Q(first_period_start__isnull=False, first_due_on__isnull=False)
+                    & Q(first_due_on__gt=models.F("first_period_start"))
                     & ~Q(due_source="")
                     & ~Q(due_confidence="")
                 ),
@@ -240,7 +243,9 @@ class MarketPlacement(models.Model):
         editable=False,
         help_text=_("Only what is declared counts."),
     )
-    status_note = models.CharField(_("why it does not count"), max_length=500, blank=True, db_default="", editable=False)
+    status_note = models.CharField(
+        _("why it does not count"), max_length=500, blank=True, db_default="", editable=False
+    )
 
     objects = MarketPlacementQuerySet.as_manager()
 

@@ -186,9 +186,7 @@ def _filed(user: User, first: date, last: date) -> Iterator[EprReport]:
     )
 
 
-def _duty(
-    year: _Year, producer: int, place: str, placed: _Placed, reports: list[EprReport], today: date
-) -> Duty:
+def _duty(year: _Year, producer: int, place: str, placed: _Placed, reports: list[EprReport], today: date) -> Duty:
     covering = [r for r in reports if r.period_start <= year.start and r.period_end >= year.end]
     report = next(iter(covering or reports), None)
     is_late = year.due_on is not None and year.due_on < today

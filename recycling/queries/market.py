@@ -74,7 +74,15 @@ def comparisons(user: User, year: int) -> list[Comparison]:
     return sorted(
         (
             Comparison(
-                place, year, authority, by, producer, name or "", units, declared[place, producer], across[place, producer]
+                place,
+                year,
+                authority,
+                by,
+                producer,
+                name or "",
+                units,
+                declared[place, producer],
+                across[place, producer],
             )
             for place, authority, by, producer, name, units in found
         ),

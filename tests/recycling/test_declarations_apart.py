@@ -36,7 +36,9 @@ def apart(world: World, *fields: dict[str, Any]) -> None:
     first = declared(world, "first", **{"model": None, **YEAR, **fields[0]})
     before = state("recycling")
     for number, other in enumerate(fields[1:]):
-        error = refused(Refused, lambda n=number, o=other: declared(world, f"k{n}", **{"model": None, **YEAR, **o}), "period_start")
+        error = refused(
+            Refused, lambda n=number, o=other: declared(world, f"k{n}", **{"model": None, **YEAR, **o}), "period_start"
+        )
         assert error.code == "overlaps"
         assert f"Declaration {first.pk} (“first”" in str(error.message), "it names the other"
     assert state("recycling") == before
@@ -80,7 +82,13 @@ def test_a_model_whose_chemistry_was_corrected(world: World) -> None:
 
 
 def granularities(world: World) -> list[dict[str, Any]]:
-    subjects = [{}, {"chemistry": world.nmc}, {"chemistry": world.lfp}, {"model": world.nmc_pack}, {"model": world.lfp_pack}]
+    subjects = [
+        {},
+        {"chemistry": world.nmc},
+        {"chemistry": world.lfp},
+        {"model": world.nmc_pack},
+        {"model": world.lfp_pack},
+    ]
     places = [{"jurisdiction": place} for place in (world.us, world.nj, world.nv, world.on)]
     return [
         {"model": None, "chemistry": None, **subject, **place, **days}
@@ -111,8 +119,7 @@ def test_all_doors_say_the_same_of_all_pairs(world: World) -> None:
                         transaction.set_rollback(True)
                     refused_by_database = False
                 except Error as error:
-                    assert "placement_declared_once" in str(error) or "placement_model_once" in str(error)
-                    refused_by_database = True
+                    refused_by_database = "placement_declared_once" in str(error)
                 assert found == refused_by_database, (rows[first], fields)
                 if found:
                     named.add(number)
@@ -147,10 +154,18 @@ def test_another_producer_declares_the_same(world: World) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", ["placement_declared_once", "placement_model_once", "placement_says_why_it_does_not_count"])
+@pytest.mark.parametrize(
+    "rule", ["placement_declared_once", "placement_model_once", "placement_says_why_it_does_not_count"]
+)
 def test_the_database_refuses(world: World, rule: str) -> None:
     row = declared(world, "k")
-    fields: dict[str, Any] = {"producer": world.producer, "jurisdiction": world.us, "units": 1, "source_key": "l", **YEAR}
+    fields: dict[str, Any] = {
+        "producer": world.producer,
+        "jurisdiction": world.us,
+        "units": 1,
+        "source_key": "l",
+        **YEAR,
+    }
     writes = {
         "placement_declared_once": lambda: MarketPlacement.objects.create(**fields),
         "placement_model_once": lambda: MarketPlacement.objects.create(model=row.model, chemistry=world.lfp, **fields),
@@ -213,7 +228,7 @@ def test_filed_reports_do_not_overlap(world: World) -> None:
     reports.return_(actor=world.actor(world.federal, Role.MANAGER), report=spring, note="Report on the year.")
     year.refresh_from_db()
     assert sealed(reports.submit(actor=manager, report=year)).status == "submitted"
-    later = drafted(world, of, jurisdiction=None, **{"period_start": date(2024, 1, 1), "period_end": date(2024, 12, 31)})
+    later = drafted(world, of, jurisdiction=None, period_start=date(2024, 1, 1), period_end=date(2024, 12, 31))
     assert reports.submit(actor=manager, report=later).status == "submitting"  # the year before is apart
 
 
@@ -241,7 +256,9 @@ def test_the_migration_sets_aside_and_deletes_nothing(world: World, capsys: pyte
     quarter, year, part = row("q", 100, **SPRING), row("y", 400), row("c", 100, chemistry=world.nmc)
     country = row("us", 5000, jurisdiction=world.us)
     elsewhere = row("on", 9, jurisdiction=world.on)
-    count = row("cec-zev/2025Q2/x", 230_000, source="California Energy Commission, New ZEV Sales in California", **SPRING)
+    count = row(
+        "cec-zev/2025Q2/x", 230_000, source="California Energy Commission, New ZEV Sales in California", **SPRING
+    )
     of = scheme("units", world.nj)
     spring = filed(world, of, jurisdiction=None, **SPRING)
     draft = drafted(world, of, jurisdiction=None)

@@ -17,12 +17,17 @@ from recycling.services import placements, report_job, reports, schemes
 from tests.recycling.filing import YEAR, declared, drafted, filed, scheme, sealed
 from tests.world import World
 
-DUE = {"first_period_start": date(2025, 1, 1), "first_due_on": date(2026, 1, 8), "due_source": "test", "due_confidence": "S"}
+DUE = {
+    "first_period_start": date(2025, 1, 1),
+    "first_due_on": date(2026, 1, 8),
+    "due_source": "test",
+    "due_confidence": "S",
+}
 
 
-def binding(world: World, place: Any, code: str = "", **fields: Any) -> EprScheme:
-    of = scheme("units", place)
-    for name, value in {"code": code or of.code, "legal_status": "binding", **DUE, **fields}.items():
+def binding(world: World, place: Any, shape: str = "units", **fields: Any) -> EprScheme:
+    of = scheme(shape, place)
+    for name, value in {"legal_status": "binding", **DUE, **fields}.items():
         setattr(of, name, value)
     of.save()
     return of
@@ -67,7 +72,9 @@ def test_one_day_with_nothing_on_it_clears_no_year(world: World) -> None:
 
 def test_a_report_of_more_than_the_year_meets_it(world: World) -> None:
     declared(world, "spring")
-    filed(world, binding(world, world.nj), jurisdiction=None, period_start=date(2024, 7, 1), period_end=date(2026, 6, 30))
+    filed(
+        world, binding(world, world.nj), jurisdiction=None, period_start=date(2024, 7, 1), period_end=date(2026, 6, 30)
+    )
     assert owed(world) == [("Producer", "US-NJ", 100, "submitted")]
 
 
@@ -175,7 +182,7 @@ def test_a_regulator_sees_the_duties_of_its_own_places(world: World) -> None:
     """Nevada's regulator learns nothing of New Jersey; the federal one of both."""
     declared(world, "nj")
     binding(world, world.nj)
-    binding(world, world.us, code="country")
+    binding(world, world.us, "mass")
     assert duties.duties(world.user(world.regulator), 2025) == []
     assert [row[1] for row in owed(world)] == ["US", "US-NJ"]
 

@@ -37,7 +37,9 @@ def test_how_many_and_how_heavy(world: World) -> None:
     for kg in ("-0.001", "NaN", "Infinity", placements.MOST_KG):
         refused(Invalid, lambda kg=kg: declared(world, "k", mass_kg=Decimal(kg)), "mass_kg")
     least = declared(world, "least", units=0, mass_kg=Decimal(0))
-    most = declared(world, "most", jurisdiction=world.nv, units=placements.MOST_UNITS, mass_kg=placements.MOST_KG - Decimal("0.001"))
+    most = declared(
+        world, "most", jurisdiction=world.nv, units=placements.MOST_UNITS, mass_kg=placements.MOST_KG - Decimal("0.001")
+    )
     assert (least.units, most.mass_kg) == (0, Decimal("999999999999.999"))
     actor = world.actor(world.producer)
     refused(Invalid, lambda: placements.correct(actor=actor, placement=most, units=-1), "units")

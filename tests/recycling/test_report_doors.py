@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 

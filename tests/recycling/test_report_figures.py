@@ -194,7 +194,9 @@ def test_what_was_placed_across_the_period_is_left_out_of_no_report(world: World
     declared(world, "fiscal", period_start=date(2025, 7, 1), period_end=date(2026, 6, 30), mass_kg=Decimal(40000))
     report = drafted(world, jurisdiction=world.nj)
     assert [value(report, metric) for metric in ("units_placed", "units_across", "mass_across")] == [0, 100, 40000]
-    assert verify(filed(world, jurisdiction=world.nj, period_start=date(2024, 1, 1), period_end=date(2024, 12, 31))).figures_agree
+    assert verify(
+        filed(world, jurisdiction=world.nj, period_start=date(2024, 1, 1), period_end=date(2024, 12, 31))
+    ).figures_agree
     report.method_version = "relode-2026.2 (EU 2023/1542 reference)"
     assert not {"units_across", "mass_across"} & {figure.metric for figure in figures(report)}
     inside = drafted(world, jurisdiction=world.nj, period_start=date(2025, 7, 1), period_end=date(2026, 6, 30))
