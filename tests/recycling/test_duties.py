@@ -179,8 +179,9 @@ def test_by_a_scheme_that_asks_for_none_who_reported_is_listed(world: World) -> 
 
 
 def test_a_regulator_sees_the_duties_of_its_own_places(world: World) -> None:
-    """Nevada's regulator learns nothing of New Jersey; the federal one of both."""
+    """Nevada's regulator learns nothing of New Jersey, nor of what the country asks for; the federal one of all."""
     declared(world, "nj")
+    declared(world, "nv", jurisdiction=world.nv)
     binding(world, world.nj)
     binding(world, world.us, "mass")
     assert duties.duties(world.user(world.regulator), 2025) == []
