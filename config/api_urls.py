@@ -27,6 +27,7 @@ from recycling.api import (
     epr,
     inspections,
     intakes,
+    market_statistics,
     placements,
     plants,
     reports,
@@ -85,6 +86,7 @@ router.register("epr-reports", reports.ReportViewSet)
 router.register("elements-taken", elements_taken.ElementsTakenViewSet)
 router.register("epr-overview", epr.OverviewViewSet, "epr-overview")
 router.register("market-placements", placements.PlacementViewSet)
+router.register("market-statistics", market_statistics.MarketStatisticViewSet)
 
 urlpatterns = [
     path("auth/login/", auth.LoginView.as_view(), name="login"),

@@ -74,6 +74,7 @@ GROUPS: list[tuple[Any, bool, list[Entry]]] = [
             Entry("recycling.EprReport", "description", (PRODUCER, RECYCLER, REGULATOR)),
             Entry("recycling.ElementsTaken", "checklist", (RECYCLER,)),
             Entry("recycling.MarketPlacement", "sell", (PRODUCER, REGULATOR)),
+            Entry("recycling.MarketStatistic", "monitoring", (PRODUCER, REGULATOR)),
             Entry("collection.ClaimContest", "balance"),
             Entry("collection.SerialPattern", "pin", (PRODUCER, REGULATOR)),
             Entry("recycling.EprScheme", "gavel", (PRODUCER, RECYCLER, REGULATOR)),

@@ -71,6 +71,7 @@ ENUM_NAMES = {
     "InputMethod": "recycling.models.input_analyses.InputAnalysis.Method",
     "OptionalElement": "recycling.models.elements_taken.OptionalElement",
     "Metric": "recycling.models.schemes.Metric",
+    "PlacementStatus": "recycling.models.schemes.PlacementStatus",
     "EprSchemeShape": "recycling.models.schemes.EprScheme.Shape",
     "BacklogSnapshotFeed": "recycling.models.utilization.BacklogSnapshot.Feed",
     "RunStatus": "recycling.models.utilization.UtilizationStatus",

@@ -21,7 +21,7 @@ from collection.queries import agenda
 from collection.services import pickups
 from config.navigation import functions_of
 from recycling.models import LegalStatus
-from recycling.queries import compliance, desk
+from recycling.queries import compliance, desk, duties, market
 from recycling.queries.utilization import Load
 
 
@@ -58,7 +58,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if Function.REGULATOR in functions:
         sections.append(_oversight(actor.user, now))
     if Function.PRODUCER in functions:
-        sections.append(_producer(actor.user))
+        sections.append(_producer(actor.user, now))
     names = ", ".join(membership.organization.name for membership in actor.memberships)
     return context | {
         "title": _("Start"),
@@ -99,18 +99,19 @@ def _plants(user: User, now: datetime) -> dict[str, Any]:
 
 def _oversight(user: User, now: datetime) -> dict[str, Any]:
     year = now.year - 1  # the last one that is over, so that it can have been reported on
-    duties = compliance.duties(user, year)
+    owed = duties.duties(user, year, now.date())
     loads = desk.plant_loads(user, now.date())
     return {
         "template": "start/oversight.html",
         "id": "oversight",
         "title": _("Oversight"),
         "year": year,
-        "duties": duties,
-        "filed": sum(not duty.is_missing for duty in duties),
-        "accepted": sum(duty.status == "accepted" for duty in duties),
-        "undecided": sum(duty.status == "submitted" for duty in duties),
-        "missing": sum(duty.is_missing for duty in duties),
+        "duties": owed,
+        "filed": sum(duty.report is not None and not duty.is_missing for duty in owed),
+        "accepted": sum(duty.status == "accepted" for duty in owed),
+        "undecided": sum(duty.status == "submitted" for duty in owed),
+        "missing": sum(duty.is_missing for duty in owed),
+        "markets": market.comparisons(user, year),
         "loads": [_with_bars(load) for load in loads if load.year and load.year.processed_kg],
         "idle": sum(not (load.year and load.year.processed_kg) for load in loads),
         "rates": [(rate, _rate_bar(rate)) for rate in compliance.rates(user)],
@@ -118,11 +119,14 @@ def _oversight(user: User, now: datetime) -> dict[str, Any]:
     }
 
 
-def _producer(user: User) -> dict[str, Any]:
+def _producer(user: User, now: datetime) -> dict[str, Any]:
+    year = now.year - 1
     return {
         "template": "start/producer.html",
         "id": "producer",
         "title": _("Producer"),
+        "year": year,
+        "markets": market.comparisons(user, year),
         "reports": compliance.own_reports(user),
         "claims": agenda.claims_waiting(user),
         "by_status": [

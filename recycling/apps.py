@@ -14,10 +14,11 @@ class RecyclingConfig(AppConfig):
         from collection.services.resting import BATTERIES, RESTING
         from recycling.imports.intake_weighings import IntakeWeighingImporter
         from recycling.imports.market_placements import MarketPlacementImporter
+        from recycling.imports.market_statistics import MarketStatisticImporter
         from recycling.services import resting
 
         BATTERIES.kept += resting.KEPT_BATTERIES
-        if resting.PLACEMENTS not in RESTING:
-            RESTING.append(resting.PLACEMENTS)
+        RESTING.extend(each for each in (resting.PLACEMENTS, resting.STATISTICS) if each not in RESTING)
         IMPORTERS[ImportRun.Kind.MARKET_PLACEMENTS] = MarketPlacementImporter
+        IMPORTERS[ImportRun.Kind.MARKET_STATISTICS] = MarketStatisticImporter
         IMPORTERS[ImportRun.Kind.INTAKE_WEIGHINGS] = IntakeWeighingImporter

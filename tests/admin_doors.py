@@ -312,8 +312,13 @@ ADMIN: dict[str, AdminDoor] = {
     ),
     "recycling.ElementsTaken": AdminDoor("recycler", d.elements_choice, create=Page("recycler", MANAGER)),
     "recycling.MarketPlacement": AdminDoor(
-        "producer", d.placement, create=Page("producer"), verbs={"correct": Page("producer", record=d.placement)}
+        "producer", d.placement, create=Page("producer"),
+        verbs={
+            "correct": Page("producer", record=d.placement),
+            "withdraw": Page("producer", record=d.placement),
+        },
     ),
+    "recycling.MarketStatistic": public(d.statistic),
     "recycling.EprScheme": public(d.scheme),
     "recycling.EprTarget": public(target),
     "recycling.EprReport": AdminDoor(

@@ -471,7 +471,10 @@ API: dict[tuple[str, str], Door] = {
         "market-placements", Door("producer", record=records.placement),
         create=Door("producer", OPERATOR, body=records.placement_body, status=201),
         correct=Door("producer", OPERATOR, records.placement, lambda w, r: {"units": 7}),
+        withdraw=Door("producer", OPERATOR, records.placement, lambda w, r: {"reason": "x"}),
     ),
+    **resource("market-statistics", public(records.statistic)),
+    ("GET", "market-statistics/comparison/"): Door("producer", is_table=True, body=lambda w, r: {"year": 2025}),
 }  # fmt: skip
 
 #: Addresses that anybody may call, with what an anonymous GET is answered.

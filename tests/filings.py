@@ -21,6 +21,8 @@ def submitted_report(world: World, units: int = 120) -> EprReport:
         code="test-nv", version="1", name="Scheme of the test world", jurisdiction=world.nv,
         shape=EprScheme.Shape.UNITS, valid=(date(2020, 1, 1), None), legal_status=LegalStatus.BINDING,
         citation="none", source="test world", confidence=Confidence.READ,
+        first_period_start=date(2020, 1, 1), first_due_on=date(2021, 3, 1), due_source="test world",
+        due_confidence=Confidence.READ,
     )  # fmt: skip
     placements.declare(
         actor=world.actor(world.producer), producer=world.producer, jurisdiction=world.nv, model=world.nmc_pack,

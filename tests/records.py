@@ -438,6 +438,10 @@ def placement(w: World) -> Any:
     return filing.declared(w, "q1")
 
 
+def statistic(w: World) -> Any:
+    return filing.counted(w, "q1")
+
+
 def placement_body(w: World, record: Any = None) -> dict[str, Any]:
     return {
         "producer": w.producer.pk, "jurisdiction": "US-NJ", "period_start": "2025-01-01",

@@ -23,6 +23,7 @@ from collection.models.shipments import SHIPMENT_MOVES, ShipmentStatus
 from recycling.models.batches import BATCH_MOVES, BatchStatus
 from recycling.models.intakes import DISCREPANCY_MOVES, DiscrepancyStatus
 from recycling.models.reports import REPORT_MOVES, ReportStatus
+from recycling.models.schemes import PLACEMENT_MOVES, PlacementStatus
 from recycling.models.utilization import UTILIZATION_MOVES, UtilizationStatus
 
 TEXT = (Path(__file__).parent.parent / "docs" / "domain.md").read_text()
@@ -38,6 +39,7 @@ STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
     "Shipment": (ShipmentStatus, SHIPMENT_MOVES),
     "Discrepancy": (DiscrepancyStatus, DISCREPANCY_MOVES),
     "Batch": (BatchStatus, BATCH_MOVES),
+    "MarketPlacement": (PlacementStatus, PLACEMENT_MOVES),
     "EprReport": (ReportStatus, REPORT_MOVES),
     "Proposal": (ProposalStatus, PROPOSAL_MOVES),
     "ClaimContest": (ClaimContestStatus, CLAIM_CONTEST_MOVES),

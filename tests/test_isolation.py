@@ -134,7 +134,8 @@ MORE = (
 
 #: Paths at which none of these worlds has anything to show.
 NOTHING_TO_SHOW = {
-    "epr-reports/{pk}/evidence/", "epr-reports/{pk}/placements/", "imports/{pk}/errors/", "utilization/",
+    "epr-reports/{pk}/evidence/", "epr-reports/{pk}/placements/", "imports/{pk}/errors/",
+    "market-statistics/comparison/", "utilization/",
 }  # fmt: skip
 
 #: Models of which none of these worlds has a row that anybody sees.
@@ -495,7 +496,7 @@ def test_all_tables_of_records_are_guarded_or_public(db: None) -> None:
         "collection_batterymodel", "collection_chemistry", "collection_composition", "collection_compositionelement",
         "collection_facility", "collection_jurisdiction", "collection_mandate", "collection_material",
         "collection_materialelement", "collection_assignmentrun", "collection_vehiclekind", "collection_vehiclepattern",
-        "recycling_eprscheme", "recycling_eprtarget", "recycling_nameplate",
+        "recycling_eprscheme", "recycling_eprtarget", "recycling_marketstatistic", "recycling_nameplate",
         "recycling_plant", "recycling_processline", "recycling_processline_chemistries", "recycling_utilizationrun",
     }  # fmt: skip
     for policy in isolation.policies():

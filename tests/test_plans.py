@@ -74,6 +74,7 @@ SHORT = dict.fromkeys(
     "claim-contests": "as many as people contest",
     "serial-patterns": "as many as producers number by",
     "elements-taken": "one a recycler and year",
+    "market-statistics": "as many as authorities publish",
     "epr-overview": "pages of producers; what they cost is measured in benchmarks/",
     "battery-traces": "no list",
     "lot-traces": "no list",
@@ -125,7 +126,14 @@ class Crowd:
             self.copies(charge, batch_id=f"{batch} + n", battery_id=f"{battery.pk} + n")
             self.copies(factor, batch_id=f"{batch} + n")
             self.copies(report, producer_id=elsewhere, jurisdiction_id="'MX'", period_start="'2000-01-01'::date + n")
-            self.copies(placed, producer_id=elsewhere, jurisdiction_id="'MX'", source_key="'COPY' || n")
+            self.copies(
+                placed,
+                producer_id=elsewhere,
+                jurisdiction_id="'MX'",
+                source_key="'COPY' || n",
+                period_start="DATE '2025-04-01' + n",
+                period_end="DATE '2025-04-01' + n",
+            )
             self.copies(run, organization_id=other, status="'done'")
             self.cursor.execute("SET LOCAL session_replication_role = origin")
             self.cursor.execute("ANALYZE")

@@ -18,7 +18,7 @@ from accounts.models import Membership, Organization, Role, User
 from collection.queries import agenda
 from collection.services import claim_contests, consents, pickups
 from recycling.models import EprScheme
-from recycling.queries import compliance, desk
+from recycling.queries import compliance, desk, duties
 from recycling.services import batches, intakes, placements
 from recycling.services.intakes import ReceivedBattery
 from tests.filings import submitted_report
@@ -79,7 +79,7 @@ def test_statements_do_not_grow_with_what_there_is(world: World) -> None:
         lambda: desk.open_batches(recycler),
         lambda: desk.line_loads(recycler, now.date()),
         lambda: desk.plant_loads(federal, now.date()),
-        lambda: compliance.duties(federal, now.year - 1),
+        lambda: duties.duties(federal, now.year - 1),
         lambda: compliance.own_reports(producer),
         lambda: compliance.batteries_by_status(producer),
         lambda: compliance.rates(federal),
@@ -166,17 +166,22 @@ def test_a_regulator_sees_who_filed_and_who_did_not(world: World) -> None:
         actor=world.actor(world.other_producer), producer=world.other_producer, jurisdiction=world.nv, units=7,
         period_start=report.period_start, period_end=report.period_end, source_key="x",
     )  # fmt: skip
-    duties = compliance.duties(world.user(world.regulator), year)
-    assert [(d.producer_name, d.units_placed, d.status) for d in duties] == [
+    owed = duties.duties(world.user(world.regulator), year)
+    assert [(d.producer_name, d.units_placed, d.status) for d in owed] == [
         ("Other Producer", 7, "missing"),
         ("Producer", 120, "submitted"),
     ]
-    assert compliance.duties(world.user(world.stranger), year) == []
-    for change in ({"legal_status": "unverified"}, {"legal_status": "binding", "valid": (date(year + 1, 1, 1), None)}):
+    assert duties.duties(world.user(world.stranger), year) == []
+    for change in (
+        {"legal_status": "unverified"},
+        {"legal_status": "binding", "first_period_start": None, "first_due_on": None},
+    ):
         EprScheme.objects.update(**change)
-        only = compliance.duties(world.user(world.regulator), year)
-        assert [duty.producer_name for duty in only] == ["Producer"], "a scheme that does not bind obliges nobody"
-    EprScheme.objects.update(valid=(date(2020, 1, 1), None))
+        only = duties.duties(world.user(world.regulator), year)
+        assert [duty.producer_name for duty in only] == ["Producer"], (
+            "a scheme that does not bind, or asks for no report, obliges nobody"
+        )
+    EprScheme.objects.update(first_period_start=date(2020, 1, 1), first_due_on=date(2021, 3, 1))
     page = start(world.user(world.regulator))
     assert "none filed" in page and f"Report {report.pk}" in page
 

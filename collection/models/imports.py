@@ -50,6 +50,7 @@ class ImportRun(models.Model):
         COLLECTION_POINTS = "collection_points", _("collection points")
         BATTERIES = "batteries", _("batteries")
         MARKET_PLACEMENTS = "market_placements", _("market placements")
+        MARKET_STATISTICS = "market_statistics", _("market statistics")
         INTAKE_WEIGHINGS = "intake_weighings", _("intake weighings")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
@@ -128,6 +129,7 @@ IMPORTING_FUNCTIONS: dict[str, frozenset[Function]] = {
     ImportRun.Kind.BATTERIES: frozenset(Function) - {Function.REGULATOR},
     ImportRun.Kind.MARKET_PLACEMENTS: frozenset({Function.PRODUCER}),
     ImportRun.Kind.INTAKE_WEIGHINGS: frozenset({Function.RECYCLER}),
+    ImportRun.Kind.MARKET_STATISTICS: frozenset(),  # of an authority: the platform, by its commands
 }
 
 

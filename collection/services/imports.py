@@ -75,6 +75,8 @@ def request(
     allowed = IMPORTING_FUNCTIONS.get(kind)
     if allowed is None:
         raise Invalid(_("There is no such kind of import."), field="kind")
+    if not actor.user.is_superuser and not allowed:
+        raise Forbidden(_("Only the platform imports this."), field="kind")
     if not actor.user.is_superuser and not allowed & set(organization.functions):
         raise Forbidden(
             _("This needs an organization that is one of: %(functions)s.")

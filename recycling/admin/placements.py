@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.forms import VerbForm
+from accounts.admin.forms import ReasonForm, VerbForm
 from accounts.admin.scoped import Button, ScopedAdmin
 from accounts.models import Function, Organization, organizations_of
 from collection.models import BatteryModel, Chemistry, Jurisdiction
@@ -72,10 +72,14 @@ class PlacementAdmin(ScopedAdmin):
         "chemistry_by",
         "units",
         "mass_kg",
+        "status",
     )
-    list_filter = ("chemistry_by", "chemistry_confidence", "chemistry", "jurisdiction", "is_simulated")
+    list_filter = ("status", "chemistry_by", "chemistry_confidence", "chemistry", "jurisdiction", "is_simulated")
     list_select_related = ("producer", "jurisdiction", "model", "chemistry")
     search_fields = ("source_key", "description", "producer__name")
     date_hierarchy = "period_start"
     create = Button(gettext_lazy("Declare units placed on the market"), placements.declare, DeclareForm)
-    buttons = (Button(gettext_lazy("correct"), placements.correct, CorrectForm),)
+    buttons = (
+        Button(gettext_lazy("correct"), placements.correct, CorrectForm),
+        Button(gettext_lazy("withdraw"), placements.withdraw, ReasonForm, is_final=True),
+    )

@@ -134,7 +134,7 @@ def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
                 "is_bars": line.unit == "%",
             },
         )
-        evidence = "eprplacement" if line.metric in (Metric.UNITS_PLACED, Metric.MASS_PLACED) else "eprevidence"
+        evidence = "eprplacement" if line.metric in report_evidence.PLACED else "eprevidence"
         has_rows = line.rows and line.metric not in (Metric.ENTERED, Metric.ENTERED_OUTSIDE)
         table["rows"].append(
             {

@@ -13,7 +13,7 @@ class TargetInline(FactInline):
 
 @admin.register(EprScheme)
 class SchemeAdmin(FactAdmin):
-    list_display = ("code", "version", "name", "jurisdiction", "shape", "legal_status", "is_verified")
+    list_display = ("code", "version", "name", "jurisdiction", "shape", "legal_status", "first_due_on", "is_verified")
     list_filter = ("shape", "legal_status", "jurisdiction")
     list_select_related = ("jurisdiction",)
     search_fields = ("code", "name", "citation")

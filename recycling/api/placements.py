@@ -26,6 +26,7 @@ class PlacementOut(RecordSerializer[MarketPlacement]):
         fields = (
             "id", "producer", "producer_name", "jurisdiction", "period_start", "period_end", "model", "chemistry",
             "chemistry_by", "chemistry_confidence", "pattern", "units", "mass_kg", "description", "source", "source_key", "is_simulated",
+            "status", "status_note",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -70,7 +71,7 @@ class PlacementFilter(FilterSet):
 
     class Meta:
         model = MarketPlacement
-        fields = ("source_key", "is_simulated")
+        fields = ("source_key", "is_simulated", "status")
 
 
 class PlacementViewSet(VisibleViewSet):
@@ -83,3 +84,4 @@ class PlacementViewSet(VisibleViewSet):
 
     create = opens(placements.declare, DeclareIn)
     correct = door(placements.correct, CorrectPlacementIn)
+    withdraw = door(placements.withdraw)

@@ -33,7 +33,8 @@ class SchemeOut(Sourced):
         model = EprScheme
         fields = (
             "id", "code", "version", "name", "jurisdiction", "shape", "families", "valid_from", "valid_until", "legal_status",
-            "citation", "note", "targets", "source", "confidence", "is_unverified",
+            "citation", "note", "first_period_start", "first_due_on", "due_source", "due_confidence",
+            "targets", "source", "confidence", "is_unverified",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -1,4 +1,5 @@
-"""New zero-emission vehicles sold in California, as its Energy Commission counts them, as market placements.
+"""New zero-emission vehicles sold in California, as its Energy Commission counts them, as market statistics:
+nobody declared them, so they oblige no producer and are in no report.
 
 The list counts by quarter, county, make and model; counties are added up. Its bucket “Out Of State” holds vehicles
 sold in California and registered elsewhere: they were placed on the market of the United States, in a state that is not
@@ -22,7 +23,7 @@ from collection.imports.columns import Column
 from collection.imports.engine import Cells, Faults
 from collection.imports.stage import StagedImporter
 from collection.services.patterns import Kind, Patterns
-from recycling.imports.market_placements import PlacementStage
+from recycling.imports.market_statistics import StatisticStage
 
 SOURCE = "California Energy Commission, New ZEV Sales in California"
 #: As patterns of names call the list.
@@ -44,7 +45,7 @@ class CaliforniaImporter(StagedImporter):
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require_platform()
-        self.stage = PlacementStage()
+        self.stage = StatisticStage(organization)
         self._patterns = Patterns()
         #: Vehicles of which no model is known.
         self.unmapped: Counter[str] = Counter()
@@ -78,7 +79,7 @@ class CaliforniaImporter(StagedImporter):
             end = (start + timedelta(days=100)).replace(day=1) - timedelta(days=1)
             yield (
                 total.line, producer, "US" if elsewhere else "US-CA", start, end, *assigned, self.stage.vehicle(kind),
-                total.units, None,
+                total.units,
                 f"{name}, {_ELSEWHERE_NOTE}" if elsewhere else name, SOURCE,
                 f"cec-zev/{year}Q{month // 3 + 1}/{fuel}/{make}/{model}/{'out-of-state' if elsewhere else 'in-state'}",
             )  # fmt: skip

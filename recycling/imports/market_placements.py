@@ -32,6 +32,30 @@ _COMPARED = (
 #: What the row says itself, unless it was concluded from the vehicle's name.
 _SAID = ("model_id", "chemistry_id")
 
+#: What a row covers, as the constraints of `MarketPlacement` have it.
+_COVERED = """
+    s.producer_id, s.model_id, daterange(s.period_start, s.period_end, '[]') AS period,
+    textspan(s.jurisdiction_id, s.jurisdiction_id || '~', '[]') AS place,
+    textspan(
+        nullif(coalesce(s.chemistry_id, '') || '/' || coalesce(s.model_id::text, ''), '/'),
+        nullif(coalesce(s.chemistry_id, '') || '/' || coalesce(s.model_id::text, '~'), '/~'), '[]'
+    ) AS subject
+"""
+
+#: The rows of the file that cover what one `before` them covers, each with the first such.
+_OVERLAPS = """
+    SELECT c.line, other.* FROM import_covered c
+    JOIN import_placement s ON s.line = c.line
+    CROSS JOIN LATERAL (
+        SELECT o.{column}, o.source_key FROM import_covered o
+        WHERE o.producer_id = c.producer_id AND o.period && c.period AND o.place && c.place
+            AND (o.subject && c.subject OR o.model_id = c.model_id)
+            AND {before} AND (o.line = 0 OR EXISTS (SELECT FROM import_placement t WHERE t.line = o.line))
+        ORDER BY o.line, o.id LIMIT 1
+    ) other
+    WHERE c.line > 0 ORDER BY c.line
+"""
+
 
 class PlacementStage(VehicleStage):
     """Market placements on their way to being declared."""
@@ -76,6 +100,42 @@ class PlacementStage(VehicleStage):
         compared = [*unequal("p", _COMPARED), *unequal("p", _SAID, when="s.vehicle IS NULL")]
         message = _("A row with this key was declared with another value of: %(columns)s. Nothing is overwritten.")
         self.fault(faults, self.differing(compared, known, message))
+        self.fault(faults, self._standing_no_more())
+        self._spread()
+        self.fault(faults, self._overlapping_declared())
+        self.fault(faults, self._overlapping_in_file())
+
+    def _standing_no_more(self) -> Iterator[Finding]:
+        message = _("The row with this key is withdrawn or superseded; declare it anew under another key.")
+        for line, key in select("""
+            SELECT s.line, s.source_key FROM import_placement s JOIN recycling_marketplacement p ON p.id = s.existing
+            WHERE p.status <> 'declared' ORDER BY s.line
+        """):
+            yield line, "key", message, key
+
+    def _spread(self) -> None:
+        """Spread out what the file and what stands already covers (`recycling.models.spans`), so that it is found by index."""
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS import_covered")
+            cursor.execute(f"""
+                CREATE TEMPORARY TABLE import_covered ON COMMIT DROP AS
+                SELECT s.line, NULL::bigint AS id, s.source_key, {_COVERED} FROM import_placement s WHERE s.existing IS NULL
+                UNION ALL
+                SELECT 0, s.id, s.source_key, {_COVERED} FROM recycling_marketplacement s
+                WHERE s.status = 'declared' AND s.producer_id IN (SELECT producer_id FROM import_placement)
+            """)  # noqa: S608 - composed of constants
+            cursor.execute("CREATE INDEX ON import_covered USING gist (producer_id, place, period)")
+            cursor.execute("ANALYZE import_covered")
+
+    def _overlapping_declared(self) -> Iterator[Finding]:
+        message = _("Declaration %(id)s (“%(key)s”) counts some of the same batteries: correct or withdraw it first.")
+        for line, other, key in select(_OVERLAPS.format(column="id", before="o.line = 0")):
+            yield line, "period_start", message % {"id": other, "key": key}, ""
+
+    def _overlapping_in_file(self) -> Iterator[Finding]:
+        message = _("Line %(line)s (“%(key)s”) counts some of the same batteries.")
+        for line, other, key in select(_OVERLAPS.format(column="line", before="o.line > 0 AND o.line < c.line")):
+            yield line, "period_start", message % {"line": other, "key": key}, ""
 
     def write(self, faults: Faults) -> Counts:
         """Declare what is new."""

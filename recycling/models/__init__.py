@@ -10,6 +10,7 @@ from recycling.models.intakes import (
     Intake,
     IntakeBattery,
 )
+from recycling.models.market_statistics import MarketStatistic
 from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
 from recycling.models.report_flows import EprFeed, EprLot, EprStep
@@ -24,7 +25,15 @@ from recycling.models.reports import (
     EprReportProgress,
     ReportStatus,
 )
-from recycling.models.schemes import EprScheme, EprTarget, LegalStatus, MarketPlacement, Metric
+from recycling.models.schemes import (
+    PLACEMENT_MOVES,
+    EprScheme,
+    EprTarget,
+    LegalStatus,
+    MarketPlacement,
+    Metric,
+    PlacementStatus,
+)
 from recycling.models.seals import TracedAssay, TracedBattery, TracedLot
 from recycling.models.tallies import TallyDue, TallyElement, TallyUnits
 from recycling.models.utilization import (
@@ -41,6 +50,7 @@ __all__ = [
     "FILED_REPORTS",
     "OPEN_REPORTS",
     "PENDING_REPORTS",
+    "PLACEMENT_MOVES",
     "REPORT_MOVES",
     "UTILIZATION_MOVES",
     "BacklogSnapshot",
@@ -74,11 +84,13 @@ __all__ = [
     "IntakeBattery",
     "LegalStatus",
     "MarketPlacement",
+    "MarketStatistic",
     "Metric",
     "Nameplate",
     "OptionalElement",
     "Outage",
     "Output",
+    "PlacementStatus",
     "Plant",
     "ProcessLine",
     "Reagent",

@@ -5,7 +5,8 @@ from typing import ClassVar
 import pghistory
 import pgtrigger
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from collection.models.records import RecordQuerySet
 from recycling.models.intakes import Decision
 from recycling.models.plants import Stage
 from recycling.models.schemes import EprScheme, LegalStatus, Metric
+from recycling.models.spans import PERIOD
 
 
 class ReportStatus(models.TextChoices):
@@ -245,10 +247,15 @@ class EprReport(models.Model):
                 condition=Q(status__in=["queued", "computing", "failed", "draft", "submitting", "sealing"]),
                 name="epr_report_one_open",
             ),
-            models.UniqueConstraint(
-                fields=["scheme", "producer", "jurisdiction", "period_start", "period_end"],
+            ExclusionConstraint(
+                name="epr_reports_in_force_apart",
+                expressions=[
+                    ("scheme", RangeOperators.EQUAL),
+                    ("producer", RangeOperators.EQUAL),
+                    ("jurisdiction", RangeOperators.EQUAL),
+                    (PERIOD, RangeOperators.OVERLAPS),
+                ],
                 condition=Q(status__in=["submitted", "accepted"]),
-                name="epr_report_one_in_force",
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=["submitted", "accepted", "returned", "superseded"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pghistory
+import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateRangeField, RangeOperators
 from django.db import models
@@ -21,6 +22,7 @@ from collection.models import (
 )
 from collection.models.chemistries import ReferenceQuerySet
 from collection.models.records import RecordQuerySet
+from recycling.models.spans import declarations_apart
 
 
 class LegalStatus(models.TextChoices):
@@ -36,6 +38,8 @@ class Metric(models.TextChoices):
 
     UNITS_PLACED = "units_placed", _("units placed on the market")
     MASS_PLACED = "mass_placed", _("mass placed on the market")
+    UNITS_ACROSS = "units_across", _("units placed in periods that reach beyond the report's; in no other figure")
+    MASS_ACROSS = "mass_across", _("mass placed in periods that reach beyond the report's; in no other figure")
     UNITS_COLLECTED = "units_collected", _("units collected")
     MASS_COLLECTED = "mass_collected", _("mass collected")
     UNITS_SECOND_LIFE = "units_second_life", _("units reused, repurposed or remanufactured")
@@ -114,6 +118,21 @@ class EprScheme(models.Model):
     source = models.CharField(_("source"), max_length=300)
     confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence.choices)
     note = models.TextField(_("note"), blank=True)
+    first_period_start = models.DateField(
+        _("first reported from"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "First day of the first year to be reported on; a year begins on this day. Empty: no report is known to be due."
+        ),
+    )
+    first_due_on = models.DateField(
+        _("first report due"), null=True, blank=True, help_text=_("From then on, every year on this day.")
+    )
+    due_source = models.CharField(_("source of what is due"), max_length=300, blank=True)
+    due_confidence = models.CharField(
+        _("confidence of what is due"), max_length=6, choices=Confidence.choices, blank=True
+    )
 
     objects = SchemeQuerySet.as_manager()
 
@@ -126,6 +145,16 @@ class EprScheme(models.Model):
             ExclusionConstraint(
                 name="epr_scheme_versions_apart",
                 expressions=[("code", RangeOperators.EQUAL), ("valid", RangeOperators.OVERLAPS)],
+            ),
+            models.CheckConstraint(
+                condition=Q(first_period_start__isnull=True, first_due_on__isnull=True)
+                | (
+                    Q(first_period_start__isnull=False, first_due_on__isnull=False)
+                    & Q(first_due_on__gt=models.F("first_period_start"))
+                    & ~Q(due_source="")
+                    & ~Q(due_confidence="")
+                ),
+                name="epr_scheme_says_what_is_due",
             ),
         )
 
@@ -164,6 +193,20 @@ class EprTarget(models.Model):
         return f"{self.get_metric_display()} {self.percent} %"
 
 
+class PlacementStatus(models.TextChoices):
+    DECLARED = "declared", _("declared")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    SUPERSEDED = "superseded", _("superseded")
+
+
+#: Every legal move of a declaration's status; the database trigger is made from this list. Only the migration that parted
+#: those that overlapped supersedes.
+PLACEMENT_MOVES: list[tuple[str, str]] = [
+    (PlacementStatus.DECLARED, PlacementStatus.WITHDRAWN),
+    (PlacementStatus.DECLARED, PlacementStatus.SUPERSEDED),
+]
+
+
 class MarketPlacementQuerySet(RecordQuerySet["MarketPlacement"]):
     whose: ClassVar = {"organizations": ("producer",), "places": ("jurisdiction",)}
 
@@ -178,7 +221,10 @@ class MarketPlacementQuerySet(RecordQuerySet["MarketPlacement"]):
 
 @pghistory.track()
 class MarketPlacement(AssignedChemistry):
-    """How many batteries a producer put on the market of a jurisdiction in a period."""
+    """How many batteries a producer declares that it put on the market of a jurisdiction in a period.
+
+    Declarations that stand never overlap (`spans`); what does not stand is kept, and counts nowhere.
+    """
 
     producer = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="placements", verbose_name=_("producer")
@@ -214,6 +260,18 @@ class MarketPlacement(AssignedChemistry):
         _("key in the source"), max_length=200, help_text=_("Recognizes the row when it is sent again.")
     )
     is_simulated = models.BooleanField(_("simulated"), default=False)
+    status = models.CharField(
+        _("status"),
+        max_length=10,
+        choices=PlacementStatus.choices,
+        default=PlacementStatus.DECLARED,
+        db_default=PlacementStatus.DECLARED,
+        editable=False,
+        help_text=_("Only what is declared counts."),
+    )
+    status_note = models.CharField(
+        _("why it does not count"), max_length=500, blank=True, db_default="", editable=False
+    )
 
     objects = MarketPlacementQuerySet.as_manager()
 
@@ -227,7 +285,12 @@ class MarketPlacement(AssignedChemistry):
             models.CheckConstraint(condition=Q(period_end__gte=models.F("period_start")), name="placement_is_a_period"),
             models.CheckConstraint(condition=Q(mass_kg__gte=0), name="placement_mass_not_negative"),
             assignment_known("placement_assignment_known"),
+            models.CheckConstraint(
+                condition=Q(status="declared") | ~Q(status_note=""), name="placement_says_why_it_does_not_count"
+            ),
+            *declarations_apart(),
         )
+        triggers = (pgtrigger.FSM(name="status_moves", field="status", transitions=PLACEMENT_MOVES),)
 
     def __str__(self) -> str:
         return f"{self.producer} {self.jurisdiction_id} {self.period_start}: {self.units}"

@@ -14,7 +14,7 @@ from django.db.models import Min, Q, QuerySet, Sum
 
 from accounts.models import Organization
 from accounts.replicas import moment_of
-from recycling.models import MarketPlacement, TallyDue, TallyElement, TallyUnits
+from recycling.models import MarketPlacement, PlacementStatus, TallyDue, TallyElement, TallyUnits
 from recycling.queries.contents import EXACT
 from recycling.queries.epr import (
     NOBODY,
@@ -101,7 +101,12 @@ def _next_month(day: date) -> date:
 
 def _standings(start: date, end: date, months: _Months, scope: _Scope) -> list[Standing]:
     placed = (
-        _within(MarketPlacement.objects.filter(period_start__gte=start, period_end__lte=end), scope)
+        _within(
+            MarketPlacement.objects.filter(
+                status=PlacementStatus.DECLARED, period_start__gte=start, period_end__lte=end
+            ),
+            scope,
+        )
         .values_list("producer", "jurisdiction")
         .annotate(Sum("units"))
     )

@@ -9,7 +9,10 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from accounts.models import Viewer
 from recycling.models import Batch, Breakdown, EprEvidence, EprFactor, EprIntensity, EprPlacement, EprReportLine, Metric
 
-_PLACED = (Metric.UNITS_PLACED, Metric.MASS_PLACED)
+_ACROSS = (Metric.UNITS_ACROSS, Metric.MASS_ACROSS)
+
+#: Figures behind which are market placements, not batteries.
+PLACED = (Metric.UNITS_PLACED, Metric.MASS_PLACED, *_ACROSS)
 _FATE_OF = {
     Metric.UNITS_COLLECTED: EprEvidence.Fate.COLLECTED,
     Metric.MASS_COLLECTED: EprEvidence.Fate.COLLECTED,
@@ -29,7 +32,7 @@ _FATE_OF = {
 def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
     """The batteries behind a figure; none for what was placed on the market (see `placements_of`)."""
     rows = EprEvidence.objects.filter(report=line.report_id)
-    if line.metric in _PLACED:
+    if line.metric in PLACED:
         return rows.none()
     rows = rows.filter(fate=_FATE_OF.get(Metric(line.metric), EprEvidence.Fate.RECYCLED))
     match Breakdown(line.breakdown):
@@ -57,8 +60,8 @@ def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
 
 def placements_of(line: EprReportLine) -> QuerySet[EprPlacement]:
     """The market placements behind a figure of what was placed on the market; none for any other."""
-    rows = EprPlacement.objects.filter(report=line.report_id, is_counted=True)
-    if line.metric not in _PLACED:
+    rows = EprPlacement.objects.filter(report=line.report_id, is_counted=line.metric not in _ACROSS)
+    if line.metric not in PLACED:
         return rows.none()
     if line.breakdown == Breakdown.CHEMISTRY:
         rows = rows.filter(chemistry=line.chemistry_id) if line.chemistry_id else rows.filter(chemistry=None)

@@ -18,7 +18,7 @@ from recycling.models import Breakdown, EprReport, EprScheme, Metric
 from recycling.queries.report_figure import EXACT, HUNDRED, STEP, Figure
 from recycling.queries.report_flows import documentation
 from recycling.queries.report_methods import CURRENT_METHOD, METHODS
-from recycling.queries.report_sums import ElementGroup, Kept, MassGroup, kept
+from recycling.queries.report_sums import ElementGroup, Kept, MassGroup, PlacedGroup, kept
 
 # From sums to figures
 
@@ -72,16 +72,28 @@ class _Builder:
 
     def placed(self, units: str | None, mass: str | None) -> Iterator[Figure]:
         """Units and mass placed on the market: the total, then by chemistry."""
-        note = self.data.overlapping_placements
-        notes = (_("%(count)s market placements reach beyond the period and are not counted") % {"count": note},)
+        reaching = self.data.across
+        notes = (
+            _("%(count)s market placements with %(units)s units reach beyond the period and are not counted")
+            % {"count": sum(g.rows for g in reaching), "units": sum(g.units for g in reaching)},
+        )
+        yield from self._placed(self.data.placed, units, mass, notes if reaching else ())
+        if self.rule.shows_periods_across and reaching:
+            yield from self._placed(
+                reaching, units and Metric.UNITS_ACROSS, mass and Metric.MASS_ACROSS, (_("not in what was placed"),)
+            )
+
+    def _placed(
+        self, groups: Sequence[PlacedGroup], units: str | None, mass: str | None, notes: tuple[str, ...]
+    ) -> Iterator[Figure]:
         for breakdown in (Breakdown.TOTAL, Breakdown.CHEMISTRY):
-            for dimensions, members in _split(self.data.placed, breakdown):
+            for dimensions, members in _split(groups, breakdown):
                 count = sum(g.rows for g in members)
                 unknown = sum(g.without_mass for g in members)
                 shared: dict[str, Any] = {
                     "breakdown": breakdown,
                     "rows": count,
-                    "notes": notes if note and not breakdown else (),
+                    "notes": () if breakdown else notes,
                     **dimensions,
                 }
                 if units is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collection.models import Element
 from recycling.models import EprScheme
@@ -22,6 +22,8 @@ class Method:
     choices: tuple[str, ...]
     form: int = 1
     """The canonical form that its reports are hashed in: the second has what a recycler's documentation keeps, too."""
+    #: Whether what was placed in periods that reach beyond the report's stands in lines of its own.
+    shows_periods_across: bool = False
 
 
 METHODS = {
@@ -62,6 +64,24 @@ METHODS = {
         ),
     )
 }
+
+
+def _add(method: Method) -> None:
+    METHODS[method.version] = method
+
+
+_BEFORE = METHODS["relode-2026.2 (EU 2023/1542 reference)"]
+_add(
+    replace(
+        _BEFORE,
+        version="relode-2026.3 (EU 2023/1542 reference)",
+        choices=(
+            *_BEFORE.choices,
+            "placements in periods that reach beyond the report's are in lines of their own, not in what was placed",
+        ),
+        shows_periods_across=True,
+    )
+)
 CURRENT_METHOD = next(reversed(METHODS.values()))
 
 #: How a recycler's documentation is computed.

@@ -68,14 +68,14 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True)
 class Kept:
-    """All that the figures of one report follow from, added up in the database (six statements)."""
+    """All that the figures of one report follow from, added up in the database (seven statements)."""
 
     masses: list[MassGroup]
     elements: list[ElementGroup]
     claimed_elements: list[ElementGroup]
     placed: list[PlacedGroup]
+    across: list[PlacedGroup]
     sites: list[Site]
-    overlapping_placements: int
     without_content: int
 
 
@@ -114,7 +114,7 @@ _ELEMENTS = f"""
 _PLACED = f"""
     SELECT chemistry_id, family, count(*), count(*) - count(mass_kg), sum(units)::bigint,
         round(coalesce(sum(mass_kg), 0), {PLACES})
-    FROM recycling_eprplacement WHERE report_id = %(report)s AND is_counted
+    FROM recycling_eprplacement WHERE report_id = %(report)s AND {{}}
     GROUP BY 1, 2 ORDER BY 1, 2
 """  # noqa: S608 - composed of constants
 
@@ -125,7 +125,6 @@ _SITES = """
 
 _COUNTS = """
     SELECT
-        (SELECT count(*) FROM recycling_eprplacement WHERE report_id = %(report)s AND NOT is_counted),
         (SELECT count(*) FROM recycling_eprevidence
             WHERE report_id = %(report)s AND fate = 'recycled' AND content_kwh IS NULL)
 """
@@ -144,7 +143,8 @@ def kept(report: EprReport) -> Kept:
         masses = rows(_MASSES, MassGroup._make)
         elements = rows(_ELEMENTS, ElementGroup._make)
         claimed = rows(_ELEMENTS, ElementGroup._make, EprEvidence.Fate.CLAIMED_RECYCLED)
-        placed = rows(_PLACED, PlacedGroup._make)
+        placed = rows(_PLACED.format("is_counted"), PlacedGroup._make)
+        across = rows(_PLACED.format("NOT is_counted"), PlacedGroup._make)
         sites = rows(_SITES, Site._make)
-        ((overlapping, without_content),) = rows(_COUNTS, tuple)
-    return Kept(masses, elements, claimed, placed, sites, overlapping, without_content)
+        ((without_content,),) = rows(_COUNTS, tuple)
+    return Kept(masses, elements, claimed, placed, across, sites, without_content)

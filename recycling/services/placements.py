@@ -15,7 +15,8 @@ from accounts.models import Function, Organization
 from accounts.verbs import verb
 from collection.models import BatteryModel, Chemistry, Jurisdiction
 from collection.services.patterns import said
-from recycling.models import MarketPlacement
+from recycling.models import PLACEMENT_MOVES, MarketPlacement, PlacementStatus
+from recycling.queries.declarations import overlapping
 
 #: What says that a row sent again is the same row.
 _SAME = ("jurisdiction", "period_start", "period_end", "model", "chemistry", "units", "mass_kg", "description")
@@ -23,6 +24,9 @@ _SAME = ("jurisdiction", "period_start", "period_end", "model", "chemistry", "un
 #: More units than the world builds in a year, and their mass: a typing error.
 MOST_UNITS = 100_000_000
 MOST_KG = Decimal(10) ** 12
+
+#: Rules of the database that a declaration may break by what was declared before it.
+_TOLD = ("placement_source_key_once", "placement_declared_once", "placement_model_once")
 
 
 def lock(placement: MarketPlacement) -> MarketPlacement:
@@ -48,7 +52,8 @@ def declare(
     is_simulated: bool = False,
 ) -> MarketPlacement:
     """Declare `units` placed on the market. The same row (by `source_key`) sent again changes nothing; another row with
-    its key is refused: a mistake is corrected with `correct`.
+    its key is refused: a mistake is corrected with `correct`. So is one that covers what another declaration of the
+    producer covers, of which it names one: that is corrected, or withdrawn first.
     """
     # Files are another door: `MarketPlacementImporter` writes placements in sets, by the same rules.
     if not producer.has_function(Function.PRODUCER):
@@ -79,9 +84,18 @@ def declare(
             row.save(force_insert=True)
             return row
     except IntegrityError as error:
-        if "placement_source_key_once" not in str(error):
+        if not any(rule in str(error) for rule in _TOLD):
             raise
-    existing = MarketPlacement.objects.get(producer=producer, source_key=row.source_key)
+    existing = MarketPlacement.objects.filter(producer=producer, source_key=row.source_key).first()
+    if existing is None:
+        raise _overlaps(row)
+    if existing.status != PlacementStatus.DECLARED:
+        raise Refused(
+            _("The row with this key is %(status)s; declare it anew under another key.")
+            % {"status": existing.get_status_display()},
+            field="source_key",
+            code="duplicate",
+        )
     if all(getattr(existing, name) == getattr(row, name) for name in _SAME):
         return existing
     raise Refused(
@@ -89,7 +103,7 @@ def declare(
     )
 
 
-@verb(lock, of="placement__producer")
+@verb(lock, of="placement__producer", when=[PlacementStatus.DECLARED])
 def correct(
     *, actor: Actor, placement: MarketPlacement, units: int | None = None, mass_kg: Decimal | None = None
 ) -> MarketPlacement:
@@ -101,6 +115,38 @@ def correct(
     _check(placement)
     placement.save(update_fields=["units", "mass_kg"])
     return placement
+
+
+@verb(lock, of="placement__producer", to=PlacementStatus.WITHDRAWN, moves=PLACEMENT_MOVES)
+def withdraw(*, actor: Actor, placement: MarketPlacement, reason: rules.Reason) -> MarketPlacement:
+    """Withdraw a declaration: it counts no more, and another may cover what it covered. It is kept, as are filed reports."""
+    placement.status = PlacementStatus.WITHDRAWN
+    placement.status_note = rules.text(reason, field="reason", longest=rules.LONGEST_REASON)
+    placement.save(update_fields=["status", "status_note"])
+    return placement
+
+
+def _overlaps(row: MarketPlacement) -> Refused:
+    other = overlapping(row).first()
+    if other is None:  # it was withdrawn in this very moment
+        return Refused(_("Somebody else is changing the same declarations; try again."), code="busy")
+    return Refused(
+        _(
+            "Declaration %(id)s (“%(key)s”: %(units)s units in %(place)s, %(start)s to %(end)s, %(subject)s) counts some of "
+            "the same batteries: correct or withdraw it first."
+        )
+        % {
+            "id": other.pk,
+            "key": other.source_key,
+            "units": other.units,
+            "place": other.jurisdiction_id,
+            "start": other.period_start,
+            "end": other.period_end,
+            "subject": other.model or other.chemistry or _("all batteries"),
+        },
+        field="period_start",
+        code="overlaps",
+    )
 
 
 def _check(row: MarketPlacement) -> None:

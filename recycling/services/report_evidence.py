@@ -112,7 +112,8 @@ _PLACEMENTS = """
     JOIN collection_jurisdiction j ON j.code = m.jurisdiction_id
     LEFT JOIN collection_batterymodel bm ON bm.id = m.model_id
     LEFT JOIN collection_chemistry c ON c.code = coalesce(m.chemistry_id, bm.chemistry_id)
-    WHERE m.producer_id = %(producer)s AND (j.code = %(jurisdiction)s OR j.parent_id = %(jurisdiction)s)
+    WHERE m.producer_id = %(producer)s AND m.status = 'declared'
+        AND (j.code = %(jurisdiction)s OR j.parent_id = %(jurisdiction)s)
         AND m.period_start <= %(end)s AND m.period_end >= %(start)s
 """
 

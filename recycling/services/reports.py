@@ -137,9 +137,20 @@ def submit(*, actor: Actor, report: EprReport) -> EprReport:
     today = timezone.now().astimezone(ZoneInfo(report.jurisdiction.time_zone)).date()
     if report.period_end >= today:
         raise Refused(_("The period is not over yet."), field="period_end", code="period_not_over")
-    if _others_in_force(report).exists():
+    other = _others_in_force(report).first()
+    if other is not None:
         raise Refused(
-            _("Another report of this period was filed in the meantime: correct that one."), code="already_filed"
+            _(
+                "Report %(report)s (%(start)s to %(end)s) is %(status)s and covers days of this period: correct that one, "
+                "or have it returned."
+            )
+            % {
+                "report": other.pk,
+                "start": other.period_start,
+                "end": other.period_end,
+                "status": other.get_status_display(),
+            },
+            code="already_filed",
         )
     report.status, report.message = ReportStatus.SUBMITTING, ""
     report.submitted_at, report.submitted_by = timezone.now(), actor.user
@@ -232,12 +243,18 @@ def _check_period(start: date, end: date) -> None:
 
 
 def _others_in_force(report: EprReport) -> models.QuerySet[EprReport]:
-    """Filed reports of the same, but for the one that this one corrects."""
-    same = {
-        name: getattr(report, name) for name in ("scheme", "producer", "jurisdiction", "period_start", "period_end")
-    }
-    in_force = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED)
-    return EprReport.objects.filter(**same, status__in=in_force).exclude(corrections=report)
+    """Filed reports of the same scheme, producer and place on days of its period, but for the one that it corrects."""
+    same = {name: getattr(report, name) for name in ("scheme", "producer", "jurisdiction")}
+    return (
+        EprReport.objects.filter(
+            **same,
+            status__in=(ReportStatus.SUBMITTED, ReportStatus.ACCEPTED),
+            period_start__lte=report.period_end,
+            period_end__gte=report.period_start,
+        )
+        .exclude(corrections=report)
+        .order_by("pk")
+    )
 
 
 def _refuse_standing(asked: dict[str, Any]) -> None:

@@ -29,3 +29,6 @@ PLACEMENTS = Resting(
     units="r.units",
     kept=[_in_filed_report("recycling_eprplacement", "placement_id")],
 )
+
+#: No report rests on them.
+STATISTICS = Resting(gettext_lazy("market statistics"), "recycling_marketstatistic", units="r.units")

@@ -38,6 +38,10 @@ def load_reference(actor: Actor, *, folder: Path = FOLDER) -> dict[str, Tally]:
                 "source": row["source"],
                 "confidence": row["confidence"],
                 "note": row["note"],
+                "first_period_start": _day(row["first_period_start"]),
+                "first_due_on": _day(row["first_report_due"]),
+                "due_source": row["due_source"],
+                "due_confidence": row["due_confidence"],
             }
             for row in read(folder, "epr_schemes")
         },

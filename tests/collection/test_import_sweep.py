@@ -168,7 +168,8 @@ def test_a_worker_that_lost_the_import_writes_nothing(world: World, monkeypatch:
 
 def test_every_kind_says_who_may_import_it_and_has_an_importer() -> None:
     assert set(IMPORTING_FUNCTIONS) == set(ImportRun.Kind) == set(IMPORTERS)
-    assert all(functions and Function.REGULATOR not in functions for functions in IMPORTING_FUNCTIONS.values())
+    assert all(Function.REGULATOR not in functions for functions in IMPORTING_FUNCTIONS.values())
+    assert [kind for kind, functions in IMPORTING_FUNCTIONS.items() if not functions] == ["market_statistics"]
 
 
 def test_the_service_knows_by_itself_who_may(world: World) -> None:

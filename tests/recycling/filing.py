@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.models import Role
 from collection.models import Battery
-from recycling.models import EprReport, EprReportLine, EprScheme
+from recycling.models import EprReport, EprReportLine, EprScheme, MarketStatistic
 from recycling.services import placements, report_job, report_seal, reports
 from tests.recycling.chain import at, carry, process
 from tests.world import World, batteries_at
@@ -94,5 +94,16 @@ def declared(world: World, key: str, **fields: Any) -> Any:
         **{
             "jurisdiction": world.nj, "period_start": date(2025, 1, 1), "period_end": date(2025, 3, 31), "units": 100,
             "model": world.nmc_pack, **fields,
+        },
+    )  # fmt: skip
+
+
+def counted(world: World, key: str, **fields: Any) -> MarketStatistic:
+    """What the regulator counted of the producer in New Jersey."""
+    return MarketStatistic.objects.create(
+        source_key=key,
+        **{
+            "authority": world.regulator, "producer": world.producer, "jurisdiction": world.nj,
+            "period_start": date(2025, 1, 1), "period_end": date(2025, 3, 31), "units": 90, "source": "test", **fields,
         },
     )  # fmt: skip

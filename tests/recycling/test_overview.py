@@ -38,7 +38,8 @@ def test_a_standing_counts_each_battery_once_and_placements_within_the_period(wo
     shared_batch(world)
     declared(world, "q1", jurisdiction=world.nv)
     declared(world, "over", jurisdiction=world.nv, period_start=date(2025, 12, 1), period_end=date(2026, 1, 31))
-    declared(world, "before", jurisdiction=world.nv, period_start=date(2024, 12, 31), period_end=date(2025, 1, 31))
+    declared(world, "before", jurisdiction=world.nv, period_start=date(2024, 12, 31), period_end=date(2025, 1, 31),
+        model=world.lfp_pack)  # fmt: skip
     found = {standing.producer: standing for standing in standings(*YEAR)}
     mine, theirs = found[world.producer.pk], found[world.other_producer.pk]
     assert (mine.units_placed, mine.units_collected, mine.units_recycled, mine.kg_recycled) == (100, 10, 10, 4000)

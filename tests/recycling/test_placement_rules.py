@@ -37,7 +37,9 @@ def test_how_many_and_how_heavy(world: World) -> None:
     for kg in ("-0.001", "NaN", "Infinity", placements.MOST_KG):
         refused(Invalid, lambda kg=kg: declared(world, "k", mass_kg=Decimal(kg)), "mass_kg")
     least = declared(world, "least", units=0, mass_kg=Decimal(0))
-    most = declared(world, "most", units=placements.MOST_UNITS, mass_kg=placements.MOST_KG - Decimal("0.001"))
+    most = declared(
+        world, "most", jurisdiction=world.nv, units=placements.MOST_UNITS, mass_kg=placements.MOST_KG - Decimal("0.001")
+    )
     assert (least.units, most.mass_kg) == (0, Decimal("999999999999.999"))
     actor = world.actor(world.producer)
     refused(Invalid, lambda: placements.correct(actor=actor, placement=most, units=-1), "units")
@@ -72,6 +74,7 @@ def test_another_row_under_the_same_key(world: World, field: str, value: Any) ->
     assert (row.source_key, declared(world, "k", **fields)) == ("k", row)
     other = {"jurisdiction": world.on, "model": world.nmc_pack, "chemistry": world.lfp}.get(field, value)
     refused(Refused, lambda: declared(world, "k", **{**fields, field: other}), "source_key")
+    placements.withdraw(actor=world.actor(world.producer), placement=row, reason="x")
     declared(world, "l", **{**fields, field: other})
 
 
@@ -79,9 +82,9 @@ def test_a_row_says_of_what_model_or_of_what_chemistry(world: World) -> None:
     refused(Invalid, lambda: declared(world, "k", chemistry=world.lfp), "chemistry")
     refused(Invalid, lambda: declared(world, " "), "source_key")
     assert declared(world, "a", chemistry=world.nmc).chemistry == world.nmc
-    assert declared(world, "b").chemistry == world.nmc  # its model's
+    assert declared(world, "b", jurisdiction=world.nv).chemistry == world.nmc  # its model's
     assert declared(world, "c", model=None, chemistry=world.lfp).chemistry == world.lfp
-    assert declared(world, "d", model=None).chemistry is None
+    assert declared(world, "d", jurisdiction=world.on, model=None).chemistry is None
 
 
 def test_nobody_places_on_the_market_but_a_producer(world: World) -> None:

@@ -1,28 +1,24 @@
-"""Market placements from files: a producer's own, and California's sales."""
+"""Market placements from a producer's files."""
 
 from __future__ import annotations
 
 import io
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 
 from accounts.errors import Forbidden, Invalid
-from accounts.services.platform import platform_actor
 from collection.imports import runs
 from collection.imports.engine import bring_in
 from collection.models import ImportRun, ImportStatus
-from collection.services import imports, reference
+from collection.services import imports
 from recycling.imports.market_placements import MarketPlacementImporter
 from recycling.models import MarketPlacement
 from recycling.services import placements
 from tests.refusals import state
-from tests.shared import real_file
 from tests.world import World
 
 HEADER = "key,jurisdiction,period_start,period_end,units,model,chemistry,mass_kg,description\n"
@@ -114,102 +110,11 @@ def test_only_a_producer_declares(world: World) -> None:
 
 def test_the_number_of_statements_is_that_of_a_file(world: World) -> None:
     def statements(name: str, number: int) -> int:
-        rows = "".join(f"{name}{n},US-NV,2025-01-01,2025-03-31,{n},nmc-60,,,\n" for n in range(number))
+        days = [date(2020 if name == "a" else 2022, 1, 1) + timedelta(days=n) for n in range(number)]
+        rows = "".join(f"{name}{n},US-NV,{day},{day},{n},nmc-60,,,\n" for n, day in enumerate(days))
         importer = MarketPlacementImporter(actor=world.actor(world.producer), organization=world.producer)
         with CaptureQueriesContext(connection) as queries:
             bring_in(io.BytesIO((HEADER + rows).encode()), importer)
         return len(queries)
 
     assert statements("a", 3) == statements("b", 300) < 30
-
-
-# California
-
-CEC = (
-    "Data_Year,Quarter,County,FUEL_TYPE,MAKE,MODEL,Number of Vehicles\n"
-    "2021,Q1,Alameda,Electric,Tesla,Model Y,100\n"
-    "2021,Q1,Kern,Electric,Tesla,Model Y,7\n"
-    "2021,Q1,Out Of State,Electric,Tesla,Model Y,3\n"
-    "2023,Q4,Kern,Electric,Tesla,Model 3,5\n"
-    "2023,Q4,Kern,Electric,Tesla,Roadster of the Future,2\n"
-    "2022,Q2,Kern,Electric,Toyota/Subaru,bZ4X/Solterra,4\n"
-)
-
-
-def cec(tmp_path, text: str, *more: str) -> str:
-    path = tmp_path / "cec.csv"
-    path.write_text(text, encoding="utf-8")
-    out = io.StringIO()
-    call_command("import_cec_sales", str(path), *more, stdout=out)
-    return out.getvalue()
-
-
-@pytest.fixture
-def loaded(db: None) -> None:
-    reference.load(platform_actor())
-
-
-def test_california(loaded: None, tmp_path) -> None:
-    said = cec(tmp_path, CEC)
-    rows = {
-        (p.description, p.jurisdiction_id): p
-        for p in MarketPlacement.objects.select_related("producer", "model__producer")
-    }
-    inside = rows["Tesla Model Y (Electric)", "US-CA"]
-    assert (inside.units, inside.producer.name) == (107, "Tesla, Inc.")
-    assert (inside.period_start, inside.period_end) == (date(2021, 1, 1), date(2021, 3, 31))
-    assert inside.model is not None and inside.mass_kg is None
-    (outside,) = [row for row in rows.values() if row.jurisdiction_id == "US"]
-    assert outside.units == 3 and "out of state" in outside.description
-    assert {
-        (row.chemistry_by, row.vehicle.name) for row in rows.values() if row.model and "Model" in row.description
-    } == {("assumed", "Model Y"), ("assumed", "Model 3")}
-    told = [line.split() for line in said.splitlines()]  # what is the most common of several is not known
-    assert ["chemistry", "0", "0.00", "%"] in told
-    assert ["assumed", "119", "98.35", "%"] in told and ["unknown", "2", "1.65", "%"] in told
-    later = rows["Tesla Model 3 (Electric)", "US-CA"]
-    assert (later.period_start, later.period_end) == (date(2023, 10, 1), date(2023, 12, 31))
-    unmapped = rows["Tesla Roadster of the Future (Electric)", "US-CA"]
-    assert unmapped.model is None and unmapped.producer == inside.producer and unmapped.units == 2
-    assert "Roadster of the Future" in said and "Vehicles of two makes" in said
-    assert "Vehicles placed now: 121" in said
-    before = state("recycling")
-    assert "created              0" in cec(tmp_path, CEC)
-    assert state("recycling") == before
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        "2021,Q5,Kern,Electric,Tesla,Model Y,1",
-        "2021,Q1,Kern,Electric,Tesla,Model Y,1",
-        "2021,Q1,Kern,Electric,Unheard Of,Model Y,1",
-        "2021,Q1,Inyo,Steam,Tesla,Model Y,1",
-        "2021,Q1,Inyo,Electric,Tesla,Model Y,-1",
-        "2021,Q1,Inyo,Electric,Tesla,Model Y,",
-    ],
-)
-def test_a_wrong_sale(loaded: None, tmp_path, row: str) -> None:
-    with pytest.raises(CommandError):
-        cec(tmp_path, CEC + row + "\n")
-    assert not MarketPlacement.objects.exists()
-
-
-def test_a_sale_that_changed_is_not_overwritten(loaded: None, tmp_path) -> None:
-    cec(tmp_path, CEC)
-    before = state("recycling")
-    with pytest.raises(CommandError):
-        cec(tmp_path, CEC.replace("Kern,Electric,Tesla,Model Y,7", "Kern,Electric,Tesla,Model Y,8"))
-    assert state("recycling") == before
-
-
-def test_the_real_sales(loaded: None) -> None:
-    path = real_file("cec_new_zev_sales_2021_2023.csv")
-    for _time in range(2):
-        out = io.StringIO()
-        call_command("import_cec_sales", path, stdout=out)
-        assert "Vehicles placed now: 966,106" in out.getvalue()
-    placed = MarketPlacement.objects.all()
-    assert placed.aggregate(units=Sum("units"))["units"] == 966_106
-    assert placed.filter(jurisdiction="US").aggregate(units=Sum("units"))["units"] == 12_444
-    assert not placed.filter(model=None).exists()

@@ -8,9 +8,11 @@ from typing import Any
 
 from recycling.models import EprEvidence, EprReportLine, EprTarget, ReportStatus
 from recycling.queries import epr, report_evidence
+from recycling.queries.report_figures import figures
+from recycling.queries.report_proof import verify
 from recycling.services import factors, inspections, report_job, reports
 from tests.recycling.chain import at, process
-from tests.recycling.filing import YEAR, declared, drafted, scheme, shared_batch, value
+from tests.recycling.filing import YEAR, declared, drafted, filed, scheme, shared_batch, value
 from tests.world import World, batteries_at
 
 
@@ -167,7 +169,7 @@ def test_batteries_of_other_places_do_not_count(world: World) -> None:
 def test_units_placed_on_the_market(world: World) -> None:
     declared(world, "q1")
     declared(world, "q2", period_start=date(2025, 4, 1), period_end=date(2025, 6, 30), units=11, mass_kg=Decimal(4400))
-    declared(world, "q3", model=None, units=7)
+    declared(world, "q3", model=None, units=7, period_start=date(2025, 7, 1), period_end=date(2025, 9, 30))
     declared(world, "over", period_start=date(2025, 12, 1), period_end=date(2026, 1, 31), units=1000)
     declared(world, "elsewhere", jurisdiction=world.nv)
     report = drafted(world, scheme("units", world.nj), jurisdiction=None)
@@ -176,11 +178,30 @@ def test_units_placed_on_the_market(world: World) -> None:
     unknown = EprReportLine.objects.get(report=report, metric="units_placed", breakdown="chemistry", chemistry=None)
     assert (unknown.value, report_evidence.placements_of(unknown).count()) == (7, 1)
     total = EprReportLine.objects.get(report=report, metric="units_placed", breakdown="")
-    assert "1 market placements reach beyond the period" in total.note
+    assert "1 market placements with 1000 units reach beyond the period" in total.note
     assert report_evidence.placements_of(total).count() == 3
+    across = EprReportLine.objects.get(report=report, metric="units_across", breakdown="")
+    assert (across.value, across.rows, across.note) == (1000, 1, "not in what was placed")
+    assert [row.units for row in report_evidence.placements_of(across)] == [1000]
+    assert value(report, "units_across", breakdown="chemistry", chemistry="NMC622") == 1000
     eu = drafted(world, jurisdiction=world.nj)
     mass = EprReportLine.objects.get(report=eu, metric="mass_placed", breakdown="")
     assert (mass.value, mass.without_mass) == (4400, 2)
+
+
+def test_what_was_placed_across_the_period_is_left_out_of_no_report(world: World) -> None:
+    """A fiscal year was counted in a note alone. Reports of methods before this one are recomputed as they were."""
+    declared(world, "fiscal", period_start=date(2025, 7, 1), period_end=date(2026, 6, 30), mass_kg=Decimal(40000))
+    report = drafted(world, jurisdiction=world.nj)
+    assert [value(report, metric) for metric in ("units_placed", "units_across", "mass_across")] == [0, 100, 40000]
+    assert verify(
+        filed(world, jurisdiction=world.nj, period_start=date(2024, 1, 1), period_end=date(2024, 12, 31))
+    ).figures_agree
+    report.method_version = "relode-2026.2 (EU 2023/1542 reference)"
+    assert not {"units_across", "mass_across"} & {figure.metric for figure in figures(report)}
+    inside = drafted(world, jurisdiction=world.nj, period_start=date(2025, 7, 1), period_end=date(2026, 6, 30))
+    assert value(inside, "units_placed") == 100
+    assert not EprReportLine.objects.filter(report=inside, metric="units_across").exists()
 
 
 def test_every_figure_drills_down_to_as_many_rows_as_it_says(world: World) -> None:

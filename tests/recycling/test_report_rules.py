@@ -229,7 +229,7 @@ def test_one_report_is_in_force(world: World) -> None:
     rows = EprReport.objects.filter(pk=second.pk)
     rows.update(status="submitting", submitted_at=YESTERDAY, submitted_by=manager.user)
     rows.update(status="sealing")
-    with pytest.raises(Error, match="epr_report_one_in_force"), transaction.atomic():
+    with pytest.raises(Error, match="epr_reports_in_force_apart"), transaction.atomic():
         rows.update(status="submitted", content_hash="x")
     rows.update(status="submitting")
     assert not report_seal.seal(second.pk)

@@ -103,7 +103,11 @@ def test_a_placement_is_seen_by_its_producer_and_the_regulators_of_the_place(
 ) -> None:
     assert who_sees(people, declared(world, "nj")) == {"producer", "platform"} | JERSEY
     assert who_sees(people, declared(world, "on", jurisdiction=world.on)) == {"producer", "platform"} | ONTARIO
-    assert who_sees(people, declared(world, "us", jurisdiction=world.us)) == {"producer", "platform", "federal"}
+    assert who_sees(people, declared(world, "us", jurisdiction=world.us, model=world.lfp_pack)) == {
+        "producer",
+        "platform",
+        "federal",
+    }
 
 
 def test_schemes_and_targets_are_public(world: World, people: dict[str, Any]) -> None:
