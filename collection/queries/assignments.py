@@ -61,10 +61,10 @@ def coverage(batteries: QuerySet[Battery]) -> dict[str, int]:
     return _counted(batteries, asked, EACH)
 
 
-def placement_coverage(placements: QuerySet[Any]) -> dict[str, int]:
-    """As `coverage`, of market placements, in units."""
-    asked = _coverage(Q(mass_kg__isnull=False), Q(model__rated_kwh__isnull=False))
-    return _counted(placements, asked, F("units"))
+def market_coverage(statistics: QuerySet[Any]) -> dict[str, int]:
+    """As `coverage`, of market statistics, in units; these are not weighed."""
+    asked = _coverage(Q(pk__isnull=True), Q(model__rated_kwh__isnull=False))
+    return _counted(statistics, asked, F("units"))
 
 
 def _coverage(weighed: Q, rated: Q) -> dict[str, Q]:

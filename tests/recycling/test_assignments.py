@@ -181,7 +181,8 @@ def placement(world: World, name: str) -> MarketPlacement:
     )
     kind = kind_of_vin("")._replace(listed_in="cec", make=named.make, name=named.name, fuel=named.fuel, year=2023)
     (vehicle,) = keep_kinds({kind}).values()
-    placed = filing.declared(world, name, units=5)
+    place = {"A": world.nj, "B": world.nv}[name]
+    placed = filing.declared(world, name, units=5, jurisdiction=place)
     MarketPlacement.objects.filter(pk=placed.pk).update(
         vehicle_id=vehicle, pattern=named, chemistry_by="assumed", chemistry_confidence=world.nmc_pack.confidence
     )
@@ -189,7 +190,7 @@ def placement(world: World, name: str) -> MarketPlacement:
 
 
 def test_placements_follow_and_what_was_declared_stays(world: World, platform: Actor) -> None:
-    assumed, declared = placement(world, "A"), filing.declared(world, "B")
+    assumed, declared = placement(world, "A"), filing.declared(world, "B", jurisdiction=world.nv)
     assert (declared.chemistry_by, declared.chemistry_confidence) == ("producer", "S")
     VehiclePattern.objects.update(model=world.lfp_pack, is_assumed=False)
     (change,) = assignments.preview(actor=platform).changes

@@ -9,7 +9,7 @@ from accounts.models import Organization
 from accounts.services.platform import platform_actor
 from collection.management.importing import add_options, perform, table
 from collection.models import ImportRun
-from collection.queries.assignments import placement_coverage
+from collection.queries.assignments import market_coverage
 from recycling.imports.california import CaliforniaImporter
 from recycling.models import MarketStatistic
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         )  # fmt: skip
         unmapped = made[-1].unmapped
         counted = MarketStatistic.objects.filter(authority=commission, source_key__startswith="cec-zev/")
-        known = placement_coverage(counted)
+        known = market_coverage(counted)
         table(self, "Known of the vehicles in the database", known, known["vehicles"])
         if unmapped:
             table(self, "In the file, without a battery model", dict(unmapped.most_common()), known["vehicles"])
