@@ -24,10 +24,10 @@ from recycling.tasks import utilization as tasks
 
 
 class LoadOut(serializers.Serializer[Any]):
-    """How full something was in a period, in one stage and counted by one basis.
+    """How full something was in a period, in one stage and counted by one basis, simulated or real.
 
-    `utilization` is processed / available mass on days with a known capacity; empty where none is known. Above 1 it is
-    flagged by `is_over`.
+    `utilization` is processed / available mass on reported days with a known capacity; empty where none is known. Above 1
+    it is flagged by `is_over`. `coverage` is the share of the capacity known to have run of which anything was reported.
     """
 
     level = serializers.ChoiceField(choices=[(level.value, level.value) for level in Level])
@@ -35,16 +35,39 @@ class LoadOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     stage = serializers.ChoiceField(choices=Stage.choices)
     basis = serializers.ChoiceField(choices=Basis.choices)
+    is_simulated = serializers.BooleanField()
     period = serializers.ChoiceField(choices=[(period.value, period.value) for period in Period])
     start = serializers.DateField()
-    processed_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    is_reported = serializers.BooleanField(help_text="Whether any plant of it reported: else nothing is known of it.")
+    processed_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=11, allow_null=True, help_text="Null: not reported."
+    )
     rated_processed_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
-    nameplate_kg = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
-    available_kg = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
+    nameplate_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=6, allow_null=True, help_text="Of what is known to have run, curtailed or not."
+    )
+    curtailed_kg = serializers.DecimalField(max_digits=30, decimal_places=6, help_text="Of `nameplate_kg`.")
+    paused_kg = serializers.DecimalField(max_digits=30, decimal_places=6, help_text="Not in `nameplate_kg`.")
+    unknown_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=6, help_text="Of which it is not known whether it ran; not in `nameplate_kg`."
+    )
+    reporting_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=6, help_text="Of `nameplate_kg`, that of plants that reported."
+    )
+    coverage = serializers.DecimalField(
+        max_digits=10, decimal_places=6, allow_null=True, help_text="`reporting_kg` / `nameplate_kg`."
+    )
+    available_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=6, allow_null=True, help_text="Of plants that reported."
+    )
     utilization = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
     is_over = serializers.BooleanField()
     lines = serializers.IntegerField()
+    lines_reporting = serializers.IntegerField()
     lines_without_nameplate = serializers.IntegerField()
+    lines_due = serializers.IntegerField(
+        help_text="Lines of which something changed since these days were computed; they are computed again."
+    )
     days = serializers.IntegerField()
 
 
@@ -77,7 +100,7 @@ class NewestFirst(CursorPagination):
     """Pages of sums, which have no id: newest period first."""
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
-        return ("-start", "of", "stage", "basis")
+        return ("-start", "of", "stage", "basis", "simulated")
 
 
 class UtilizationViewSet(viewsets.GenericViewSet[Any]):

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.constraints import explain
 from collection.models import Assay, Battery, Lot
+from recycling.models.due_days import BY_LOTS
 
 explain(
     batch_sealed=_("A batch that is not open keeps its inputs and outputs; reopen it to correct them."),
@@ -176,6 +177,7 @@ class TracedLot(Lot):
         verbose_name = _("traced lot")
         verbose_name_plural = _("traced lots")
         triggers = (
+            BY_LOTS,
             pgtrigger.Trigger(
                 name="parts_are_outputs",
                 level=pgtrigger.Statement,
