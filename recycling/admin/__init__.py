@@ -1,3 +1,27 @@
-from recycling.admin import batches, inspections, intakes, placements, plants, reports, schemes, trace, utilization
+from recycling.admin import (
+    batches,
+    capacity,
+    forecasts,
+    inspections,
+    intakes,
+    placements,
+    plants,
+    reports,
+    schemes,
+    trace,
+    utilization,
+)
 
-__all__ = ["batches", "inspections", "intakes", "placements", "plants", "reports", "schemes", "trace", "utilization"]
+__all__ = [
+    "batches",
+    "capacity",
+    "forecasts",
+    "inspections",
+    "intakes",
+    "placements",
+    "plants",
+    "reports",
+    "schemes",
+    "trace",
+    "utilization",
+]

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.admin.forms import VerbForm
 from accounts.admin.scoped import Button, PartInline, ScopedAdmin
-from collection.admin.reference import FactAdmin
 from collection.models import Chemistry, Condition, Confidence, Facility
 from collection.models.batteries import BatteryModel
+from recycling.admin.capacity import capacity_page, free_page
 from recycling.admin.inspections import InspectForm, ReleaseForm
 from recycling.models import (
     Basis,
@@ -179,6 +181,7 @@ class PlantAdmin(ScopedAdmin):
     list_select_related = ("facility__operator", "facility__jurisdiction")
     search_fields = ("facility__name", "facility__operator__name", "facility__locality")
     inlines = (LineInline, StatusInline, StatementInline)
+    list_before_template = "relode/plants.html"
     create = Button(gettext_lazy("Open a plant"), plants.open_plant, OpenPlantForm)
     buttons = (
         Button(gettext_lazy("inspect batteries"), inspections.inspect_many, InspectForm),
@@ -187,6 +190,14 @@ class PlantAdmin(ScopedAdmin):
         Button(gettext_lazy("say whether it runs"), plants.add_status, StatusForm),
         Button(gettext_lazy("change settings"), plants.configure, SettingsForm),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("capacity/", wrap(partial(capacity_page, self)), name="recycling_plant_capacity"),
+            path("free-capacity/", wrap(partial(free_page, self)), name="recycling_plant_free_capacity"),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: Any) -> Any:
         return with_status_today(super().get_queryset(request))
@@ -231,16 +242,6 @@ class PlantStatusAdmin(ScopedAdmin):
     list_select_related = ("plant__facility", "line__plant__facility")
     search_fields = ("plant__facility__name", "source")
     buttons = (Button(gettext_lazy("end"), plants.end_status, EndForm),)
-
-
-@admin.register(CapacityStatement)
-class CapacityStatementAdmin(FactAdmin):
-    list_display = (
-        "name", "jurisdiction", "standing", "stage", "t_per_year", "basis", "year", "is_total", "is_verified",
-    )  # fmt: skip
-    list_filter = ("standing", "stage", "is_total", "jurisdiction")
-    list_select_related = ("jurisdiction",)
-    search_fields = ("name", "source", "note")
 
 
 @admin.register(Nameplate)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import django_filters
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,9 +21,11 @@ from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.paging import CursorPagination
 from accounts.api.records import RecordSerializer
+from accounts.api.renderers import CsvDownload
 from accounts.api.viewsets import VisibleViewSet
+from collection import csv_out
 from recycling.models import Basis, Plant, Stage, UtilizationRun, UtilizationSnapshot
-from recycling.queries.utilization import Level, Period, backlog, load_of, rolled_up
+from recycling.queries.utilization import Level, Period, backlog, load_of, loads, rolled_up
 from recycling.services import utilization
 from recycling.tasks import utilization as tasks
 
@@ -114,16 +121,38 @@ class UtilizationViewSet(viewsets.GenericViewSet[Any]):
     @extend_schema(parameters=[QuestionIn], responses=LoadOut(many=True))
     def list(self, request: Request) -> Response:
         """Read how full lines, plants, jurisdictions or countries were, by day, month or year."""
-        question = QuestionIn(data=request.query_params)
-        question.is_valid(raise_exception=True)
-        asked = question.validated_data
-        level, period = Level(asked["level"]), Period(asked["period"])
-        rows = UtilizationSnapshot.objects.visible_to(request.user).filter(  # type: ignore[arg-type]
-            **{path: asked[name] for name, path in _FILTERS.items() if name in asked}
-        )
+        rows, level, period = _asked(request)
         page = self.paginate_queryset(rolled_up(rows, level=level, period=period))
-        loads = [load_of(row, level=level, period=period) for row in page or ()]
-        return self.get_paginated_response(LoadOut(loads, many=True).data)
+        found = [load_of(row, level=level, period=period) for row in page or ()]
+        return self.get_paginated_response(LoadOut(found, many=True).data)
+
+    @extend_schema(parameters=[QuestionIn], responses={(200, "text/csv"): OpenApiTypes.STR})
+    @action(detail=False, url_path="csv", pagination_class=None, renderer_classes=(JSONRenderer, CsvDownload))
+    def csv(self, request: Request) -> HttpResponseBase:
+        """Download the same as a table, with what it rests on in each row."""
+        rows, level, period = _asked(request)
+        with as_platform():  # sums of what the caller may read
+            found = loads(rows, level=level, period=period)
+        return as_table("utilization", LoadOut, found)
+
+
+def _asked(request: Request) -> tuple[Any, Level, Period]:
+    question = QuestionIn(data=request.query_params)
+    question.is_valid(raise_exception=True)
+    asked = question.validated_data
+    rows = UtilizationSnapshot.objects.visible_to(request.user).filter(  # type: ignore[arg-type]
+        **{path: asked[name] for name, path in _FILTERS.items() if name in asked}
+    )
+    return rows, Level(asked["level"]), Period(asked["period"])
+
+
+def as_table(name: str, reads: type[serializers.Serializer[Any]], rows: Sequence[Any]) -> HttpResponseBase:
+    """`rows` as a CSV file with the columns of a serializer. Its name says if any of it is simulated."""
+    columns = [column for column in reads().fields if column != "sources"]
+    simulated = "simulated-" if any(getattr(row, "is_simulated", False) for row in rows) else ""
+    return csv_out.stream(
+        f"{simulated}{name}.csv", columns, ([getattr(row, column) for column in columns] for row in rows)
+    )
 
 
 class BacklogOut(serializers.Serializer[Any]):

@@ -70,6 +70,13 @@ class VehicleSales(models.Model):
     def __str__(self) -> str:
         return f"{self.jurisdiction_id} {self.get_kind_display()} {self.year}"
 
+    @property
+    def pack_kg(self) -> Decimal | None:
+        """The mass of a pack: its energy / its density."""
+        if self.kwh_per_vehicle is None or self.kwh_per_kg is None:
+            return None
+        return (self.kwh_per_vehicle / self.kwh_per_kg).quantize(Decimal("0.001"))
+
 
 class ForecastStatus(models.TextChoices):
     QUEUED = "queued", _("queued")

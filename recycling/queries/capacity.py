@@ -177,7 +177,7 @@ def capacities(first: int, last: int, *, by_country: bool = True) -> list[Capaci
     _add_reporting(found, first, last, length)
     for said in _announced():
         for year in range(first, last + 1):
-            _add_announced(at(Key(said.jurisdiction_id[:length], said.stage, said.basis or "input", False, year)), said)
+            _add_announced(at(Key(said.jurisdiction_id[:length], said.stage, said.basis, False, year)), said)
     _add_unrated(found, length)
     return sorted(found.values(), key=lambda row: (row.place, row.stage, row.basis, row.is_simulated, row.year))
 

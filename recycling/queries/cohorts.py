@@ -66,15 +66,9 @@ type _Part = tuple[tuple[Any, ...], Decimal, Decimal | None, bool, int | None]
 
 def _sold(scenario: str) -> Iterator[_Part]:
     for row in VehicleSales.objects.filter(scenario=scenario, units__gt=0):
-        kg = _pack_kg(row)
+        kg = row.pack_kg
         key = (row.jurisdiction_id, row.kind, row.year, False)
         yield key, Decimal(row.units), None if kg is None else row.units * kg, True, None
-
-
-def _pack_kg(row: VehicleSales) -> Decimal | None:
-    if row.kwh_per_vehicle is None or row.kwh_per_kg is None:
-        return None
-    return (row.kwh_per_vehicle / row.kwh_per_kg).quantize(Decimal("0.001"))
 
 
 def _placed() -> Iterator[_Part]:
@@ -85,7 +79,7 @@ def _placed() -> Iterator[_Part]:
     rows = MarketPlacement.objects.order_by("pk").values_list(
         "jurisdiction_id", "period_start", "period_end", "units", "mass_kg", "model__mass_kg", "is_simulated", "producer"
     )
-    for place, start, end, units, declared_kg, model_kg, is_simulated, producer in rows:
+    for place, start, end, units, declared_kg, model_kg, is_simulated, producer in rows.iterator():
         if not units:
             continue
         average = averages.get((place[:2], start.year))
@@ -107,7 +101,7 @@ def _years(start: date, end: date) -> Iterator[tuple[int, Decimal]]:
 def _average_packs() -> dict[tuple[str, int], Decimal]:
     found: dict[tuple[str, int], Decimal] = {}
     for row in VehicleSales.objects.filter(kind=VehicleKind.CAR).order_by("scenario"):
-        kg = _pack_kg(row)
+        kg = row.pack_kg
         if kg is not None:
             found[row.jurisdiction_id, row.year] = kg
     return found

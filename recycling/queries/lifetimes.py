@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import erf, exp, gamma, sqrt
 from typing import Protocol
 
+from recycling.models import Distribution, ReturnForecast
+
 
 class Lifetimes(Protocol):
     """A distribution of lifetimes, in years."""
@@ -77,4 +79,14 @@ class Weibull(_Shares):
 
 def lifetimes(distribution: str, mean: float, sd: float) -> Normal | Weibull:
     """The lifetimes that a forecast names by its parameters."""
-    return Weibull.of(mean, sd) if distribution == "weibull" else Normal(mean, sd)
+    return Weibull.of(mean, sd) if distribution == Distribution.WEIBULL else Normal(mean, sd)
+
+
+def weibull_of(forecast: ReturnForecast) -> dict[str, float] | None:
+    """The parameters of the Weibull distributions of a forecast, if it has any."""
+    if forecast.distribution != Distribution.WEIBULL:
+        return None
+    light = Weibull.of(float(forecast.mean_years), float(forecast.sd_years))
+    large = Weibull.of(float(forecast.large_mean_years), float(forecast.sd_years))
+    values = {"shape": light.shape, "scale": light.scale, "large_shape": large.shape, "large_scale": large.scale}
+    return {name: round(value, 4) for name, value in values.items()}

@@ -20,6 +20,13 @@ from django.db.models.functions import Left, TruncMonth, TruncYear
 from recycling.models import RUNNING, OperatingStatus, Stage, UtilizationDue, UtilizationSnapshot
 from recycling.models.due_days import REPORTS_FOR_DAYS
 
+#: The operating status of a line on a day: its own, else its plant's, else null. 
+STATUS_OF_DAY = """
+    SELECT s.status FROM recycling_plantstatus s
+    WHERE s.plant_id = {plant} AND (s.line_id IS NULL OR s.line_id = {line}) AND s.valid @> {day}
+    ORDER BY s.line_id NULLS LAST LIMIT 1
+"""
+
 #: Days of a range of days for lines (`%(lines)s`; all, if it is null): what was processed, what could have been. `%(from)s` and
 #: `%(to)s` are dates.
 #:
@@ -70,11 +77,7 @@ LINE_DAYS = f"""
             FROM recycling_nameplate n WHERE n.line_id = d.line_id AND n.valid @> d.day
         ) n ON true
         LEFT JOIN recycling_outage o ON o.line_id = d.line_id AND o.days @> d.day
-        LEFT JOIN LATERAL (
-            SELECT s.status FROM recycling_plantstatus s
-            WHERE s.plant_id = d.plant_id AND (s.line_id IS NULL OR s.line_id = d.line_id) AND s.valid @> d.day
-            ORDER BY s.line_id NULLS LAST LIMIT 1
-        ) s ON true
+        LEFT JOIN LATERAL ({STATUS_OF_DAY.format(plant="d.plant_id", line="d.line_id", day="d.day")}) s ON true
         LEFT JOIN charged c ON c.line_id = d.line_id AND c.day = d.day
         LEFT JOIN made m ON m.line_id = d.line_id AND m.day = d.day
         CROSS JOIN LATERAL (
@@ -324,7 +327,7 @@ class Daily(NamedTuple):
     kg: Decimal
 
 
-_DAILY = """
+_DAILY = f"""
     SELECT l.plant_id, l.stage, sum(n.t_per_year * 1000 / (
         make_date(extract(year FROM t.day)::int + 1, 1, 1) - make_date(extract(year FROM t.day)::int, 1, 1)))
     FROM recycling_processline l
@@ -332,9 +335,10 @@ _DAILY = """
     JOIN collection_facility f ON f.id = p.facility_id
     CROSS JOIN LATERAL (SELECT (now() AT TIME ZONE f.time_zone)::date AS day) t
     JOIN recycling_nameplate n ON n.line_id = l.id AND n.basis = 'input' AND n.valid @> t.day
-    WHERE l.is_active AND (%(plants)s::bigint[] IS NULL OR l.plant_id = ANY (%(plants)s))
+    LEFT JOIN LATERAL ({STATUS_OF_DAY.format(plant="p.id", line="l.id", day="t.day")}) s ON true
+    WHERE l.is_active AND coalesce(s.status, 'operating') IN ('operating', 'curtailed') AND (%(plants)s::bigint[] IS NULL OR l.plant_id = ANY (%(plants)s))
     GROUP BY 1, 2
-"""
+"""  # noqa: S608 - composed of constants
 
 #: Which stage takes what comes in, first choice first: a pack goes through the earliest step that a plant has.
 _TAKES = {

@@ -79,7 +79,7 @@ def request(
     if distribution not in Distribution.values:
         raise Invalid(_("“%(value)s” is no distribution.") % {"value": distribution}, field="distribution")
     if not EARLIEST <= first_year <= LATEST:
-        raise Invalid(_("Give a year from %(first)s to %(last)s.") % _years(), field="first_year")
+        raise Invalid(_("Give a year from %(first)s to %(last)s.") % {"first": EARLIEST, "last": LATEST}, field="first_year")
     if not first_year <= last_year <= LATEST or last_year - first_year >= LONGEST:
         raise Invalid(_("Give at most %(most)s years, in order.") % {"most": LONGEST}, field="last_year")
     _check_years(sd_years, "sd_years", least=Decimal("0.1"))
@@ -94,10 +94,6 @@ def request(
     }  # fmt: skip
     waiting = ReturnForecast.objects.filter(**asked, status=ForecastStatus.QUEUED).first()
     return waiting or ReturnForecast.objects.create(**asked, requested_by=actor.user, heartbeat_at=timezone.now())
-
-
-def _years() -> dict[str, int]:
-    return {"first": EARLIEST, "last": LATEST}
 
 
 def _check_years(value: Decimal, field: str, *, least: Decimal) -> None:
@@ -169,19 +165,17 @@ def _claim(forecast_id: int | None) -> ReturnForecast | None:
 
 @transaction.atomic
 def _finish(ours: Any, claimed: ReturnForecast, found: Sequence[Cohort], lines: list[ReturnForecastLine]) -> bool:
-    if not ours.select_for_update().exists():
-        return False
-    ReturnForecastLine.objects.bulk_create(lines, batch_size=2000)
-    return bool(
-        ours.update(
-            status=ForecastStatus.DONE,
-            progress=100,
-            finished_at=timezone.now(),
-            input_rows=len(found),
-            input_units=int(sum(cohort.units for cohort in found)),
-            inputs_sha256=digest(found),
-        )
+    is_ours = ours.update(
+        status=ForecastStatus.DONE,
+        progress=100,
+        finished_at=timezone.now(),
+        input_rows=len(found),
+        input_units=int(sum(cohort.units for cohort in found)),
+        inputs_sha256=digest(found),
     )
+    if is_ours:
+        ReturnForecastLine.objects.bulk_create(lines, batch_size=2000)
+    return bool(is_ours)
 
 
 def digest(found: Iterable[Cohort]) -> str:
