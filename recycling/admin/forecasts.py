@@ -42,7 +42,16 @@ class ForecastForm(VerbForm):
 
 @admin.register(ReturnForecast)
 class ForecastAdmin(ScopedAdmin):
-    list_display = ("__str__", "distribution", "mean_years", "sd_years", "band_years", "status", "how_far", "requested_at")
+    list_display = (
+        "__str__",
+        "distribution",
+        "mean_years",
+        "sd_years",
+        "band_years",
+        "status",
+        "how_far",
+        "requested_at",
+    )
     list_filter = ("status", "inputs", "distribution")
     change_form_outer_before_template = "relode/forecast.html"
     create = Button(gettext_lazy("Forecast what comes back"), forecasts.request, ForecastForm, after=tasks.enqueue)

@@ -19,7 +19,17 @@ from recycling.tasks import utilization as tasks
 
 @admin.register(UtilizationSnapshot)
 class UtilizationAdmin(ScopedAdmin):
-    list_display = ("line", "stage", "day", "basis", "status_label", "processed", "available", "how_full", "is_simulated")
+    list_display = (
+        "line",
+        "stage",
+        "day",
+        "basis",
+        "status_label",
+        "processed",
+        "available",
+        "how_full",
+        "is_simulated",
+    )
     list_filter = (
         "line__stage", "basis", "status", "line__plant__facility__is_simulated", "line__plant__facility__jurisdiction",
     )  # fmt: skip

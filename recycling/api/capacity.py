@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -52,8 +52,12 @@ class CapacityOut(serializers.Serializer[Any]):
     """
 
     place = serializers.CharField(help_text="Code of the country or jurisdiction.")
-    stage = serializers.ChoiceField(choices=Stage.choices, allow_blank=True, help_text="Empty: the source does not say.")
-    basis = serializers.ChoiceField(choices=Basis.choices, allow_blank=True, help_text="Empty: the source does not say.")
+    stage = serializers.ChoiceField(
+        choices=Stage.choices, allow_blank=True, help_text="Empty: the source does not say."
+    )
+    basis = serializers.ChoiceField(
+        choices=Basis.choices, allow_blank=True, help_text="Empty: the source does not say."
+    )
     is_simulated = serializers.BooleanField()
     year = serializers.IntegerField()
     operating_t = serializers.DecimalField(**TONNES)
@@ -80,7 +84,9 @@ class YearsIn(serializers.Serializer[Any]):
     level = serializers.ChoiceField(choices=["country", "jurisdiction"], default="country")
     stage = serializers.ChoiceField(choices=Stage.choices, required=False)
     place = TextField(max_length=6, required=False, help_text="US is all of its states too.")
-    first_year = serializers.IntegerField(min_value=1990, max_value=2100, required=False, help_text="This year if left out.")
+    first_year = serializers.IntegerField(
+        min_value=1990, max_value=2100, required=False, help_text="This year if left out."
+    )
     last_year = serializers.IntegerField(min_value=1990, max_value=2100, required=False, help_text="2030 if left out.")
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +176,9 @@ class FreeOut(serializers.Serializer[Any]):
     is_simulated = serializers.BooleanField()
     km = serializers.FloatField(help_text="Great circle, not by road.")
     stage = serializers.ChoiceField(choices=Stage.choices)
-    status = serializers.CharField(allow_blank=True, help_text="Operating status at the end of the week. Empty: not known.")
+    status = serializers.CharField(
+        allow_blank=True, help_text="Operating status at the end of the week. Empty: not known."
+    )
     lines = serializers.ListField(child=serializers.CharField())
     says_chemistries = serializers.BooleanField(help_text="Whether the lines name the chemistries that they accept.")
     says_conditions = serializers.BooleanField(help_text="Whether the lines name the conditions that they accept.")

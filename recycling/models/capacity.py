@@ -50,11 +50,19 @@ class CapacityStatement(models.Model):
     standing = models.CharField(_("standing"), max_length=9, choices=Standing.choices)
     stage = models.CharField(_("stage"), max_length=10, choices=Stage.choices, blank=True)
     t_per_year = models.DecimalField(
-        _("capacity (t per year)"), max_digits=10, decimal_places=3, null=True, blank=True, help_text=_("Empty: not said.")
+        _("capacity (t per year)"),
+        max_digits=10,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text=_("Empty: not said."),
     )
     basis = models.CharField(_("basis"), max_length=6, choices=Basis.choices, blank=True)
     year = models.PositiveSmallIntegerField(
-        _("year"), null=True, blank=True, help_text=_("In which it is to start, or for which the total is. Empty: not said.")
+        _("year"),
+        null=True,
+        blank=True,
+        help_text=_("In which it is to start, or for which the total is. Empty: not said."),
     )
     said_on = models.CharField(_("said on"), max_length=10, blank=True, help_text=_("A year, a month or a day."))
     source = models.CharField(_("source"), max_length=300)

@@ -124,7 +124,7 @@ BY_BATCHES = (
     # With a batch its plant reports, for a while.
     notes(
         "days_by_report",
-        pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+        pgtrigger.Insert | pgtrigger.UpdateOf("started_at") | pgtrigger.Delete,
         computed_within(
             _LINES_OF_BATCH,
             *(_REPORTS.format(at=at, days=REPORTS_FOR_DAYS + 2) for at in ("OLD.started_at", "NEW.started_at")),

@@ -43,7 +43,12 @@ class VehicleSales(models.Model):
     scenario = models.CharField(_("scenario"), max_length=9, choices=Scenario.choices)
     units = models.PositiveIntegerField(_("units"))
     kwh_per_vehicle = models.DecimalField(
-        _("energy of a pack (kWh)"), max_digits=7, decimal_places=3, null=True, blank=True, help_text=_("Empty: not known.")
+        _("energy of a pack (kWh)"),
+        max_digits=7,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text=_("Empty: not known."),
     )
     kwh_per_kg = models.DecimalField(
         _("energy density of a pack (kWh per kg)"), max_digits=6, decimal_places=5, null=True, blank=True
@@ -154,9 +159,7 @@ class ReturnForecast(models.Model):
     message = models.TextField(_("message"), blank=True, editable=False)
     input_rows = models.PositiveIntegerField(_("rows computed from"), null=True, editable=False)
     input_units = models.PositiveBigIntegerField(_("units computed from"), null=True, editable=False)
-    inputs_sha256 = models.CharField(
-        _("hash of what it was computed from"), max_length=64, blank=True, editable=False
-    )
+    inputs_sha256 = models.CharField(_("hash of what it was computed from"), max_length=64, blank=True, editable=False)
     requested_by = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("requested by")
     )
@@ -234,7 +237,11 @@ class ReturnForecastLine(models.Model):
         ReturnForecast, on_delete=models.CASCADE, related_name="lines", db_index=False, verbose_name=_("forecast")
     )
     jurisdiction = models.ForeignKey(
-        Jurisdiction, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("placed on the market in")
+        Jurisdiction,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("placed on the market in"),
     )
     kind = models.CharField(_("vehicle kind"), max_length=12, choices=VehicleKind.choices)
     year = models.PositiveSmallIntegerField(_("year"))
@@ -266,7 +273,8 @@ class ReturnForecastLine(models.Model):
                 fields=["forecast", "jurisdiction", "year", "kind", "is_simulated"], name="return_forecast_line_once"
             ),
             models.CheckConstraint(
-                condition=Q(units__gte=0, units_long__gte=0, units_short__gte=0), name="return_forecast_line_not_negative"
+                condition=Q(units__gte=0, units_long__gte=0, units_short__gte=0),
+                name="return_forecast_line_not_negative",
             ),
             models.CheckConstraint(
                 condition=Q(assumed_share__gte=0, unknown_share__gte=0)

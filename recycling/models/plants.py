@@ -203,9 +203,7 @@ class PlantStatus(models.Model):
         verbose_name_plural = _("operating statuses")
         constraints = (
             models.CheckConstraint(condition=Q(status__in=OperatingStatus.values), name="plant_status_known"),
-            models.CheckConstraint(
-                condition=Q(valid__startswith__isnull=False), name="plant_status_begins"
-            ),
+            models.CheckConstraint(condition=Q(valid__startswith__isnull=False), name="plant_status_begins"),
             ExclusionConstraint(
                 name="plant_statuses_apart",
                 expressions=[

@@ -30,7 +30,11 @@ class UtilizationSnapshot(models.Model):
     day = models.DateField(_("day"))
     basis = models.CharField(_("basis"), max_length=6, choices=Basis.choices, default=Basis.INPUT)
     processed_kg = models.DecimalField(
-        _("processed (kg)"), max_digits=20, decimal_places=11, null=True, help_text=_("Empty: the plant did not report.")
+        _("processed (kg)"),
+        max_digits=20,
+        decimal_places=11,
+        null=True,
+        help_text=_("Empty: the plant did not report."),
     )
     status = models.CharField(
         _("operating status"),

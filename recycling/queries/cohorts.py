@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -77,7 +76,14 @@ def _placed() -> Iterator[_Part]:
     """
     averages = _average_packs()
     rows = MarketPlacement.objects.order_by("pk").values_list(
-        "jurisdiction_id", "period_start", "period_end", "units", "mass_kg", "model__mass_kg", "is_simulated", "producer"
+        "jurisdiction_id",
+        "period_start",
+        "period_end",
+        "units",
+        "mass_kg",
+        "model__mass_kg",
+        "is_simulated",
+        "producer",
     )
     for place, start, end, units, declared_kg, model_kg, is_simulated, producer in rows.iterator():
         if not units:

@@ -105,7 +105,14 @@ NOT_SHOWN, NOT_REPORTED, NO_NAMEPLATE, NOT_RUNNING, RUN_UNKNOWN = (
 
 
 def free_capacity(
-    user: User, *, latitude: Decimal, longitude: Decimal, within_km: Decimal, chemistry: str, condition: str, monday: date
+    user: User,
+    *,
+    latitude: Decimal,
+    longitude: Decimal,
+    within_km: Decimal,
+    chemistry: str,
+    condition: str,
+    monday: date,
 ) -> list[Free]:
     """The stages of plants that take batteries of this chemistry and condition, by how much they could still take in the week
     of `monday` (those of which that is known first), then by distance: four statements.
@@ -139,7 +146,9 @@ def _free(lines: list[Any], waiting: Any, is_told: bool) -> Free:
     status = "operating" if "operating" in statuses else max(statuses)
     why, free, waits = "", None, None
     if week is None:
-        why = RUN_UNKNOWN if statuses == {""} else NO_NAMEPLATE if statuses & {"operating", "curtailed"} else NOT_RUNNING
+        why = (
+            RUN_UNKNOWN if statuses == {""} else NO_NAMEPLATE if statuses & {"operating", "curtailed"} else NOT_RUNNING
+        )
     elif not is_told:
         why = NOT_SHOWN
     elif not any(row[14] for row in lines):

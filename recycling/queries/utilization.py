@@ -20,7 +20,7 @@ from django.db.models.functions import Left, TruncMonth, TruncYear
 from recycling.models import RUNNING, OperatingStatus, Stage, UtilizationDue, UtilizationSnapshot
 from recycling.models.due_days import REPORTS_FOR_DAYS
 
-#: The operating status of a line on a day: its own, else its plant's, else null. 
+#: The operating status of a line on a day: its own, else its plant's, else null.
 STATUS_OF_DAY = """
     SELECT s.status FROM recycling_plantstatus s
     WHERE s.plant_id = {plant} AND (s.line_id IS NULL OR s.line_id = {line}) AND s.valid @> {day}

@@ -179,7 +179,8 @@ def _check_battery(
         )
     if line.conditions and battery.condition not in line.conditions:
         raise Refused(
-            _("The line does not accept the condition “%(condition)s”.") % {"condition": battery.get_condition_display()},
+            _("The line does not accept the condition “%(condition)s”.")
+            % {"condition": battery.get_condition_display()},
             field=where,
             code="not_accepted",
         )

@@ -79,7 +79,9 @@ def request(
     if distribution not in Distribution.values:
         raise Invalid(_("“%(value)s” is no distribution.") % {"value": distribution}, field="distribution")
     if not EARLIEST <= first_year <= LATEST:
-        raise Invalid(_("Give a year from %(first)s to %(last)s.") % {"first": EARLIEST, "last": LATEST}, field="first_year")
+        raise Invalid(
+            _("Give a year from %(first)s to %(last)s.") % {"first": EARLIEST, "last": LATEST}, field="first_year"
+        )
     if not first_year <= last_year <= LATEST or last_year - first_year >= LONGEST:
         raise Invalid(_("Give at most %(most)s years, in order.") % {"most": LONGEST}, field="last_year")
     _check_years(sd_years, "sd_years", least=Decimal("0.1"))

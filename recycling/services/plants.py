@@ -43,12 +43,12 @@ def _lock_nameplate(nameplate: Nameplate) -> Nameplate:
     return nameplate
 
 
-def _lock_status(status: PlantStatus) -> PlantStatus:
-    """The operating status as it is now; its plant is locked."""
-    plant = lock_plant(status.plant)
-    status.refresh_from_db()
-    status.plant = plant
-    return status
+def _lock_status(period: PlantStatus) -> PlantStatus:
+    """The operating status of a period as it is now; its plant is locked."""
+    plant = lock_plant(period.plant)
+    period.refresh_from_db()
+    period.plant = plant
+    return period
 
 
 def _lock_outage(outage: Outage) -> Outage:
@@ -261,12 +261,12 @@ def add_status(
     )
 
 
-@verb(_lock_status, of="status__plant__facility__operator", role=Role.MANAGER)
-def end_status(*, actor: Actor, status: PlantStatus, last_day: date) -> PlantStatus:
+@verb(_lock_status, of="period__plant__facility__operator", role=Role.MANAGER)
+def end_status(*, actor: Actor, period: PlantStatus, last_day: date) -> PlantStatus:
     """An operating status holds no longer than `last_day`; after it nothing is known. Needs a manager."""
-    status.valid = _shortened(status.valid, last_day)
-    status.save(update_fields=["valid"])
-    return status
+    period.valid = _shortened(period.valid, last_day)
+    period.save(update_fields=["valid"])
+    return period
 
 
 @verb(lock_line, of="line__plant__facility__operator")

@@ -52,7 +52,9 @@ def load_reference(actor: Actor, *, folder: Path = FOLDER) -> dict[str, Tally]:
         "nameplates": _nameplates((by_facility[f], r) for f, r in plants.items()),
         "plant statuses": _statuses(read(folder, "plant_statuses"), named),
         "capacity said": settle(
-            CapacityStatement, ("key",), {(r["key"],): _statement(r, named) for r in read(folder, "capacity_statements")}
+            CapacityStatement,
+            ("key",),
+            {(r["key"],): _statement(r, named) for r in read(folder, "capacity_statements")},
         ),
     }
 
@@ -90,7 +92,9 @@ def _status(row: Row, plant: int, line: int | None, known: list[PlantStatus]) ->
             return Tally(unchanged=1)
         PlantStatus.objects.filter(pk=same.pk).update(**fields)
         return Tally(changed=1)
-    before = next((s for s in known if s.valid.lower < since and (s.valid.upper is None or since < s.valid.upper)), None)
+    before = next(
+        (s for s in known if s.valid.lower < since and (s.valid.upper is None or since < s.valid.upper)), None
+    )
     if before is not None:
         PlantStatus.objects.filter(pk=before.pk).update(valid=DateRange(before.valid.lower, since))
     known.append(PlantStatus.objects.create(plant_id=plant, line_id=line, **fields))
