@@ -7,7 +7,8 @@ that user, and writes no record. What must do more says so, and is in the role `
         …
 
 The verbs do, which ask who may; so do the few questions whose answer is less than what they read (a search by ties, a
-trace, sums over all producers). What is nobody's request, such as a worker, acts as its login may.
+trace, sums over all producers): `tests/test_isolation.py` names them all. A superuser's request is in that role, too. What is
+nobody's request, such as a worker, acts as its login may.
 
 The database is told before a statement that it does not know it for, and for no longer than a transaction: behind a pooler
 the next one is somebody else's.
@@ -17,10 +18,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, _GeneratorContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import wraps
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
@@ -34,9 +34,9 @@ from accounts.models.told import ACTS, READS, SEEN, settings_of
 
 @dataclass(eq=False)
 class Acting:
-    """A role of the database, and for whom it is taken."""
+    """A role of the database, and for whom it is taken; none is that which the login begins in."""
 
-    role: str
+    role: str | None
     user: int | None = None
     #: What the database was told, by setting; nothing before it was looked up.
     told: dict[str, str] | None = None
@@ -44,13 +44,17 @@ class Acting:
     seen: dict[str, frozenset[int]] = field(default_factory=dict)
 
 
-_LOGIN = Acting("none")
+_LOGIN = Acting(None)
 _PLATFORM = Acting(ACTS)
 
 _acting: ContextVar[Acting] = ContextVar("acting", default=_LOGIN)
 
 #: What holds the transaction that a request reads in, from its first statement on.
 _reads_in: ContextVar[ExitStack | None] = ContextVar("reads_in", default=None)
+
+
+#: A context, or what decorates a function.
+type Lifted = _GeneratorContextManager[None]
 
 
 @contextmanager
@@ -74,17 +78,25 @@ def become(user: Viewer) -> None:
         _acting.set(Acting(ACTS if user.is_superuser else READS, user.pk))
 
 
-def as_platform() -> AbstractContextManager[None]:
-    """What is read and written in here is not for the database to judge, since the program did."""
+def as_platform() -> Lifted:
+    """What is read and written in here, or by the function that it decorates, is not for the database to judge, since the
+    program did. What a generator or a queryset reads is read later, and not as that.
+    """
     return _within(_acting, _PLATFORM)
 
 
-def judged[Row: Model](rows: Sequence[Row]) -> list[Row]:
-    """Those of `rows`, of one model, that whoever acts may see, as the database has it.
+def found[Row: Model](read: Callable[[], Sequence[Row]]) -> list[Row]:
+    """Those of the records that `read` finds, all of one model, that whoever acts may see, as the database has it.
 
-    A page of records is read `as_platform` and asked for here: so it is found and joined as the program says, and what a seen
+    They are read `as_platform` and asked for by their keys: so they are found and joined as the program says, and what a seen
     record refers to is read with it, whose it may be.
     """
+    with as_platform():
+        rows = read()
+    return _judged(rows)
+
+
+def _judged[Row: Model](rows: Sequence[Row]) -> list[Row]:
     request = _acting.get()
     if request.role != READS or not rows:
         return list(rows)
@@ -102,17 +114,6 @@ def saw(model: type[Model], keys: Collection[int]) -> None:
         table = model._meta.db_table
         seen = request.seen | {table: request.seen.get(table, frozenset()) | frozenset(keys)}
         _acting.set(replace(request, seen=seen))
-
-
-def by_platform[**Arguments, Result](function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """A function that runs `as_platform`. What a generator or a queryset reads is read later, and not as that."""
-
-    @wraps(function)
-    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        with as_platform():
-            return function(*args, **kwargs)
-
-    return run
 
 
 def streamed(parts: Iterator[Any]) -> Iterator[Any]:
@@ -155,6 +156,7 @@ def tell(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context
     """Around each of Django's statements: have the database know who acts."""
     connection, acting = context["connection"], _acting.get()
     if isinstance(sql, str) and sql.startswith("SET TRANSACTION"):  # nothing may be said before
+        connection.told = _LOGIN
         return execute(sql, params, many, context)
     if connection.connection.info.transaction_status == TransactionStatus.IDLE:
         connection.told = _LOGIN
@@ -192,7 +194,8 @@ def _tell(connection: BaseDatabaseWrapper, acting: Acting) -> None:
     settings = ", ".join(f"set_config('{name}', {value}, true)" for name, value in selected.items())
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         cursor.execute(f"SELECT {settings}, set_config('{SEEN}', %s, true)", [*values, seen])
-        acting.told = dict(zip(selected, cursor.fetchone(), strict=False))
+        told = dict(zip(selected, cursor.fetchone(), strict=False))
+        acting.told = told if acting.role is not None else None  # another login begins in another role
     connection.told = acting  # type: ignore[attr-defined]
 
 

@@ -20,7 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models.expressions import RawSQL
 from psycopg import ClientCursor
 
-from accounts.models import PartQuerySet
+from accounts.models import Invitation, Membership, Organization, PartQuerySet, User
 from accounts.models.told import ACTS, HELD, READS, SEEN, Argument, Told
 
 #: The apps whose tables are records. Those of `accounts` are what is asked who somebody is.
@@ -71,6 +71,7 @@ def _whole_of(model: type[models.Model]) -> tuple[str, type[models.Model]]:
 def condition(model: type[models.Model]) -> str | None:
     """What `visible_to` asks of the row with the key `$1`, as a statement; nothing, if everybody sees all."""
     seen: models.QuerySet[Any] = model._default_manager.visible_to(Told())  # type: ignore[attr-defined]
+    assert not seen.query.combinator, f"{model} is seen by a union, which has no condition of its own"
     if not seen.query.where:
         return None
     try:
@@ -113,12 +114,10 @@ def statements() -> Iterator[str]:
     for name, held in HELD.items():
         sql, values = held.of(Argument()).query.sql_with_params()
         yield _made(f"relode_{name} (bigint)", f"{held.kind}[]", f"ARRAY({_written(sql, values)})")
-    for model in models_of_records():
-        asked = condition(model)
-        if asked is not None:
-            key = model._meta.pk.rel_db_type(connections["default"])
-            yield _made(f"{_function(model)} ({key})", "boolean", f"EXISTS ({asked})")
     guarded = list(policies())
+    for model in dict.fromkeys(policy.whole for policy in guarded):
+        key = model._meta.pk.rel_db_type(connections["default"])
+        yield _made(f"{_function(model)} ({key})", "boolean", f"EXISTS ({condition(model)})")
     for policy in guarded:
         yield _guard(policy)
     names = ", ".join(f"'{policy.table}'" for policy in guarded)
@@ -152,12 +151,17 @@ def _role(role: str) -> str:
 
 
 def _rights() -> Iterator[str]:
-    """Everything but a record is written as it is needed: a log-in notes when it was, whoever it is that logs in."""
-    records = ", ".join(sorted(f'"{table}"' for table in tables_of_records()))
+    """Records, and who may what, are written by verbs. The rest is as it is needed: a log-in notes when it was, whoever it is
+    that logs in.
+    """
+    who = {model._meta.db_table for model in (Organization, Membership, Invitation)}
+    records = ", ".join(sorted(f'"{table}"' for table in tables_of_records() | who))
+    users = User._meta.db_table
     yield f"GRANT USAGE ON SCHEMA public TO {READS}, {ACTS}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {READS}, {ACTS}"
     yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {READS}, {ACTS}"
-    yield f"REVOKE INSERT, UPDATE, DELETE ON {records} FROM {READS}"
+    yield f"REVOKE INSERT, UPDATE, DELETE ON {records}, {users} FROM {READS}"
+    yield f"GRANT UPDATE (last_login, password) ON {users} TO {READS}"
 
 
 def tables_of_records() -> set[str]:

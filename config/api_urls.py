@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.api import auth, organizations
 from accounts.api.problems import NothingHere
 from collection.api import (
+    assignments,
     batteries,
     claim_contests,
     consents,
@@ -23,6 +24,7 @@ from collection.api import (
 from recycling.api import (
     batches,
     capacity,
+    elements_taken,
     epr,
     forecasts,
     inspections,
@@ -55,6 +57,8 @@ router.register("collection-points", facilities.CollectionPointViewSet)
 router.register("jurisdictions", reference.JurisdictionViewSet)
 router.register("chemistries", reference.ChemistryViewSet)
 router.register("battery-models", reference.BatteryModelViewSet)
+router.register("vehicle-patterns", assignments.VehiclePatternViewSet)
+router.register("assignment-runs", assignments.AssignmentRunViewSet)
 router.register("materials", reference.MaterialViewSet)
 router.register("organizations", organizations.OrganizationViewSet)
 router.register("memberships", organizations.MembershipViewSet)
@@ -86,6 +90,7 @@ router.register("return-forecasts", forecasts.ForecastViewSet)
 router.register("vehicle-sales", forecasts.VehicleSalesViewSet)
 router.register("epr-schemes", schemes.SchemeViewSet)
 router.register("epr-reports", reports.ReportViewSet)
+router.register("elements-taken", elements_taken.ElementsTakenViewSet)
 router.register("epr-overview", epr.OverviewViewSet, "epr-overview")
 router.register("market-placements", placements.PlacementViewSet)
 

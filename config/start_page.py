@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 from accounts.actors import Actor
 from accounts.admin.scoped import actor_of
 from accounts.models import Function, User
@@ -44,7 +44,7 @@ class Bar:
         return f"{min(self.target or Decimal(0), Decimal(100)):.2f}"
 
 
-@by_platform
+@as_platform()
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the sections to the context of the admin's index: numbers and sums of what the user may see, and what comes first."""
     actor = actor_of(request)

@@ -16,7 +16,11 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),  # where the admin's language switch posts to
     path("api/v1/", include("config.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        name="docs",
+    ),
     re_path(r"^api/(?:[\s\S]*/)?$", problems.NothingHere.as_view()),
     path("healthz", health.alive),
     path("readyz", health.ready),

@@ -12,7 +12,7 @@ from accounts.actors import Actor
 from collection.models import Jurisdiction
 from demo.packs import Shelf
 from demo.world import PRODUCERS, SOURCE, World
-from recycling.models import EprReport, EprScheme, ReportStatus, UtilizationRun, UtilizationStatus
+from recycling.models import EprReport, EprScheme, Plant, ReportStatus, UtilizationRun, UtilizationStatus
 from recycling.services import placements, reports, utilization
 from recycling.tasks import reports as report_tasks
 from recycling.tasks import utilization as utilization_tasks
@@ -21,6 +21,9 @@ from recycling.tasks import utilization as utilization_tasks
 MARKETS = {"US-CA": 900, "US-NJ": 420, "US-CO": 260, "US-NV": 120, "CA-QC": 300, "CA-ON": 340, "MX-NLE": 90}
 
 NEW_JERSEY, COLORADO, EU = "us-nj-evbma", "us-co-bsa", "eu-2023-1542"
+
+#: What recyclers document.
+RECYCLERS = "eu-2025-606-lithium"
 
 #: How long the workers may take for everything that is asked of them at once.
 PATIENCE_SECONDS = 300
@@ -52,6 +55,8 @@ FILINGS = [
     Filing("producer-3", NEW_JERSEY, None, ReportStatus.ACCEPTED),
     Filing("producer-3", EU, "US", ReportStatus.SUBMITTED),
     Filing("producer-4", EU, "CA", ReportStatus.SUBMITTED),
+    Filing("recycler", RECYCLERS, None, ReportStatus.SUBMITTED),
+    Filing("recycler-east", RECYCLERS, None, ReportStatus.DRAFT),
 ]
 
 
@@ -88,15 +93,21 @@ def ask(world: World) -> tuple[UtilizationRun, list[EprReport]]:
         scheme = EprScheme.objects.get(code=filing.scheme)
         producer = world.organizations[filing.producer]
         place = Jurisdiction.objects.get(pk=filing.place) if filing.place else None
-        there = EprReport.objects.filter(
-            scheme=scheme, producer=producer, jurisdiction=place or scheme.jurisdiction, period_start=first
-        ).exclude(status=ReportStatus.WITHDRAWN)
-        if not there.filter(status__in=_FINISHED).exists():
+        actor = world.actors[filing.producer]
+        is_recyclers = scheme.shape == EprScheme.Shape.RECYCLER
+        plant = Plant.objects.get(facility__operator=producer) if is_recyclers else None
+        there = EprReport.objects.filter(scheme=scheme, producer=producer, period_start=first)
+        if plant is None:
+            there = there.filter(jurisdiction=place or scheme.jurisdiction)
+        if there.exclude(status=ReportStatus.WITHDRAWN).filter(status__in=_FINISHED).exists():
+            continue
+        if plant is not None:
+            report = reports.document(actor=actor, plant=plant, scheme=scheme, year=first.year)
+        else:
             report = reports.request(
-                actor=world.actors[filing.producer], scheme=scheme, producer=producer, jurisdiction=place,
-                period_start=first, period_end=last,
-            )  # fmt: skip
-            asked.append(report_tasks.enqueue(report))
+                actor=actor, scheme=scheme, producer=producer, jurisdiction=place, period_start=first, period_end=last
+            )
+        asked.append(report_tasks.enqueue(report))
     return run, asked
 
 

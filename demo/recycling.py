@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from itertools import count
 
-from collection.models import Lot, LotStatus, Material, MaterialElement, Shipment
+from collection.models import PARTS, Lot, LotStatus, Material, MaterialElement, Shipment, Use
 from collection.services import lots, shipments
 from collection.services.packing import NewLine
 from demo.history import TARE_KG, History
@@ -24,7 +24,11 @@ from recycling.services.charges import LotCharge
 type Masses = Mapping[str, Decimal]
 
 #: Shares of an element that come out of shredding and sieving in the black mass, in per cent.
-INTO_BLACK_MASS = {"Li": 95, "Ni": 97, "Co": 97, "Mn": 96, "graphite": 93, "Cu": 4, "Al": 4, "P": 95, "REE": 90}
+INTO_BLACK_MASS = {
+    "Li": 95, "Ni": 97, "Co": 97, "Mn": 96, "graphite": 93, "Cu": 4, "Cu-cell": 4, "Al": 4, "P": 95, "REE": 90, "Fe-cell": 95,
+}  # fmt: skip
+#: Plants that take packs apart before they shred the modules.
+DISMANTLES = {"recycler": "Bench"}
 #: Elements are about this share of dry black mass; the rest is oxygen, fluorine, binder and carbon black.
 BLACK_MASS_ELEMENTS = Decimal("0.84")
 #: Iron to phosphorus in iron phosphate, by mass.
@@ -78,10 +82,34 @@ class Works:
         actor = self.world.actors[key]
         batch = self.open(key, line, at)
         half = len(packs) // 2
-        charges.charge(actor=actor, batch=batch, charged_at=at + timedelta(hours=1), batteries=packs[:half])
-        charges.charge(actor=actor, batch=batch, charged_at=at + timedelta(days=1), batteries=packs[half:])
+        for charged_at, some in ((at + timedelta(hours=1), packs[:half]), (at + timedelta(days=1), packs[half:])):
+            if key in DISMANTLES:
+                modules = LotCharge(self.dismantle(key, some, charged_at - timedelta(hours=20)).pk)
+                charges.charge(actor=actor, batch=batch, charged_at=charged_at, lots=[modules])
+            else:
+                charges.charge(actor=actor, batch=batch, charged_at=charged_at, batteries=some)
         self.record_shredded(key, batch, at + timedelta(days=1, hours=6))
         return batches.close(actor=actor, batch=batch, closed_at=at + timedelta(days=2))
+
+    def dismantle(self, key: str, packs: list[int], at: datetime) -> Lot:
+        """Casings, busbars and cables off the packs; the modules contain what is left."""
+        actor = self.world.actors[key]
+        batch = self.open(key, DISMANTLES[key], at)
+        charges.charge(actor=actor, batch=batch, charged_at=at + timedelta(hours=1), batteries=packs)
+        content = inputs([batch.pk]).get(batch.pk, {})
+        charged = sum((charge.mass_kg for charge in batch.charges.all()), Decimal(0))
+        made = at + timedelta(hours=14)
+        steel = content.get("Fe", Decimal(0)) - content.get("Fe-cell", Decimal(0))
+        cables = content.get("Cu", Decimal(0)) - content.get("Cu-cell", content.get("Cu", Decimal(0)))
+        mass = self._product(key, batch, "casing-steel", steel * 85 / 100, made)
+        mass += self._product(key, batch, "casing-aluminum", content.get("Al", Decimal(0)) * 35 / 100, made)
+        mass += self._assayed(key, batch, "busbars-cables", {"Cu": cables * 95 / 100}, made, Decimal("0.8"))
+        modules = outputs.record_output(
+            actor=actor, batch=batch, number=f"{batch.number}-MODULES", material=self.materials["modules"],
+            mass_value=((charged - mass) * 97 / 100).quantize(Decimal("0.1"), ROUND_DOWN), made_at=made, by_difference=True,
+        )  # fmt: skip
+        batches.close(actor=actor, batch=batch, closed_at=at + timedelta(hours=16))
+        return modules
 
     def record_shredded(self, key: str, batch: Batch, at: datetime) -> None:
         """Black mass, metals and the rest, from what was charged so far."""
@@ -89,10 +117,17 @@ class Works:
         charged = sum((charge.mass_kg for charge in batch.charges.all()), Decimal(0))
         black = {e: content.get(e, Decimal(0)) * percent / 100 for e, percent in INTO_BLACK_MASS.items()}
         iron = content.get("Fe", Decimal(0))
-        black["Fe"] = min(iron / 2, black["P"] * FE_PER_P + iron / 100)
+        of_cells = black["Fe-cell"] if "Fe-cell" in content else black["P"] * FE_PER_P
+        black["Fe"] = min(iron / 2, of_cells + iron / 100)
+        black["Fe-cell"] = min(black["Fe-cell"], black["Fe"])
+        foil = content.get("Cu-cell", Decimal(0))
         mass = self._assayed(key, batch, "black-mass", black, at, BLACK_MASS_ELEMENTS, moisture=Decimal("0.02"))
-        for material, element, percent in (("copper", "Cu", 90), ("aluminum", "Al", 88)):
-            mass += self._product(key, batch, material, content.get(element, Decimal(0)) * percent / 100, at)
+        for material, kg in (
+            ("copper-foil", foil * 90 / 100),
+            ("copper", (content.get("Cu", Decimal(0)) - foil) * 90 / 100),
+            ("aluminum", content.get("Al", Decimal(0)) * 88 / 100),
+        ):
+            mass += self._product(key, batch, material, kg, at)
         mass += self._product(key, batch, "steel", (iron - black["Fe"]) * 92 / 100, at)
         rest = charged - mass
         if rest > 10:
@@ -128,7 +163,8 @@ class Works:
         }
         self._assayed(key, batch, "mhp", hydroxide, made, Decimal("0.52"), moisture=Decimal("0.38"))
         self._product(key, batch, "graphite", content.get("graphite", Decimal(0)) * 82 / 100, made)
-        phosphorus = min(content.get("P", Decimal(0)) * 85 / 100, content.get("Fe", Decimal(0)) * 9 / 10 / FE_PER_P)
+        iron = content.get("Fe-cell", content.get("Fe", Decimal(0)))
+        phosphorus = min(content.get("P", Decimal(0)) * 85 / 100, iron * 9 / 10 / FE_PER_P)
         self._product(key, batch, "fepo4", phosphorus, made, by="P")
         lost = {e: content.get(e, Decimal(0)) * percent / 100 for e, percent in (("Li", 6), ("Cu", 60), ("Al", 70))}
         self._assayed(key, batch, "sodium-sulfate", lost, made, Decimal("0.05"))
@@ -196,16 +232,19 @@ class Works:
             "product": LotStatus.SOLD, "filter-dust": LotStatus.LANDFILLED, "plastics": LotStatus.ENERGY_RECOVERED,
             "sodium-sulfate": LotStatus.MINERALIZED,
         }  # fmt: skip
+        uses = {
+            "product": Use.ORIGINAL, "filter-dust": Use.DISPOSAL, "plastics": Use.ENERGY, "sodium-sulfate": Use.DISPOSAL,
+        }  # fmt: skip
         until = self.world.now - timedelta(days=42)
         rows = Lot.objects.filter(status=LotStatus.IN_STOCK, made_at__lt=until).exclude(material__kind="intermediate")
         actors = {site.pk: self.world.actor_at(site) for site in self.world.facilities.values()}
         for lot in rows.select_related("material").order_by("pk"):
-            if self.rng.random() < 0.3:
+            if self.rng.random() < 0.15:
                 continue
             kind = "product" if lot.material.kind == Material.Kind.PRODUCT else lot.material_id
             lots.dispose(
-                actor=actors[lot.facility_id or 0], lot=lot, disposition=fates[kind], note=BUYERS,
-                disposed_at=lot.made_at + timedelta(days=self.rng.randint(8, 40)),
+                actor=actors[lot.facility_id or 0], lot=lot, disposition=fates[kind], note=BUYERS, use=uses[kind],
+                ended_waste=kind == "product", disposed_at=lot.made_at + timedelta(days=self.rng.randint(8, 40)),
             )  # fmt: skip
 
     # Common steps
@@ -238,7 +277,7 @@ class Works:
         moisture: Decimal = Decimal(0),
     ) -> Decimal:  # fmt: skip
         """A lot with these elements, which are `share` of its dry mass; its wet mass."""
-        dry = sum(elements.values(), Decimal(0)) / share
+        dry = sum((kg for element, kg in elements.items() if element not in PARTS), Decimal(0)) / share
         if dry < 1:
             return Decimal(0)
         wet = (dry / (1 - moisture)).quantize(Decimal("0.1"))

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.models import Function, Membership, Organization, Role, User
-from collection.models import CollectionPoint, Consent, Facility, Jurisdiction, Mandate, Relation
-from collection.services import consents, relations
+from collection.models import CollectionPoint, Consent, Facility, Jurisdiction, Mandate, Permit, Relation
+from collection.services import consents, facilities, relations
 from recycling.models import Outage, Plant, ProcessLine, Stage
 from recycling.services import plants
 
@@ -94,6 +94,7 @@ COLLECTOR_OF = {"US": "collection", "CA": "collection-ca", "MX": "collection-mx"
 
 #: plant, line, stage, tonnes a year that 2,000 packs of history are worth there. The last one is too small on purpose.
 LINES: list[tuple[str, str, Stage, int]] = [
+    ("recycler", "Bench", Stage.DISMANTLE, 400),
     ("recycler", "Shredder", Stage.PREPROCESS, 320),
     ("recycler", "Leaching", Stage.HYDRO, 150),
     ("recycler-east", "Shredder", Stage.PREPROCESS, 150),
@@ -251,6 +252,11 @@ def _open_plants(world: World, packs: int) -> None:
             actor=world.actors[key], line=line, first_day=summer, last_day=summer + timedelta(days=8),
             kind=Outage.Kind.PLANNED, reason="yearly overhaul (simulated)",
         )  # fmt: skip
+    facilities.add_permit(
+        actor=world.actors["recycler-ca"], facility=world.facilities["recycler-ca"], kind=Permit.Kind.EQUIVALENT,
+        number="SIM-EQ-1", valid_from=date(world.start.year - 1, 1, 1), valid_until=date(world.now.year + 3, 12, 31),
+        source=SOURCE,
+    )  # fmt: skip
     plants.add_outage(
         actor=world.actors["recycler"], line=world.lines["recycler", "Shredder"], kind=Outage.Kind.UNPLANNED,
         first_day=(world.now - timedelta(days=40)).date(), last_day=(world.now - timedelta(days=36)).date(),

@@ -11,8 +11,13 @@ class RecyclingConfig(AppConfig):
     def ready(self) -> None:
         from collection.imports.engine import IMPORTERS
         from collection.models import ImportRun
+        from collection.services.resting import BATTERIES, RESTING
         from recycling.imports.intake_weighings import IntakeWeighingImporter
         from recycling.imports.market_placements import MarketPlacementImporter
+        from recycling.services import resting
 
+        BATTERIES.kept += resting.KEPT_BATTERIES
+        if resting.PLACEMENTS not in RESTING:
+            RESTING.append(resting.PLACEMENTS)
         IMPORTERS[ImportRun.Kind.MARKET_PLACEMENTS] = MarketPlacementImporter
         IMPORTERS[ImportRun.Kind.INTAKE_WEIGHINGS] = IntakeWeighingImporter

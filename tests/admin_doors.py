@@ -42,6 +42,8 @@ class AdminDoor:
     """Pages of its own below the record."""
     beside: tuple[str, ...] = ()
     """Pages of its own beside the list, for everybody."""
+    platform_parts: tuple[str, ...] = ()
+    """Those that are the platform's alone."""
 
 
 def public(record: Make, **more: Any) -> AdminDoor:
@@ -142,6 +144,12 @@ ADMIN: dict[str, AdminDoor] = {
     "collection.Material": public(d.material),
     "collection.Chemistry": public(lambda w: w.nmc),
     "collection.Composition": public(composition),
+    "collection.VehiclePattern": public(d.vehicle_pattern, platform_parts=("preview/",)),
+    "collection.VehicleKind": public(d.vehicle_kind),
+    "collection.AssignmentRun": public(
+        d.assignment_run, create=Page("recycler", None),
+        verbs={"cancel": Page("recycler", None, d.assignment_run)},
+    ),
     "collection.BatteryModel": public(lambda w: w.nmc_pack),
     "collection.CustodyEvent": AdminDoor("yard_owner", entry),
     "collection.Battery": AdminDoor(
@@ -267,6 +275,7 @@ ADMIN: dict[str, AdminDoor] = {
             "release-many": Page("recycler", record=lambda w: w.plant),
             "add-line": Page("recycler", MANAGER, lambda w: w.plant),
             "configure": Page("recycler", MANAGER, lambda w: w.plant),
+            "document": Page("recycler", record=lambda w: w.plant),
         },
     ),
     "recycling.ProcessLine": public(
@@ -309,8 +318,10 @@ ADMIN: dict[str, AdminDoor] = {
             "remove-reagent": Page("recycler", record=d.with_reagent),
             "reopen": Page("recycler", MANAGER, d.closed_batch),
             "void": Page("recycler", MANAGER, chains.opened),
+            "determine": Page("recycler", record=chains.charged),
         },
     ),
+    "recycling.ElementsTaken": AdminDoor("recycler", d.elements_choice, create=Page("recycler", MANAGER)),
     "recycling.MarketPlacement": AdminDoor(
         "producer", d.placement, create=Page("producer"), verbs={"correct": Page("producer", record=d.placement)}
     ),

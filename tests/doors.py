@@ -36,7 +36,8 @@ class Door:
     """One door; see above. `status` is what those get whom it is for."""
 
     of: str
-    role: Role = VIEWER
+    role: Role | None = VIEWER
+    """From which role on; `None`: the platform's operators."""
     record: Make | None = None
     body: Body = lambda w, r: {}
     status: int = 200
@@ -114,6 +115,12 @@ API: dict[tuple[str, str], Door] = {
     **resource("chemistries", public(lambda w: w.nmc)),
     **resource("battery-models", public(lambda w: w.nmc_pack)),
     **resource("materials", public(records.material)),
+    **resource("vehicle-patterns", public(records.vehicle_pattern)),
+    **resource(
+        "assignment-runs", public(records.assignment_run),
+        create=Door("recycler", None, status=201),
+        cancel=Door("recycler", None, records.assignment_run, is_public=True),
+    ),
     **resource(
         "facilities", public(lambda w: w.plant_site),
         create=Door(
@@ -422,6 +429,7 @@ API: dict[tuple[str, str], Door] = {
         close=Door("recycler", OPERATOR, records.with_output, lambda w, r: {"closed_at": when(days=1)}),
         reopen=Door("recycler", MANAGER, records.closed_batch, lambda w, r: {"reason": "x"}),
         void=Door("recycler", MANAGER, chains.opened, lambda w, r: {"reason": "x"}),
+        determine=Door("recycler", OPERATOR, chains.charged, records.analysis_body),
     ),
     **resource("charges", Door("recycler", record=records.charge)),
     **resource("factors", Door("recycler", record=records.factor)),
@@ -471,6 +479,13 @@ API: dict[tuple[str, str], Door] = {
         get_verify=REPORT,
         get_lines=REPORT,
         get_difference=Door("producer", record=records.correction),
+    ),
+    **resource(
+        "elements-taken", Door("recycler", record=records.elements_choice),
+        create=Door("recycler", MANAGER, body=records.choice_body, status=201),
+    ),
+    ("POST", "epr-reports/document/"): Door(
+        "recycler", OPERATOR, records.recycler_scheme, records.document_body, status=201
     ),
     ("POST", "epr-reports/{pk}/return/"): Door("regulator", MANAGER, filing.filed, lambda w, r: {"note": "x"}),
     ("GET", "epr-reports/{pk}/evidence/"): replace(REPORT, body=lambda w, r: {"line": 1}),

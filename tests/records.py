@@ -9,9 +9,11 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from knox.models import AuthToken
 
-from accounts.models import Invitation, Membership, Organization, Role
+from accounts.actors import Actor
+from accounts.models import Invitation, Membership, Organization, Role, User
 from accounts.services import invitations
 from collection.models import (
+    AssignmentRun,
     Battery,
     CollectionPoint,
     Consent,
@@ -27,8 +29,11 @@ from collection.models import (
     Receipt,
     Relation,
     Shipment,
+    VehicleKind,
+    VehiclePattern,
 )
 from collection.services import (
+    assignments,
     batteries,
     claim_contests,
     consents,
@@ -42,8 +47,10 @@ from collection.services import (
     shipments,
 )
 from collection.services.findings import Scan
+from collection.validators import is_vin
 from recycling.models import (
     CapacityStatement,
+    EprScheme,
     Factor,
     Inspection,
     PlantStatus,
@@ -51,7 +58,17 @@ from recycling.models import (
     UtilizationRun,
     VehicleSales,
 )
-from recycling.services import factors, forecasts, intakes, outputs, plants, report_job, reports, utilization
+from recycling.services import (
+    elements_taken,
+    factors,
+    forecasts,
+    intakes,
+    outputs,
+    plants,
+    report_job,
+    reports,
+    utilization,
+)
 from tests.recycling import chains, filing
 from tests.world import (
     World,
@@ -408,6 +425,35 @@ def forecast(w: World) -> ReturnForecast:
     return forecasts.request(actor=w.actor(w.recycler), first_year=2025, last_year=2030)
 
 
+def vehicle_pattern(w: World, **fields: Any) -> VehiclePattern:
+    given = {
+        "by": "vin",
+        "make": "TESLA",
+        "positions": "5YJ3???B",
+        "model": w.nmc_pack,
+        "source": "test",
+        "confidence": "S",
+    }
+    return VehiclePattern.objects.create(**{**given, **fields})
+
+
+def tesla_vin(number: int = 1, motor: str = "B", year: str = "P") -> str:
+    """Of a Model 3."""
+    digits = "0123456789X"
+    start, end = f"5YJ3E1E{motor}", f"{year}F{number:06}"
+    return next(vin for digit in digits if is_vin(vin := f"{start}{digit}{end}"))
+
+
+def vehicle_kind(w: World) -> VehicleKind:
+    return VehicleKind.objects.create(listed_in="wa", make="TESLA", name="MODEL 3", fuel="BEV", year=2023)
+
+
+def assignment_run(w: World) -> AssignmentRun:
+    platform = User.objects.filter(is_superuser=True).first()
+    platform = platform or User.objects.create_superuser("platform@relode.example", None, name="Platform")
+    return assignments.request(actor=Actor.of(platform))
+
+
 def utilization_run(w: World) -> UtilizationRun:
     return utilization.request(actor=w.actor(w.recycler), from_day=date(2025, 1, 1), to_day=date(2025, 1, 2))
 
@@ -449,4 +495,28 @@ def report_body(w: World, record: Any) -> dict[str, Any]:
     return {
         "scheme": record.pk, "producer": w.producer.pk, "jurisdiction": "US-NV", "period_start": "2025-01-01",
         "period_end": "2025-12-31",
+    }  # fmt: skip
+
+
+def recycler_scheme(w: World) -> EprScheme:
+    return EprScheme.objects.filter(code="test-recycler").first() or filing.scheme("recycler", families=["lithium"])
+
+
+def document_body(w: World, scheme: EprScheme) -> dict[str, Any]:
+    return {"plant": w.plant.pk, "scheme": scheme.pk, "year": 2025}
+
+
+def elements_choice(w: World) -> Any:
+    return elements_taken.choose(
+        actor=w.actor(w.recycler, Role.MANAGER), recycler=w.recycler, year=2024, elements=["C"]
+    )
+
+
+def choice_body(w: World, _record: Any) -> dict[str, Any]:
+    return {"recycler": w.recycler.pk, "year": 2026, "elements": ["C", "P"]}
+
+
+def analysis_body(w: World, _record: Any) -> dict[str, Any]:
+    return {
+        "method": "outputs", "analyzed_on": "2026-01-02", "is_measured": True, "fractions": {"Ni": "0.1"},
     }  # fmt: skip

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.db.models import TextChoices
 
 from accounts.models import INVITATION_MOVES, InvitationStatus
+from collection.models.assignments import ASSIGNMENT_MOVES, AssignmentStatus
 from collection.models.batteries import BATTERY_MOVES, BatteryStatus
 from collection.models.claim_contests import CLAIM_CONTEST_MOVES, ClaimContestStatus
 from collection.models.handovers import CONTEST_MOVES, ContestStatus
@@ -42,6 +43,7 @@ STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
     "Proposal": (ProposalStatus, PROPOSAL_MOVES),
     "ClaimContest": (ClaimContestStatus, CLAIM_CONTEST_MOVES),
     "ImportRun": (ImportStatus, IMPORT_MOVES),
+    "AssignmentRun": (AssignmentStatus, ASSIGNMENT_MOVES),
     "UtilizationRun": (UtilizationStatus, UTILIZATION_MOVES),
     "ReturnForecast": (ForecastStatus, FORECAST_MOVES),
 }

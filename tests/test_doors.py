@@ -55,6 +55,19 @@ def test_every_other_address_is_classified(client: Client, db: None) -> None:
         assert client.get(f"/{path}").status_code == status, path
 
 
+@pytest.mark.parametrize("who", ["nobody", "somebody"])
+def test_no_other_address_fails_whatever_it_is_asked(world: World, who: str) -> None:
+    """The list of one's passkeys did, and what may be asked of the documentation."""
+    browser = Client(raise_request_exception=False)
+    for path in OPEN:
+        address = "/" + path.replace("<int:pk>", "1").replace("<str:", "").replace(">", "")
+        for method in ("get", "head", "options", "post", "put", "patch", "delete"):
+            if who == "somebody":
+                browser.force_login(world.user(world.recycler))
+            status = getattr(browser, method)(address).status_code
+            assert status < 500 or path == "readyz", (method, path)
+
+
 def call(user: User | None, method: str, path: str, door: Door, body: dict[str, Any]) -> Any:
     client = APIClient()
     client.raise_request_exception = True
@@ -68,7 +81,9 @@ def call(user: User | None, method: str, path: str, door: Door, body: dict[str, 
     return getattr(client, method.lower())(path, body, format="multipart" if door.is_multipart else "json")
 
 
-def smaller(role: Role) -> Role | None:
+def smaller(role: Role | None) -> Role | None:
+    if role is None:
+        return Role.MANAGER
     return list(Role)[role.rank - 1] if role.rank else None
 
 
@@ -89,7 +104,7 @@ def test_a_door_of_the_api(world: World, method: str, path: str) -> None:
         address = f"{PREFIX}{path.partition('{')[0]}{door.key(record)}{path.partition('}')[2]}"
     body = door.body(world, record)
     organization = getattr(world, door.of)
-    right = world.user(organization, door.role)
+    right = person(world, door)
     before = state()
 
     assert call(None, method, address, door, body).status_code == 401
@@ -130,7 +145,8 @@ def test_every_admin_page_is_classified() -> None:
         usual = {"", "add/", *(f"<path:object_id>/{part}/" for part in ("history", "delete", "change"))}
         usual |= {"<path:object_id>/verb/<str:verb>/", "<path:object_id>/"}
         own = {str(entry.pattern) for entry in page.get_urls()}
-        known = {f"<path:object_id>/{part}" for part in ADMIN[label].parts} | set(ADMIN[label].beside)
+        parts = ADMIN[label].parts + ADMIN[label].platform_parts
+        known = {f"<path:object_id>/{part}" for part in parts} | set(ADMIN[label].beside)
         assert own - usual == known, f"{label}: classify its own"
 
 
@@ -153,7 +169,7 @@ def visit(user: User | None, path: str) -> Any:
     return browser.get(path)
 
 
-def person(world: World, page: Page) -> User:
+def person(world: World, page: Page | Door) -> User:
     """Whom the page is for."""
     if page.role is None:
         return User.objects.filter(is_superuser=True).first() or User.objects.create_superuser(
@@ -178,6 +194,7 @@ def test_a_list_and_a_record_in_the_admin(world: World, label: str) -> None:
     page = f"{at}change/"
     pages = [page, *(at + part for part in door.parts)]
     maker = person(world, door.create) if door.create else None
+    platform = person(world, Page("recycler", None)) if door.platform_parts else None
     before = state()
     for path in (root, *pages, f"{root}add/", f"{at}delete/", f"{at}history/"):
         anonymous = visit(None, path)
@@ -186,6 +203,10 @@ def test_a_list_and_a_record_in_the_admin(world: World, label: str) -> None:
         assert visit(None, path).status_code == 302, path
         assert visit(reader, path).status_code == 200, path
         assert visit(stranger, path).status_code == 200, path
+    for path in (at + part for part in door.platform_parts):
+        assert visit(None, path).status_code == 302, path
+        assert [visit(user, path).status_code for user in (reader, stranger)] == [403, 403], path
+        assert visit(platform, path).status_code == 200, path
     for path in pages:
         assert visit(reader, path).status_code == 200, path
         assert visit(stranger, path).status_code == (200 if door.is_public else 404), path
@@ -216,7 +237,7 @@ def test_a_verb_in_the_admin(world: World, label: str, verb: str) -> None:
     assert visit(None, address).status_code == 302
     stranger = world.user(getattr(world, door.stranger), Role.MANAGER)
     assert visit(stranger, address).status_code == (403 if door.is_public else 404)
-    weaker = smaller(page.role) if page.role else Role.MANAGER
+    weaker = smaller(page.role)
     if weaker is not None:
         assert visit(world.user(getattr(world, page.of), weaker), address).status_code == 403
     assert visit(right, address).status_code == 200

@@ -47,12 +47,19 @@ READERS = (
     None,
 )
 
-BATTERY_LISTS = ("status=at_facility", "condition=damaged", "placed_in=US-NV", "identifier=nobody%27s", "ordering=id")
+BATTERY_LISTS = (
+    "status=at_facility",
+    "condition=damaged",
+    "placed_in=US-NV",
+    "chemistry_by=measured",
+    "identifier=nobody%27s",
+    "ordering=id",
+)
 
 #: Why a list may be read whole.
 SHORT = dict.fromkeys(
     [
-        "jurisdictions", "chemistries", "battery-models", "materials", "epr-schemes",
+        "jurisdictions", "chemistries", "battery-models", "materials", "epr-schemes", "vehicle-patterns",
         "organizations", "memberships", "invitations", "facilities", "permits", "collection-points", "consents",
         "plants", "lines", "nameplates", "outages", "relations", "contests", "plant-statuses", "capacity-statements",
         "vehicle-sales",
@@ -66,9 +73,11 @@ SHORT = dict.fromkeys(
     "capacity": "sums of nameplates: one row a place, stage and year",
     "free-capacity": "one row a stage of a plant",
     "return-forecasts": "as many as were asked for; their lines: tests/recycling/test_forecasts.py",
+    "assignment-runs": "as many as were asked for",
     "proposals": "as many as people typed",
     "claim-contests": "as many as people contest",
     "serial-patterns": "as many as producers number by",
+    "elements-taken": "one a recycler and year",
     "epr-overview": "pages of producers; what they cost is measured in benchmarks/",
     "battery-traces": "no list",
     "lot-traces": "no list",

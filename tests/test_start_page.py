@@ -135,7 +135,7 @@ def test_each_function_has_its_section_and_its_sidebar(world: World) -> None:
     batteries_at(world, world.yard)
     seen = {
         world.collector: ("Today&#x27;s pickups", "/admin/collection/pickup/", "/admin/recycling/batch/"),
-        world.recycler: ("At the gate", "/admin/recycling/batch/", "/admin/recycling/eprreport/"),
+        world.recycler: ("At the gate", "/admin/recycling/batch/", "/admin/recycling/marketplacement/"),
         world.federal: ("Compliance by producer", "/admin/recycling/eprreport/", "/admin/collection/importrun/"),
         world.producer: ("What became of your batteries", "/admin/recycling/eprreport/", "/admin/recycling/intake/"),
     }

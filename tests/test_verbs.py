@@ -53,6 +53,7 @@ RECORDS: dict[str, Any] = {
     "collection.Shipment": d.draft,
     "collection.Battery": d.pack,
     "collection.ImportRun": d.import_run,
+    "collection.AssignmentRun": d.assignment_run,
     "collection.Lot": d.reinstated_lot,
     "collection.ClaimContest": d.claim_contest,
     "collection.SerialPattern": d.serial_pattern,
@@ -109,6 +110,7 @@ def given(world: World, actor: Actor) -> dict[str, Any]:
     )
     plant, _is_new = Plant.objects.get_or_create(facility=facility)
     return {
+        "Fractions": {},
         "Organization": own,
         "Facility": facility,
         "CollectionPoint": CollectionPoint.objects.get_or_create(facility=facility, defaults={"kind": "other"})[0],
@@ -116,7 +118,7 @@ def given(world: World, actor: Actor) -> dict[str, Any]:
         "ProcessLine": ProcessLine.objects.get_or_create(plant=plant, defaults={"name": "1", "stage": Stage.HYDRO})[0],
         "Shipment": Shipment.objects.first(),
         "Battery": Battery.objects.first(),
-        "EprScheme": EprScheme.objects.first(),
+        "EprScheme": EprScheme.objects.first() or d.recycler_scheme(world),
         "Jurisdiction": world.nv,
         "Material": Material.objects.first(),
         "NewIdentifier": NewIdentifier("internal", "x"),

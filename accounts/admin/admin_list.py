@@ -10,7 +10,7 @@ from django import template
 from django.contrib.admin.templatetags import admin_list
 from django.contrib.admin.templatetags.base import InclusionAdminNode
 
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 
 register = template.Library()
 register.tags |= admin_list.register.tags
@@ -24,7 +24,7 @@ def date_hierarchy(parser: Any, token: Any) -> InclusionAdminNode:
         "date_hierarchy",
         parser,
         token,
-        func=by_platform(admin_list.date_hierarchy),
+        func=as_platform()(admin_list.date_hierarchy),
         template_name="date_hierarchy.html",
         takes_context=False,
     )

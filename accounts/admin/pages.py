@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Page, Paginator
+from django.db import DataError
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold.views import ChangeList
 
-from accounts.acting import as_platform, judged
+from accounts.acting import as_platform, found
 
 #: So many rows are counted, and can be paged through. Whoever looks for one that comes later searches or filters: each
 #: page costs as much as all before it.
@@ -42,9 +44,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
     def rows(self, first: int, most: int) -> list[Any]:
         """So many rows from there on."""
-        with as_platform():
-            rows = list(self.object_list[first : first + most])
-        return judged(rows)
+        return found(lambda: list(self.object_list[first : first + most]))
 
     @cached_property
     def count(self) -> int:
@@ -71,7 +71,10 @@ class CountedBelow(ChangeList):  # type: ignore[misc]
     """A list with its count below, where it says whether there are more; above it would stand as if it were all."""
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        try:
+            super().get_results(request)
+        except (DataError, ValueError) as error:  # a value in the address that the database cannot read
+            raise IncorrectLookupParameters(error) from error
         if (self.show_all and self.can_show_all) or not self.multi_page:  # Django takes them from the queryset
             self.result_list = self.paginator.rows(0, self.result_count)
         self.full_result_count = self.result_count

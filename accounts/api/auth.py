@@ -65,7 +65,7 @@ def _sent(request: Request) -> str | None:
 
 def seconds_to_wait(request: HttpRequest, email: str, *more: type[CountingThrottle]) -> float:
     """Count a try at a page, together with those at the API: how long to wait until the next is let in."""
-    tried: Any = SimpleNamespace(META=request.META, headers=request.headers, data={"email": email})
+    tried: Any = SimpleNamespace(META=request.META, headers=request.headers, user=None, data={"email": email})
     for kind in more or (LoginAddressThrottle, LoginEmailThrottle):
         throttle = kind()
         if not throttle.allow_request(tried, None):  # type: ignore[arg-type]

@@ -1,13 +1,14 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
+from django.db.models.query import ModelIterable
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, pagination
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 
-from accounts.acting import as_platform, judged
+from accounts.acting import found
 from accounts.numbers import whole_number
 
 
@@ -30,9 +31,10 @@ class CursorPagination(pagination.CursorPagination):
             queryset = queryset.head(
                 offset + self.get_page_size(request) + 1, ascending=order.startswith("-") == backward, beyond=position
             )
-        with as_platform():
-            page = super().paginate_queryset(queryset, request, view)
-        return judged(page) if page and isinstance(page[0], Model) else page
+        page = super().paginate_queryset
+        if issubclass(queryset._iterable_class, ModelIterable):
+            return found(lambda: page(queryset, request, view) or [])
+        return page(queryset, request, view)
 
     def decode_cursor(self, request: Request) -> Any:
         try:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from accounts.acting import as_platform, judged
+from accounts.acting import as_platform, found
 from accounts.actors import Actor
 from accounts.api.doors import doors_of
 from accounts.api.fields import record_id
@@ -63,11 +63,10 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
         return rows.visible_to(self.request.user)
 
     def get_object(self) -> Any:
-        with as_platform():
-            record = super().get_object()
-        if not judged([record]):
-            raise Http404
-        return record
+        named = super().get_object
+        for record in found(lambda: [named()]):
+            return record
+        raise Http404
 
     def filter_queryset(self, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         """Filters are for lists: a single record is named by its key and by nothing else."""
@@ -129,9 +128,7 @@ class VisibleViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.
     def may_see(self, answer: Any) -> bool:
         """Whether the record that an answer shows, or each of them, is there for the caller now."""
         keys = {shown.get("id", shown.get("code")) for shown in (answer if isinstance(answer, list) else [answer])}
-        with as_platform():
-            shown_now = list(self.get_queryset().filter(pk__in=keys))
-        return len(judged(shown_now)) == len(keys)
+        return len(found(lambda: list(self.get_queryset().filter(pk__in=keys)))) == len(keys)
 
 
 class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
@@ -147,8 +144,7 @@ class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
         key = data if is_code else record_id(data)
         if key is None:
             self.fail("does_not_exist", pk_value=data)
-        with as_platform():
-            record = super().to_internal_value(key)
-        if not judged([record]):
-            self.fail("does_not_exist", pk_value=data)
-        return record
+        named = super().to_internal_value
+        for record in found(lambda: [named(key)]):
+            return record
+        return self.fail("does_not_exist", pk_value=data)

@@ -50,8 +50,10 @@ class Argument:
     pk = RawSQL("$1", ())
 
 
-def settings_of(role: str, user: int | None) -> tuple[Mapping[str, str], list[Any]]:
-    """What the database is told: by setting, SQL for its value, with the parameters of all."""
+def settings_of(role: str | None, user: int | None) -> tuple[Mapping[str, str], list[Any]]:
+    """What the database is told: by setting, SQL for its value, with the parameters of all. No role is that which the login
+    begins in: a worker's is in `ACTS` from the start, and would be nobody in the role named `none`.
+    """
     if role != READS:
         return {"role": "%s"}, [role]
     found = {f"relode.{name}": f"relode_{name}(%s)::text" for name in HELD}

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import rules
+from accounts.acting import as_platform
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import INVITATION_MOVES, Invitation, InvitationStatus, Mail, Membership, Organization, Role, User
@@ -127,6 +128,7 @@ def accept(*, actor: Actor, link: str) -> Invitation:
     return _become_member(invitation, actor.user)
 
 
+@as_platform()  # the link says who may
 @transaction.atomic
 def join(*, link: str, name: str, password: str) -> User:
     """Become a user and a member by the link that was mailed, and set the password to log in with.

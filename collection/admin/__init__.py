@@ -1,4 +1,5 @@
 from collection.admin import (
+    assignments,
     batteries,
     claim_contests,
     custody,
@@ -15,6 +16,7 @@ from collection.admin import (
 )
 
 __all__ = [
+    "assignments",
     "batteries",
     "claim_contests",
     "custody",

@@ -144,10 +144,12 @@ class ChangesForm(VerbForm):
 class CorrectForm(ChangesForm):
     """Shows what is there; what was changed is corrected."""
 
+    is_measured = forms.BooleanField(required=False, label=gettext_lazy("its chemistry was measured"))
+
     def scope(self) -> None:
         assert isinstance(self.target, Battery)
         for name in self.fields:
-            if name != "reason":
+            if name not in ("reason", "is_measured"):
                 self.initial[name] = getattr(self.target, name)
 
     def arguments(self) -> dict[str, Any]:
@@ -178,6 +180,12 @@ class ContestClaimsForm(ClaimsForm, ContestClaimForm):
     field_order = ("organization", "statement")
 
 
+def _assigned(record: Battery) -> str:
+    """How its chemistry was assigned, how sure that is, and by what pattern."""
+    said = [record.get_chemistry_by_display(), record.get_chemistry_confidence_display(), str(record.pattern or "")]
+    return "; ".join(part for part in said if part)
+
+
 class IdentifierInline(PartInline):
     model = Identifier
     fields = ("scheme", "issuer", "value")
@@ -186,7 +194,7 @@ class IdentifierInline(PartInline):
 @admin.register(Battery)
 class BatteryAdmin(LivingAdmin):
     list_display = ("__str__", "model", "producer", "condition", "status", "facility", "shipment", "mass_kg")
-    list_filter = ("status", "condition", "producer_ground", "chemistry", "is_simulated")
+    list_filter = ("status", "condition", "producer_ground", "chemistry_by", "chemistry", "is_simulated")
     list_select_related = ("model", "producer", "facility", "shipment")
     sortable_by = ()
     search_fields = ("identifiers",)
@@ -223,6 +231,8 @@ class BatteryAdmin(LivingAdmin):
             (_("producer"), record.producer or _("not known")),
             (_("counts for it because"), record.get_producer_ground_display() if record.producer else None),
             (_("chemistry"), record.chemistry),
+            (_("chemistry assigned"), _assigned(record)),
+            (_("vehicle"), record.vehicle),
             (_("condition"), record.get_condition_display()),
             (_("state of health"), f"{record.state_of_health:.1%}" if record.state_of_health is not None else None),
             (_("status"), record.get_status_display()),

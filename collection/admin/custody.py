@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -17,7 +17,7 @@ from collection.admin.search import battery_named, lot_named
 from collection.models import CustodyEvent
 from collection.models.sight import Whose
 from collection.queries.lives import Entry, life_of
-from collection.queries.veils import veil, veil_entries
+from collection.queries.veils import veil
 
 #: What else the page of a thing shows above its life, by its model: other apps add what they know of it.
 SECTIONS: dict[type[Model], list[Callable[[HttpRequest, Any], str]]] = {}
@@ -42,38 +42,24 @@ class Veiled(CountedBelow):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         rows = list(self.result_list)
-        self.result_list = veiled(request.user, rows)
-
-
-def veiled(viewer: Any, rows: Sequence[Any]) -> Sequence[Any]:
-    """`rows`, things or entries of the ledger, as `viewer` may know them."""
-    return veil_entries(viewer, rows) if rows and isinstance(rows[0], CustodyEvent) else veil(viewer, rows)
+        self.result_list = veil(request.user, rows)  # type: ignore[arg-type]
 
 
 class VeiledAdmin(ScopedAdmin):
-    """Things, or what the ledger says of them, each as the user may know it."""
-
-    #: Fields that an address may not filter by, since some of the rows do not show them to everybody.
-    untold: ClassVar[tuple[str, ...]] = ()
+    """Things, or what is said of them, each as the user may know it."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Veiled]:
         return Veiled
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         record = super().get_object(request, object_id, from_field)
-        return record and veiled(request.user, [record])[0]
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        if lookup.split("__", maxsplit=1)[0] in self.untold and not (request and request.user.is_superuser):  # type: ignore[union-attr]
-            return False
-        return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[arg-type]
+        return record and veil(request.user, [record])[0]  # type: ignore[arg-type]
 
 
 class LivingAdmin(VeiledAdmin):
     """A thing with a ledger of its own (a battery, a lot): its page tells its life above all else."""
 
     change_form_outer_before_template = "relode/life.html"
-    untold = ("facility", "shipment", "moisture", "assays", "events")
 
     def about(self, request: HttpRequest, record: Any) -> dict[str, Any]:
         entries = life_of(record, request.user)  # type: ignore[arg-type]
@@ -104,10 +90,6 @@ class LivingAdmin(VeiledAdmin):
 
 @admin.register(CustodyEvent)
 class CustodyEventAdmin(VeiledAdmin):
-    untold = (
-        "from_facility", "from_shipment", "from_organization", "to_facility", "to_shipment", "to_organization",
-        "handover", "reference", "note", "mass_kg", "battery__facility", "lot__facility",
-    )  # fmt: skip
     list_display = (
         "occurred_at", "battery", "lot", "kind", "from_organization", "to_organization", "to_facility", "mass_kg",
         "handover", "reference", "actor",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import admin
@@ -13,34 +13,45 @@ from accounts.admin.forms import RowsField, VerbForm, instant_field, text_field
 from accounts.admin.scoped import Button, PartInline
 from collection.admin.cells import choice_cell, mass_cell
 from collection.admin.custody import LivingAdmin
-from collection.models import DISPOSITIONS, Assay, Element, Facility, Lot, Material
+from collection.models import DISPOSITIONS, Assay, Element, Facility, Lot, Material, Use
 from collection.services import lots
 from collection.services.lots import Part
 from collection.units import Unit
 
 
+class Analysis(NamedTuple):
+    """Mass fractions by element, and the shares of these that came from batteries, where that is said."""
+
+    fractions: dict[str, Decimal]
+    shares: dict[str, Decimal]
+
+
 class AssaysField(RowsField):
-    """Mass fractions by element, one per line. Cleans to a dictionary, or nothing if left empty."""
+    """Mass fractions by element, one per line. Cleans to an analysis, or nothing if left empty."""
 
     def __init__(self, **options: Any) -> None:
         options = {
             "required": False,
             "label": gettext_lazy("assay"),
             "help_text": gettext_lazy(
-                "One per line: element, mass fraction of the dry mass, such as “Ni, 0.2”. Empty: as the pure material."
+                "One per line: element, mass fraction of the dry mass, such as “Ni, 0.2”; then, if not all of it came from"
+                " batteries, the share that did, such as “O, 0.4, 0”. Empty: as the pure material."
             ),
             **options,
         }
-        super().__init__(["element", "fraction"], **options)
+        super().__init__(["element", "fraction", "share"], optional=["share"], **options)
 
     def clean(self, value: Any) -> Any:
         fractions: dict[str, Decimal] = {}
+        shares: dict[str, Decimal] = {}
         for number, row in enumerate(super().clean(value), start=1):
             element = choice_cell(row["element"], Element.values, number)
             if element in fractions:
                 raise forms.ValidationError(_("Line %(line)s: this element stands here twice.") % {"line": number})
             fractions[element] = fraction_cell(row["fraction"], number)
-        return fractions or None
+            if row["share"]:
+                shares[element] = fraction_cell(row["share"], number)
+        return Analysis(fractions, shares) if fractions else None
 
 
 def fraction_cell(text: str, line: int) -> Decimal:
@@ -56,7 +67,18 @@ def fraction_cell(text: str, line: int) -> Decimal:
     return share
 
 
-class LotForm(VerbForm):
+class AnalyzedForm(VerbForm):
+    """A form with an assay."""
+
+    def arguments(self) -> dict[str, Any]:
+        given = super().arguments()
+        analysis = given.pop("assays", None)
+        if analysis is not None:
+            given |= {"assays": analysis.fractions, "from_batteries": analysis.shares}
+        return given
+
+
+class LotForm(AnalyzedForm):
     """What every new lot is described by."""
 
     number = forms.CharField(max_length=60, label=gettext_lazy("lot number"))
@@ -115,6 +137,12 @@ class DisposeForm(VerbForm):
         max_length=500,
         help_text=gettext_lazy("To whom it was sold, or what happened to it."),
     )
+    use = forms.ChoiceField(choices=[("", "—"), *Use.choices], required=False, label=gettext_lazy("used there"))
+    ended_waste = forms.BooleanField(required=False, label=gettext_lazy("ended being waste"))
+    recipient = text_field(
+        gettext_lazy("recipient"), required=False, max_length=200, help_text=gettext_lazy("Empty: as the note says.")
+    )
+    country = text_field(gettext_lazy("country of the recipient"), required=False, max_length=2)
 
 
 class ReinstateForm(VerbForm):
@@ -122,7 +150,7 @@ class ReinstateForm(VerbForm):
     reason = text_field(gettext_lazy("reason"), max_length=500)
 
 
-class CorrectForm(VerbForm):
+class CorrectForm(AnalyzedForm):
     """What is left empty stays."""
 
     corrected_at = instant_field(gettext_lazy("when"))
@@ -139,7 +167,7 @@ class CorrectForm(VerbForm):
 
 class AssayInline(PartInline):
     model = Assay
-    fields = ("element", "fraction")
+    fields = ("element", "fraction", "from_batteries")
 
 
 @admin.register(Lot)
@@ -171,6 +199,8 @@ class LotAdmin(LivingAdmin):
             (_("where it is"), record.facility or record.shipment),
             (_("mass"), f"{record.mass_value.normalize():f} {record.get_mass_unit_display()}"),
             (_("moisture"), f"{record.moisture:.2%}" if record.moisture is not None else None),
+            (_("basis of the assay"), record.get_assay_basis_display()),
+            (_("used"), getattr(record, "destination", None) if record.moisture is not None else None),
             (_("origin"), record.origin),
             (_("split from"), record.split_from),
         ]

@@ -179,7 +179,7 @@ class PickupAdmin(ScopedAdmin):
         "carrier",
         "destination",
     )
-    list_filter = ("status", "condition", "collection_point__facility__jurisdiction", "convenient_from")
+    list_filter = ("status", "condition", "collection_point__facility__jurisdiction", "window_start")
     list_select_related = ("collection_point__facility", "collector", "carrier", "destination")
     search_fields = ("id__exact", "collection_point__facility__name", "collector__name")
     search_help_text = gettext_lazy("A number, a place, or a collector.")

@@ -7,9 +7,10 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.forms import VerbForm, instant_field, text_field
-from accounts.admin.scoped import Button, ScopedAdmin
+from accounts.admin.scoped import Button
 from accounts.models import Organization
 from collection.admin.batteries import ChangesForm, own_organizations
+from collection.admin.custody import VeiledAdmin
 from collection.battery_numbers import LONGEST_SENT, guess_scheme
 from collection.models import Battery, Facility, Proposal
 from collection.services import proposals
@@ -64,12 +65,12 @@ class RefuseForm(VerbForm):
 
 
 @admin.register(Proposal)
-class ProposalAdmin(ScopedAdmin):
+class ProposalAdmin(VeiledAdmin):
     list_display = ("__str__", "battery", "kind", "proposed_for", "addressed_to", "status", "proposed_at")
     list_filter = ("status", "kind")
     list_select_related = ("battery", "proposed_for", "addressed_to")
-    search_fields = ("proposed_for__name", "addressed_to__name")
-    search_help_text = gettext_lazy("An organization.")
+    search_fields = ("proposed_for__name",)
+    search_help_text = gettext_lazy("The organization that proposes.")
     date_hierarchy = "proposed_at"
     create = Button(gettext_lazy("Propose a correction"), proposals.propose, ProposeForm)
     buttons = (

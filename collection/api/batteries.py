@@ -25,7 +25,17 @@ from accounts.written import plain
 from collection.api.custody import LifeMixin
 from collection.api.fields import IdentifierIn, KilogramsField, MassField, UnitField
 from collection.battery_numbers import FNC1, LONGEST_SENT
-from collection.models import Battery, BatteryModel, BatteryStatus, Chemistry, Condition, Facility, Ground, Identifier
+from collection.models import (
+    Assignment,
+    Battery,
+    BatteryModel,
+    BatteryStatus,
+    Chemistry,
+    Condition,
+    Facility,
+    Ground,
+    Identifier,
+)
 from collection.models import Jurisdiction as Place
 from collection.services import batteries, claim_contests, credit
 from collection.units import Unit
@@ -50,7 +60,8 @@ class BatteryOut(RecordSerializer[Battery]):
         model = Battery
         fields = (
             "id", "identifiers", "status", "condition", "state_of_health", "facility", "facility_name", "shipment",
-            "model", "model_name", "producer", "producer_name", "producer_ground", "chemistry", "composition", "form", "rated_kwh",
+            "model", "model_name", "producer", "producer_name", "producer_ground", "chemistry",
+            "chemistry_by", "chemistry_confidence", "pattern", "composition", "form", "rated_kwh",
             "content_kwh", "mass_value", "mass_unit", "mass_kg", "placed_in", "placed_on", "registered_by",
             "registered_at", "is_simulated", "verbs",
         )  # fmt: skip
@@ -129,6 +140,7 @@ class AcceptedClaimsOut(serializers.Serializer[Any]):
 class CorrectIn(ChangesIn):
     """What is left out stays; null says that it is not known."""
 
+    is_measured = serializers.BooleanField(required=False, help_text="Whether its chemistry was measured.")
     corrected_at = serializers.DateTimeField(required=False)
 
 
@@ -143,6 +155,7 @@ def check_term(value: str) -> None:
 class BatteryFilter(FilterSet):
     identifier = django_filters.CharFilter(method="going_by")
     chemistry = django_filters.CharFilter("chemistry")
+    chemistry_by = django_filters.ChoiceFilter(choices=Assignment.choices)
     placed_in = django_filters.CharFilter(method="placed_within")
     at_jurisdiction = django_filters.CharFilter("facility__jurisdiction__code", "startswith")
     status = django_filters.ChoiceFilter(choices=BatteryStatus.choices)

@@ -42,7 +42,16 @@ class LifeEntryOut(serializers.Serializer[Any]):
         return str(entry.occurred_at.isoformat())
 
 
-class LifeMixin:
+class VeiledMixin:
+    """Records that are shown as their reader may know them."""
+
+    def get_serializer(self, *args: Any, **options: Any) -> Any:
+        if args and args[0] is not None:
+            veil(self.request.user, list(args[0]) if options.get("many") else [args[0]])  # type: ignore[attr-defined]
+        return super().get_serializer(*args, **options)  # type: ignore[misc]
+
+
+class LifeMixin(VeiledMixin):
     """What viewsets of batteries and lots have in common: `life/`, and that whoever only had a thing once reads of it what
     was until then.
     """
@@ -57,12 +66,6 @@ class LifeMixin:
         if not (self.detail or viewer.is_superuser) and any(asked.get(name) for name in self.tells_where):  # type: ignore[attr-defined]
             rows = rows.filter(Knows(at_hand(queryset.model), viewer))
         return rows
-
-    def get_serializer(self, *args: Any, **options: Any) -> Any:
-        """As ever, for records as their reader may know them."""
-        if args and args[0] is not None:
-            veil(self.request.user, list(args[0]) if options.get("many") else [args[0]])  # type: ignore[attr-defined]
-        return super().get_serializer(*args, **options)  # type: ignore[misc]
 
     @extend_schema(responses=LifeEntryOut(many=True), filters=False)
     @action(detail=True, pagination_class=None, filter_backends=())

@@ -111,3 +111,9 @@ class AssaysField(serializers.DictField):
     """Mass fractions of the dry mass by element, such as {"Li": "0.04", "Ni": "0.2"}."""
 
     child = serializers.DecimalField(max_digits=9, decimal_places=8, min_value=Decimal(0), max_value=Decimal(1))
+
+
+class SharesField(serializers.DictField):
+    """By element, the share of it that came from batteries, where not all of it did, such as {"O": "0"}."""
+
+    child = serializers.DecimalField(max_digits=5, decimal_places=4, min_value=Decimal(0), max_value=Decimal(1))

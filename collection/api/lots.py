@@ -4,6 +4,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
@@ -12,8 +13,8 @@ from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from collection.api.custody import LifeMixin
-from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, UnitField
-from collection.models import DISPOSITIONS, Assay, CustodyEvent, Facility, Lot, LotStatus, Material
+from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, SharesField, UnitField
+from collection.models import DISPOSITIONS, Assay, CustodyEvent, Destination, Facility, Lot, LotStatus, Material, Use
 from collection.models.lots import LotQuerySet
 from collection.services import lots
 from collection.services.lots import Part
@@ -25,7 +26,14 @@ MOST_PARTS = 100
 class AssayOut(RecordSerializer[Assay]):
     class Meta:
         model = Assay
-        fields = ("element", "fraction")
+        fields = ("element", "fraction", "from_batteries")
+        read_only_fields = fields
+
+
+class DestinationOut(RecordSerializer[Destination]):
+    class Meta:
+        model = Destination
+        fields = ("use", "ended_waste", "recipient", "country")
         read_only_fields = fields
 
 
@@ -39,15 +47,24 @@ class LotOut(RecordSerializer[Lot]):
         max_digits=5, decimal_places=4, read_only=True, allow_null=True, help_text="Null for who only had it once."
     )
     assays = AssayOut(many=True, read_only=True)
+    destination = serializers.SerializerMethodField(
+        help_text="Where it went that left the trace, and what it is used for; null where nobody said."
+    )
     verbs = VerbsField()
 
     class Meta:
         model = Lot
         fields = (
-            "id", "number", "owner", "material", "mass_value", "mass_unit", "mass_kg", "moisture", "assays", "status",
-            "facility", "shipment", "split_from", "origin", "made_at", "is_simulated", "verbs",
+            "id", "number", "owner", "material", "mass_value", "mass_unit", "mass_kg", "moisture", "assays", "assay_basis", "status",
+            "facility", "shipment", "split_from", "origin", "made_at", "destination", "is_simulated",
+            "verbs",
         )  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(DestinationOut(allow_null=True))
+    def get_destination(self, lot: Lot) -> dict[str, Any] | None:
+        found = None if lot.moisture is None else getattr(lot, "destination", None)  # veiled for who only had it once
+        return DestinationOut(found).data if found is not None else None
 
 
 class BringInIn(serializers.Serializer[Any]):
@@ -60,6 +77,7 @@ class BringInIn(serializers.Serializer[Any]):
     mass_unit = UnitField()
     moisture = MoistureField(required=False)
     assays = AssaysField(required=False)
+    from_batteries = SharesField(required=False)
     origin = TextField(max_length=200)
     brought_at = serializers.DateTimeField()
 
@@ -84,6 +102,12 @@ class DisposeIn(serializers.Serializer[Any]):
     disposition = serializers.ChoiceField(choices=[(s.value, s.label) for s in DISPOSITIONS])
     disposed_at = serializers.DateTimeField()
     note = TextField(max_length=500, required=False, allow_blank=True)
+    use = serializers.ChoiceField(
+        choices=Use.choices, required=False, help_text="What it is used for by its recipient."
+    )
+    ended_waste = serializers.BooleanField(required=False)
+    recipient = TextField(max_length=200, required=False, allow_blank=True, help_text="As `note`, if left out.")
+    country = TextField(max_length=2, required=False, allow_blank=True)
 
 
 class CorrectLotIn(serializers.Serializer[Any]):
@@ -95,6 +119,7 @@ class CorrectLotIn(serializers.Serializer[Any]):
     mass_unit = serializers.ChoiceField(choices=Unit.choices, required=False)
     moisture = MoistureField(required=False)
     assays = AssaysField(required=False)
+    from_batteries = SharesField(required=False)
 
 
 class LotFilter(FilterSet):
@@ -121,7 +146,7 @@ class LotFilter(FilterSet):
 class LotViewSet(LifeMixin, VisibleViewSet):
     """Lots: black mass, products, residues. What a plant makes is recorded at its batch."""
 
-    queryset = Lot.objects.prefetch_related(
+    queryset = Lot.objects.select_related("destination").prefetch_related(
         Prefetch("assays", Assay.objects.order_by("element")),
         Prefetch("events", CustodyEvent.objects.last_of_lots(), "last_entries"),
     )

@@ -153,7 +153,7 @@ class PickupViewSet(VisibleViewSet):
     queryset = Pickup.objects.select_related("collection_point__facility")
     serializer_class = PickupOut
     filterset_class = PickupFilter
-    ordering_fields = ("id", "window_start", "convenient_from", "requested_at")
+    ordering_fields = ("id", "window_start", "requested_at")  # an order tells of what it orders by
 
     create = opens(pickups.request, RequestIn)
     schedule = door(pickups.schedule, ScheduleIn)

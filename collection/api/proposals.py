@@ -11,6 +11,7 @@ from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
 from collection.api.batteries import ChangesIn
+from collection.api.custody import VeiledMixin
 from collection.api.fields import IdentifierIn
 from collection.models import Battery, Facility, Proposal
 from collection.services import proposals
@@ -56,7 +57,7 @@ class ProposalFilter(FilterSet):
         fields = ("status", "kind")
 
 
-class ProposalViewSet(VisibleViewSet):
+class ProposalViewSet(VeiledMixin, VisibleViewSet):
     """What is said of batteries by those who have them in custody no more; who has them decides."""
 
     queryset = Proposal.objects.all()

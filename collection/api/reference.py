@@ -51,7 +51,7 @@ class CompositionOut(Sourced):
     class Meta:
         model = Composition
         fields = (
-            "id", "version", "is_default", "pack_kg_per_kwh", "elements", "source", "confidence", "is_unverified",
+            "id", "version", "is_default", "pack_kg_per_kwh", "elements", "unknown_elements", "source", "confidence", "is_unverified",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -84,7 +84,7 @@ class BatteryModelOut(Sourced):
         model = BatteryModel
         fields = (
             "id", "code", "name", "producer", "producer_name", "chemistry", "composition", "rated_kwh", "mass_kg",
-            "form", "drive", "year_from", "year_to", "source", "confidence", "is_unverified",
+            "mass_is_assumed", "mass_source",            "form", "drive", "year_from", "year_to", "source", "confidence", "is_unverified",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -1,11 +1,11 @@
 """Batteries from a file: registered in the name of an organization, with their identifiers, and given up at one of its
-facilities where the file says so. A row is recognized by scheme, issuer and value of its identifier.
+facilities where the file says so. Where it says neither model nor chemistry, the VIN may. A row is recognized by scheme,
+issuer and value of its identifier.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -24,12 +24,12 @@ from collection.battery_numbers import LONGEST_SENT, WORLDWIDE, normal
 from collection.imports import columns
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
-from collection.imports.stage import Finding, Stage, StagedImporter, select, unequal
+from collection.imports.stage import Finding, StagedImporter, select, unequal
+from collection.imports.vehicles import VehicleStage
 from collection.models import (
     Battery,
     BatteryModel,
     Chemistry,
-    Composition,
     Condition,
     Facility,
     Ground,
@@ -37,12 +37,15 @@ from collection.models import (
     Jurisdiction,
 )
 from collection.services import credit, custody
-from collection.services.contents import Intensities, settle_content
+from collection.services.contents import Contents
 from collection.services.custody import CLOCK_SKEW
+from collection.services.patterns import Patterns, kind_of_vin, said
 from collection.units import Unit
 
 #: What a registration says and nothing changes later; and what weighings and inspections change afterwards.
-_FIXED = ("model_id", "producer_id", "chemistry_id", "rated_kwh", "form", "placed_in_id", "placed_on")
+_FIXED = ("producer_id", "rated_kwh", "form", "placed_in_id", "placed_on")
+#: What the row says itself, unless it was concluded from the vehicle: then the vehicle is the same, and its pack is resolved.
+_SAID = ("model_id", "chemistry_id")
 _CHANGING = ("mass_value", "mass_unit", "condition")
 
 
@@ -62,23 +65,11 @@ _KNOWN = f"""
 """
 
 
-@dataclass(slots=True)
-class _Contents:
-    """As much of a battery as its contents follow from. A whole `Battery` for each mass takes ten times as long."""
-
-    model: BatteryModel | None
-    chemistry_id: str | None
-    rated_kwh: Decimal | None
-    mass_value: Decimal | None
-    mass_unit: str
-    composition: Composition | None = None
-    content_kwh: Decimal | None = None
-
-
-class BatteryStage(Stage):
+class BatteryStage(VehicleStage):
     """Batteries on their way to being registered."""
 
     table = "import_battery"
+    target = "collection_battery"
     columns = (
         ("line", "integer"),
         ("scheme", "text"),
@@ -88,6 +79,10 @@ class BatteryStage(Stage):
         ("model_id", "bigint"),
         ("producer_id", "bigint"),
         ("chemistry_id", "text"),
+        ("chemistry_by", "text"),
+        ("chemistry_confidence", "text"),
+        ("pattern_id", "bigint"),
+        ("vehicle", "integer"),
         ("composition_id", "bigint"),
         ("rated_kwh", "numeric"),
         ("content_kwh", "numeric"),
@@ -104,30 +99,11 @@ class BatteryStage(Stage):
 
     def __init__(self, *, actor: Actor, organization: Organization, ground: Ground = Ground.CLAIMED) -> None:
         """`ground` is that of whoever the file names as producer; what a producer registers has its own."""
+        super().__init__()
         self.actor = actor
         self.organization = organization
         self.ground = ground
-        self._intensities = Intensities()
-        self._contents: dict[tuple[object, ...], tuple[int | None, Decimal | None]] = {}
-
-    def content(
-        self,
-        model: BatteryModel | None,
-        chemistry: str | None,
-        rated_kwh: Decimal | None = None,
-        mass_value: Decimal | None = None,
-        mass_unit: str = "kg",
-    ) -> tuple[int | None, Decimal | None]:
-        """The composition that holds for such a battery, and the energy its contents are computed from."""
-        key = (model.pk if model else None, chemistry, rated_kwh, mass_value, mass_unit)
-        if key not in self._contents:
-            battery = _Contents(model, chemistry, rated_kwh, mass_value, mass_unit)
-            settle_content(battery, self._intensities)
-            if len(self._contents) > 100_000:
-                self._contents.clear()
-            composition = battery.composition.pk if battery.composition is not None else None
-            self._contents[key] = (composition, battery.content_kwh)
-        return self._contents[key]
+        self.content = Contents().of
 
     def repeated(self) -> Iterator[Finding]:
         for line, first, value in select(f"""
@@ -194,7 +170,9 @@ class BatteryStage(Stage):
     def _otherwise(self) -> Iterator[Finding]:
         """Once a battery has gone on its way, what scales and inspectors found there is not held against the file."""
         compared = [
+            *unequal("b", _SAID, when="s.vehicle IS NULL"),
             *unequal("b", _FIXED),
+            "CASE WHEN b.vehicle_id <> v.id THEN 'vehicle' END",
             *unequal("b", _CHANGING, when="NOT went_on", in_file={"mass_value": "mass"}),
             """CASE WHEN s.facility_id IS NOT NULL AND first.to_facility_id IS DISTINCT FROM s.facility_id
                     THEN 'facility' END""",
@@ -206,6 +184,7 @@ class BatteryStage(Stage):
         ]
         known = """
             JOIN collection_battery b ON b.id = s.battery_id
+            LEFT JOIN import_vehicle v ON v.number = s.vehicle
             LEFT JOIN collection_custodyevent first
                 ON first.battery_id = b.id AND first.sequence = 1 AND first.kind = 'given_up'
             CROSS JOIN LATERAL (
@@ -224,20 +203,23 @@ class BatteryStage(Stage):
             cursor.execute("""
                 CREATE TEMPORARY TABLE import_battery_new ON COMMIT DROP AS
                 SELECT nextval(pg_get_serial_sequence('collection_battery', 'id')) AS id, s.*
-                FROM (SELECT * FROM import_battery WHERE battery_id IS NULL ORDER BY line) s
+                FROM (
+                    SELECT i.*, v.id AS vehicle_id FROM import_battery i LEFT JOIN import_vehicle v ON v.number = i.vehicle
+                    WHERE i.battery_id IS NULL ORDER BY i.line
+                ) s
             """)
             created = cursor.rowcount
             _new, unchanged = self.counts()
             cursor.execute(
                 """
                 INSERT INTO collection_battery (
-                    id, model_id, producer_id, producer_ground, chemistry_id, composition_id, rated_kwh, content_kwh,
-                    mass_value, mass_unit, form, placed_in_id, placed_on, condition, status, registered_by_id,
-                    registered_at, is_simulated)
+                    id, model_id, producer_id, producer_ground, chemistry_id, chemistry_by, chemistry_confidence,
+                    pattern_id, vehicle_id, composition_id, rated_kwh, content_kwh, mass_value, mass_unit, form,
+                    placed_in_id, placed_on, condition, status, registered_by_id, registered_at, is_simulated)
                 SELECT id, model_id, producer_id,
                     CASE WHEN producer_id IS NULL THEN 'claimed' WHEN producer_id = %s THEN %s ELSE %s END,
-                    chemistry_id, composition_id, rated_kwh, content_kwh, mass_value,
-                    mass_unit, form, placed_in_id, placed_on, condition, 'in_use', %s, now(), %s
+                    chemistry_id, chemistry_by, chemistry_confidence, pattern_id, vehicle_id, composition_id, rated_kwh,
+                    content_kwh, mass_value, mass_unit, form, placed_in_id, placed_on, condition, 'in_use', %s, now(), %s
                 FROM import_battery_new
                 """,
                 [
@@ -257,6 +239,7 @@ class BatteryStage(Stage):
                 """,
                 [list(WORLDWIDE), self.organization.pk],
             )
+            self.remember()
             new = RawSQL("SELECT id FROM import_battery_new", ())
             credit.confirm_by_pattern(Battery.objects.filter(pk__in=new))
             cursor.execute("SELECT 1 FROM import_battery_new WHERE facility_id IS NOT NULL LIMIT 1")
@@ -271,7 +254,8 @@ class BatteryImporter(StagedImporter):
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require(organization)
         self.stage = BatteryStage(actor=actor, organization=organization)
-        self._models = {m.code: m for m in BatteryModel.objects.all()}
+        self._patterns, self._registrant = Patterns(), organization.pk
+        self._models = {m.code: m for m in self._patterns.models.values()}
         self._producers = {o.name: o.pk for o in Organization.objects.with_function(Function.PRODUCER)}
         self._chemistries = {c.code: c.code for c in Chemistry.objects.all()}
         self._places = {j: j for j in Jurisdiction.objects.values_list("code", flat=True)}
@@ -321,11 +305,19 @@ class BatteryImporter(StagedImporter):
                 continue
             if isinstance(model, BatteryModel):
                 producer = producer or model.producer_id
-                chemistry = chemistry or model.chemistry_id
                 form = model.form
-            composition, energy = content(model, chemistry, kwh, mass, unit)
+            number = identity[3] or (identity[2] if identity[0] == Identifier.Scheme.VIN else None)
+            if number and model is None and chemistry is None:
+                kind = kind_of_vin(number)
+                assigned, vehicle = self._patterns.resolve(kind), self.stage.vehicle(kind)
+                model = self._patterns.models.get(assigned.model_id or 0)
+            else:
+                assigned = said(model, chemistry, is_producer=producer is not None and producer == self._registrant)
+                vehicle = None
+            composition, energy = content(model, assigned.chemistry_id, kwh, mass, unit)
             yield (
-                line, *identity, model.pk if model else None, producer, chemistry, composition, kwh, energy, mass, unit,
+                line, *identity, assigned.model_id, producer, assigned.chemistry_id, assigned.chemistry_by,
+                assigned.chemistry_confidence, assigned.pattern_id, vehicle, composition, kwh, energy, mass, unit,
                 form, placed_in, placed_on, condition, facility[0] if facility else None, when,
             )  # fmt: skip
 

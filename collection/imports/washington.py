@@ -1,6 +1,7 @@
 """Registered electric vehicles of Washington State, as its Department of Licensing publishes them, as batteries in use.
 
-What the list does not say stays empty: it has a model year and no day of sale, and ten characters of each VIN.
+What the list does not say stays empty: it has a model year and no day of sale, and ten characters of each VIN. Name, model
+year and VIN are kept as the kind of vehicle (`VehicleKind`), and the pack concluded from them by patterns.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from collection.imports.batteries import BatteryStage
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Faults
 from collection.imports.stage import StagedImporter
-from collection.imports.vehicle_names import VehicleNames
 from collection.models import Condition, Ground, Identifier, Jurisdiction
+from collection.services.patterns import Kind, Patterns, start_of
 
 ISSUER = "WA DOL"
+#: As patterns of names call the list.
+LIST = "wa"
 #: The file's names of what drives a vehicle, and ours.
 DRIVES = {"Battery Electric Vehicle (BEV)": "BEV", "Plug-in Hybrid Electric Vehicle (PHEV)": "PHEV"}
 
@@ -38,10 +41,9 @@ class WashingtonImporter(StagedImporter):
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require_platform()
         self.stage = BatteryStage(actor=actor, organization=organization, ground=Ground.REGISTRATION_FILE)
-        self._names = VehicleNames("wa")
+        self._patterns = Patterns()
         self._places = _places()
-        #: Vehicles by what is known of their battery, and those of which no model is known by their names.
-        self.coverage: Counter[str] = Counter()
+        #: Vehicles of which no model is known.
         self.unmapped: Counter[str] = Counter()
 
     @property
@@ -53,48 +55,43 @@ class WashingtonImporter(StagedImporter):
             Column("Make", columns.remembering(columns.text(60)), required=True),
             Column("Model", columns.remembering(columns.text(80)), required=True),
             Column("Electric Vehicle Type", columns.one_of(DRIVES, lambda: _("Neither BEV nor PHEV.")), required=True),
+            Column("VIN (1-10)", columns.text(17)),
         )
 
     def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
-        known: dict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[str, ...]]] = {}
+        known: dict[Kind, tuple[Any, ...]] = {}
         intact = Condition.INTACT.value
-        for line, (number, state, year, make, model, drive) in rows:
+        for line, (number, state, year, make, model, drive, vin) in rows:
             try:
                 vehicle = normal(Identifier.Scheme.INTERNAL, number, ISSUER).value
             except Invalid as error:
                 faults.add(line, "DOL Vehicle ID", str(error.message), number)
                 continue
-            vehicle_kind = (make, model, drive, year)
-            battery = known.get(vehicle_kind)
-            if battery is None:
-                battery = known[vehicle_kind] = self._battery(make, model, drive, year)
-            (model_id, producer, chemistry, composition, energy, form), facts = battery
+            kind = Kind(LIST, make, model, drive, year, start_of(vin or ""))
+            if kind not in known:
+                known[kind] = self._battery(kind)
+            model_id, producer, chemistry, by, sure, pattern, kept, composition, energy, form = known[kind]
             place = self._places.get(state)
             if place is None:
                 faults.note(
                     line, "State", _("No state, province or territory; where it was placed stays empty:"), state
                 )
-            self.coverage.update(facts)
             if model_id is None:
                 self.unmapped[f"{make} {model} {year} {drive}"] += 1
             yield (
-                line, "internal", ISSUER, vehicle, None, model_id, producer, chemistry, composition, None, energy, None,
-                "kg", form, place, None, intact, None, None,
+                line, "internal", ISSUER, vehicle, None, model_id, producer, chemistry, by, sure, pattern, kept,
+                composition, None, energy, None, "kg", form, place, None, intact, None, None,
             )  # fmt: skip
 
-    def _battery(self, make: Any, model: Any, drive: Any, year: Any) -> tuple[tuple[Any, ...], tuple[str, ...]]:
-        """What is known of the battery of such a vehicle, and which facts that covers."""
-        battery = self._names.model(make, model, drive, year)
-        if battery is None:
-            producer = self._names.producer(make)
-            return (None, producer, None, None, None, "pack"), ("vehicles", *(["producer"] if producer else []))
-        composition, energy = self.stage.content(battery, battery.chemistry_id)
-        facts = ["vehicles", "producer", "battery model", "chemistry"]
-        facts += ["rated energy (kWh)"] if battery.rated_kwh else []
-        facts += ["mass (kg)"] if battery.mass_kg else []
-        facts += ["contents computable"] if energy else []
-        found = (battery.pk, battery.producer_id, battery.chemistry_id, composition, energy, battery.form)
-        return found, tuple(facts)
+    def _battery(self, kind: Kind) -> tuple[Any, ...]:
+        """What is known of the battery of such a vehicle."""
+        assigned = self._patterns.resolve(kind)
+        model = self._patterns.models.get(assigned.model_id or 0)
+        contents = self.stage.content(model, assigned.chemistry_id)
+        form = model.form if model else "pack"
+        producer = self._patterns.maker(kind)
+        model_id, *rests = assigned
+        return model_id, producer, *rests, self.stage.vehicle(kind), *contents, form
 
 
 def _places() -> dict[str, str]:

@@ -1,3 +1,14 @@
+from collection.models.assignments import (
+    ASSIGNMENT_MOVES,
+    BY_PATTERN,
+    AssignedChemistry,
+    Assignment,
+    AssignmentRun,
+    AssignmentStatus,
+    VehicleKind,
+    VehiclePattern,
+    assignment_known,
+)
 from collection.models.batteries import (
     BATTERY_MOVES,
     IN_USE,
@@ -8,7 +19,7 @@ from collection.models.batteries import (
     Ground,
     Identifier,
 )
-from collection.models.chemistries import Chemistry, Composition, CompositionElement, Element
+from collection.models.chemistries import PART_OF, PARTS, Chemistry, Composition, CompositionElement, Element
 from collection.models.claim_contests import (
     ANSWER_WITHIN,
     CLAIM_CONTEST_MOVES,
@@ -30,7 +41,17 @@ from collection.models.imports import (
     ImportStatus,
 )
 from collection.models.jurisdictions import Jurisdiction, Mandate
-from collection.models.lots import DISPOSITIONS, LOT_MOVES, Assay, Lot, LotStatus
+from collection.models.lots import (
+    DISPOSITIONS,
+    LOT_MOVES,
+    USED_AS_SUCH,
+    Assay,
+    AssayBasis,
+    Destination,
+    Lot,
+    LotStatus,
+    Use,
+)
 from collection.models.materials import Material, MaterialElement
 from collection.models.pickups import (
     FINDING_MOVES,
@@ -59,7 +80,9 @@ from collection.models.sources import Confidence
 
 __all__ = [
     "ANSWER_WITHIN",
+    "ASSIGNMENT_MOVES",
     "BATTERY_MOVES",
+    "BY_PATTERN",
     "CLAIM_CONTEST_MOVES",
     "CONTEST_MOVES",
     "DECISION_WITHIN",
@@ -71,13 +94,21 @@ __all__ = [
     "IN_USE",
     "LOT_MOVES",
     "OPEN_PICKUPS",
+    "PARTS",
+    "PART_OF",
     "PICKUP_MOVES",
     "PROPOSAL_MOVES",
     "RELATION_MOVES",
     "SHIPMENT_MOVES",
     "STANDING",
     "UNDECIDED",
+    "USED_AS_SUCH",
     "Assay",
+    "AssayBasis",
+    "AssignedChemistry",
+    "Assignment",
+    "AssignmentRun",
+    "AssignmentStatus",
     "Battery",
     "BatteryModel",
     "BatteryStatus",
@@ -95,6 +126,7 @@ __all__ = [
     "ContestStatus",
     "CustodyEvent",
     "CustodyKind",
+    "Destination",
     "Element",
     "Facility",
     "FindingStatus",
@@ -129,5 +161,9 @@ __all__ = [
     "ShipmentLine",
     "ShipmentStatus",
     "TransportDocument",
+    "Use",
+    "VehicleKind",
+    "VehiclePattern",
+    "assignment_known",
     "goes_by_a_pattern",
 ]

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, PartQuerySet, Viewer
 from collection import battery_numbers
+from collection.models.assignments import AssignedChemistry, assignment_known
 from collection.models.chemistries import Chemistry, Composition, ReferenceQuerySet
 from collection.models.facilities import Facility
 from collection.models.jurisdictions import Jurisdiction
@@ -99,6 +100,15 @@ class BatteryModel(models.Model):
     )
     rated_kwh = models.DecimalField(_("rated energy (kWh)"), max_digits=8, decimal_places=3, null=True, blank=True)
     mass_kg = models.DecimalField(_("mass (kg)"), max_digits=9, decimal_places=3, null=True, blank=True)
+    mass_is_assumed = models.BooleanField(
+        _("mass is assumed"),
+        default=False,
+        db_default=False,
+        help_text=_("From its energy; contents do not rest on it."),
+    )
+    mass_source = models.CharField(
+        _("source of the mass, if another"), max_length=300, blank=True, default="", db_default=""
+    )
     form = models.CharField(_("form"), max_length=6, choices=Form.choices, default=Form.PACK)
     drive = models.CharField(_("drive"), max_length=4, choices=Drive.choices, default=Drive.BEV)
     year_from = models.PositiveSmallIntegerField(_("model year from"), null=True, blank=True)
@@ -115,6 +125,10 @@ class BatteryModel(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(rated_kwh__gt=0), name="battery_model_energy_positive"),
             models.CheckConstraint(condition=Q(mass_kg__gt=0), name="battery_model_mass_positive"),
+            models.CheckConstraint(
+                condition=Q(mass_is_assumed=False) | (Q(mass_kg__isnull=False) & ~Q(mass_source="")),
+                name="battery_model_assumed_mass_has_source",
+            ),
         )
 
     def __str__(self) -> str:
@@ -136,6 +150,9 @@ class BatteryQuerySet(SeenQuerySet["Battery"]):
             "producer",
             "producer_ground",
             "chemistry",
+            "chemistry_by",
+            "chemistry_confidence",
+            "pattern",
             "composition",
             "placed_in",
             "placed_on",
@@ -151,6 +168,9 @@ class BatteryQuerySet(SeenQuerySet["Battery"]):
         "producer",
         "producer_ground",
         "chemistry",
+        "chemistry_by",
+        "chemistry_confidence",
+        "pattern",
         "composition",
         "placed_in",
         "placed_on",
@@ -160,7 +180,7 @@ class BatteryQuerySet(SeenQuerySet["Battery"]):
         "mass_unit",
     ],
 )
-class Battery(models.Model):
+class Battery(AssignedChemistry):
     """One physical battery. `status`, `facility` and `shipment` are written by `services.custody` alone.
 
     Its content of an element is `content_kwh` times the intensity of its composition; `content_kwh` is its rated energy,
@@ -293,6 +313,7 @@ class Battery(models.Model):
             models.Index(
                 fields=["producer", "id"], condition=Q(producer_ground="claimed"), name="battery_claimed_of_producer"
             ),
+            models.Index(fields=["chemistry_by", "id"], name="battery_assigned_by"),
             models.Index(fields=["condition", "id"], condition=~Q(condition="intact"), name="battery_not_intact"),
         )
         constraints = (
@@ -319,6 +340,7 @@ class Battery(models.Model):
             ),
             models.CheckConstraint(condition=Q(condition__in=Condition.values), name="battery_condition_known"),
             models.CheckConstraint(condition=Q(producer_ground__in=Ground.values), name="battery_ground_known"),
+            assignment_known("battery_assignment_known"),
         )
         triggers = (pgtrigger.FSM(name="status_moves", field="status", transitions=BATTERY_MOVES),)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -9,18 +10,41 @@ from collection.models.sources import Confidence
 
 
 class Element(models.TextChoices):
-    """What is followed from the pack to the metal. `graphite` is carbon as graphite; iron includes steel."""
+    """What is followed from the pack to the metal. `graphite` is carbon as graphite; iron includes steel.
+
+    Some are parts of others (`PARTS`): no sum over elements contains them.
+    """
 
     LI = "Li", _("lithium")
     NI = "Ni", _("nickel")
     CO = "Co", _("cobalt")
     MN = "Mn", _("manganese")
     CU = "Cu", _("copper")
+    CU_CELL = "Cu-cell", _("copper of collectors (part of copper)")
     AL = "Al", _("aluminum")
     FE = "Fe", _("iron and steel")
+    FE_CELL = "Fe-cell", _("iron of active materials (part of iron and steel)")
     GRAPHITE = "graphite", _("graphite")
+    C = "C", _("other carbon at cell level")
     P = "P", _("phosphorus")
+    O = "O", _("oxygen")  # noqa: E741
+    F = "F", _("fluorine")
+    CL = "Cl", _("chlorine")
+    S = "S", _("sulfur")
+    PB = "Pb", _("lead")
+    CD = "Cd", _("cadmium")
+    HG = "Hg", _("mercury")
     REE = "REE", _("rare earths")
+    PLASTICS = "plastics", _("plastics")
+    SOLVENT = "solvent", _("electrolyte solvent (of carbon, oxygen and others)")
+    OTHER = "other", _("others")
+
+
+#: What is a part of another element, or of several, and so in no sum.
+PARTS = (Element.CU_CELL, Element.FE_CELL, Element.SOLVENT)
+
+#: The element that a part is of, where it is of one.
+PART_OF = {Element.CU_CELL: Element.CU, Element.FE_CELL: Element.FE}
 
 
 class ReferenceQuerySet[M: models.Model](models.QuerySet[M]):
@@ -77,6 +101,20 @@ class Composition(models.Model):
         blank=True,
         help_text=_("Empty where no source gives it; then contents need the rated energy."),
     )
+    unknown_elements = ArrayField(
+        models.CharField(max_length=8, choices=Element.choices),
+        verbose_name=_("in it, amount not known"),
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text=_("Elements that it holds and no source gives the amount of: not the same as none."),
+    )
+    rest = models.CharField(
+        _("rest of the pack"),
+        max_length=300,
+        blank=True,
+        help_text=_("What the pack consists of beside the elements listed, where no source gives how much."),
+    )
     is_default = models.BooleanField(_("default of its chemistry"), default=False)
     source = models.CharField(_("source"), max_length=300)
     confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence.choices)
@@ -107,6 +145,8 @@ class CompositionElement(models.Model):
     )
     element = models.CharField(_("element"), max_length=8, choices=Element.choices)
     kg_per_kwh = models.DecimalField(_("kg per kWh"), max_digits=9, decimal_places=6)
+    source = models.CharField(_("source"), max_length=300, blank=True)
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence.choices, blank=True)
 
     objects = ReferenceQuerySet["CompositionElement"].as_manager()
 

@@ -121,6 +121,7 @@ class Permit(models.Model):
         RECYCLING = "recycling", _("recycling")
         STORAGE = "storage", _("storage")
         TRANSPORT = "transport", _("transport")
+        EQUIVALENT = "equivalent", _("recycling under conditions equal to those at home")
 
     facility = models.ForeignKey(Facility, on_delete=models.CASCADE, related_name="permits", verbose_name=_("facility"))
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)

@@ -239,9 +239,7 @@ class ContestQuerySet(PartQuerySet["Contest"]):
 class Contest(models.Model):
     """That somebody who has the link of a receipt says that the hand-over was not as it says. A regulator decides."""
 
-    receipt = models.ForeignKey(
-        Receipt, on_delete=models.PROTECT, related_name="contests", db_index=False, verbose_name=_("receipt")
-    )
+    receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="contests", verbose_name=_("receipt"))
     name = models.CharField(_("name"), max_length=150)
     statement = models.TextField(_("what is contested"), max_length=2000)
     opened_at = models.DateTimeField(_("opened at"), db_default=Now(), editable=False)
@@ -267,7 +265,9 @@ class Contest(models.Model):
         verbose_name = _("contest")
         verbose_name_plural = _("contests")
         constraints = (
-            models.UniqueConstraint(fields=["receipt"], name="contest_once_per_receipt"),
+            models.UniqueConstraint(
+                fields=["receipt"], condition=Q(status="open"), name="contest_one_open_per_receipt"
+            ),
             models.CheckConstraint(
                 condition=Q(status="open", decided_by__isnull=True, decided_at__isnull=True, reason="")
                 | (~Q(status="open") & Q(decided_by__isnull=False, decided_at__isnull=False) & ~Q(reason="")),

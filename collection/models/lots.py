@@ -62,6 +62,15 @@ def lot_form(number: str) -> str:
         return ""
 
 
+class AssayBasis(models.TextChoices):
+    """Where the assay of a lot is from."""
+
+    NONE = "none", _("no assay")
+    MEASURED = "measured", _("measured")
+    PURE = "pure", _("assumed pure")
+    DIFFERENCE = "difference", _("what went in less what else came out")
+
+
 class LotQuerySet(SeenQuerySet["Lot"]):
     sight = LOTS
 
@@ -95,6 +104,14 @@ class Lot(models.Model):
         default=0,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("Mass fraction of water, 0 to 1. Assays are of the dry mass."),
+    )
+    assay_basis = models.CharField(
+        _("basis of the assay"),
+        max_length=10,
+        choices=AssayBasis.choices,
+        default=AssayBasis.NONE,
+        db_default=AssayBasis.NONE,
+        editable=False,
     )
     status = models.CharField(
         _("status"), max_length=16, choices=LotStatus.choices, default=LotStatus.IN_STOCK, editable=False
@@ -180,6 +197,15 @@ class Assay(models.Model):
     fraction = models.DecimalField(
         _("mass fraction"), max_digits=9, decimal_places=8, validators=[MinValueValidator(0), MaxValueValidator(1)]
     )
+    from_batteries = models.DecimalField(
+        _("from batteries"),
+        max_digits=5,
+        decimal_places=4,
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text=_("Share of it that came from what was charged, and not from reagents or the air."),
+    )
 
     objects = AssayQuerySet.as_manager()
 
@@ -191,7 +217,60 @@ class Assay(models.Model):
             models.UniqueConstraint(fields=["lot", "element"], name="assay_once_per_element"),
             models.CheckConstraint(condition=Q(fraction__gte=0, fraction__lte=1), name="assay_is_fraction"),
             models.CheckConstraint(condition=Q(element__in=Element.values), name="assay_element_known"),
+            models.CheckConstraint(
+                condition=Q(from_batteries__gte=0, from_batteries__lte=1), name="assay_from_batteries_is_share"
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.element} {self.fraction}"
+
+
+class Use(models.TextChoices):
+    """What a lot that left the trace is used for."""
+
+    ORIGINAL = "original", _("as material, substance or product, for its original purpose")
+    OTHER = "other", _("as material, substance or product, for another purpose")
+    LANDFILL_CONSTRUCTION = "landfill_construction", _("to build a landfill")
+    BACKFILLING = "backfilling", _("backfilling")
+    FUEL = "fuel", _("as fuel")
+    ENERGY = "energy", _("energy recovery")
+    DISPOSAL = "disposal", _("none: disposal")
+
+
+#: Uses that make an output of recycling of it, by Delegated Regulation (EU) 2025/606, Annex, 1(4).
+USED_AS_SUCH = (Use.ORIGINAL, Use.OTHER)
+
+
+class DestinationQuerySet(PartQuerySet["Destination"]):
+    whole = "lot"
+
+
+@pghistory.track()
+class Destination(models.Model):
+    """Where a lot went that left the trace, and what it is used for there."""
+
+    lot = models.OneToOneField(Lot, on_delete=models.CASCADE, related_name="destination", verbose_name=_("lot"))
+    use = models.CharField(_("use"), max_length=21, choices=Use.choices)
+    ended_waste = models.BooleanField(_("ended being waste"), default=False)
+    recipient = models.CharField(_("recipient"), max_length=200)
+    country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("ISO 3166-1, where it is known."))
+
+    objects = DestinationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("destination of a lot")
+        verbose_name_plural = _("destinations of lots")
+        constraints = (
+            models.CheckConstraint(condition=Q(use__in=Use.values), name="destination_use_known"),
+            models.CheckConstraint(condition=~Q(recipient=""), name="destination_has_recipient"),
+            models.CheckConstraint(
+                condition=Q(country="") | Q(country__regex="^[A-Z]{2}$"), name="destination_country_is_code"
+            ),
+            models.CheckConstraint(
+                condition=Q(use__in=["original", "other"]) | Q(ended_waste=False), name="destination_of_waste_is_waste"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_use_display()}, {self.recipient}"

@@ -20,6 +20,18 @@ class Material(models.Model):
     code = models.CharField(_("code"), max_length=40, primary_key=True)
     name = models.CharField(_("name"), max_length=100)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    is_converted = models.BooleanField(
+        _("is converted"),
+        default=False,
+        help_text=_(
+            "A lot of it is waste no more as it is made: it is used as it is. Of others, where they went says so."
+        ),
+    )
+    is_substitute = models.BooleanField(
+        _("replaces primary material"),
+        default=False,
+        help_text=_("It can replace primary material in manufacturing: recovery of its metals is measured at it."),
+    )
     source = models.CharField(_("source"), max_length=300, blank=True)
     confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence.choices, default=Confidence.READ)
 

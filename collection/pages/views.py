@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,8 +10,10 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 from accounts.admin.forms import show_error
+from accounts.api.auth import seconds_to_wait
+from accounts.api.throttling import AnonymousThrottle
 from accounts.errors import DomainError
 from collection.models import FindingStatus, Receipt
 from collection.pages.forms import ContestForm
@@ -18,10 +21,15 @@ from collection.services import receipts
 
 
 @never_cache
-@by_platform
+@as_platform()
 def receipt(request: HttpRequest, link: str) -> HttpResponse:
     """What was signed for, what became of it, and a form to contest it."""
     context: dict[str, Any] = {"title": _("Receipt")}
+    if seconds := ceil(seconds_to_wait(request, "", AnonymousThrottle)):
+        wait = _("Too many tries; wait %(seconds)d seconds.") % {"seconds": seconds}
+        answer = _page(request, context | {"problem": wait}, 429)
+        answer["Retry-After"] = str(seconds)
+        return answer
     try:
         found = receipts.open_by(link)
     except DomainError as error:
@@ -53,8 +61,8 @@ def _about(found: Receipt) -> dict[str, Any]:
         waiting = found.pickup.findings.filter(status=FindingStatus.CONFIRMED).select_related("model")
         packs = [(str(finding), finding.model, finding.mass_value) for finding in waiting.order_by("pk")]
     return {
-        "receipt": found, "handover": handover, "packs": packs, "contest": found.contests.first(),
-        "carrier": found.pickup.carrier,
+        "receipt": found, "handover": handover, "packs": packs, "contests": found.contests.order_by("pk"),
+        "may_be_contested": handover is not None and receipts.may_be_contested(found), "carrier": found.pickup.carrier,
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 from accounts.models import Viewer
 from collection.models import Battery, BatteryStatus, CustodyEvent, Facility, Lot, LotStatus, Shipment
 from collection.queries.veils import life_as_read
@@ -40,7 +40,7 @@ class Entry:
     corrected_by: list[int] = field(default_factory=list)
 
 
-@by_platform
+@as_platform()
 def life_of(thing: Battery | Lot, viewer: Viewer) -> list[Entry]:
     """The entries of `thing` from the first to the last that `viewer` reads, in a fixed number of queries."""
     events = thing.events.select_related(

@@ -7,11 +7,11 @@ its places) or now.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from accounts.models import Viewer
-from collection.models import Assay, Battery, CustodyEvent, Lot
+from collection.models import Assay, Battery, CustodyEvent, Lot, Proposal
 from collection.models.at_hand import BATTERIES_AT_HAND, LOTS_AT_HAND, at_hand
 from collection.models.sight import Sight, Whose
 
@@ -30,8 +30,14 @@ def _known(viewer: Viewer, sight: Sight, ids: Collection[int], whose: Whose | No
     return set(sight.first_of(keys, whose or Whose.of(viewer), len(ids), ascending=True))
 
 
-def veil[Thing: (Battery, Lot)](viewer: Viewer, things: Sequence[Thing]) -> Sequence[Thing]:
-    """Take off the records in memory what `viewer` may not know of them. They are not to be saved."""
+def veil(viewer: Viewer, rows: Sequence[Any]) -> Sequence[Any]:
+    """Take off the records in memory, of one kind, what `viewer` may not know of them. They are not to be saved."""
+    if viewer.is_superuser or not rows:
+        return rows
+    return _VEILS.get(type(rows[0]), _veil_things)(viewer, rows)
+
+
+def _veil_things(viewer: Viewer, things: Sequence[Any]) -> Sequence[Any]:
     known = known_to(viewer, things)
     for thing in things:
         if thing.pk not in known:
@@ -44,13 +50,11 @@ def veil[Thing: (Battery, Lot)](viewer: Viewer, things: Sequence[Thing]) -> Sequ
     return things
 
 
-def veil_entries(viewer: Viewer, entries: Sequence[CustodyEvent]) -> Sequence[CustodyEvent]:
-    """As `veil`, of entries of the ledger: of things that `viewer` only had once it reads those that it was a part of.
+def _veil_entries(viewer: Viewer, entries: Sequence[CustodyEvent]) -> Sequence[CustodyEvent]:
+    """Of things that `viewer` only had once it reads the entries that it was a part of.
 
     The number of a batch is read by those whose batch it is and the regulators of the place alone.
     """
-    if viewer.is_superuser or not entries:
-        return entries
     whose = Whose.of(viewer)
     lots = _known(viewer, LOTS_AT_HAND, {entry.lot_id for entry in entries if entry.lot_id}, whose)
     batteries = _known(viewer, BATTERIES_AT_HAND, {entry.battery_id for entry in entries if entry.battery_id}, whose)
@@ -65,8 +69,24 @@ def veil_entries(viewer: Viewer, entries: Sequence[CustodyEvent]) -> Sequence[Cu
 #: What an entry says beside that something happened to the thing, what and when.
 _SAID = (
     "from_facility", "from_shipment", "from_organization", "to_facility", "to_shipment", "to_organization", "handover",
-    "mass_kg",
+    "mass_kg", "actor", "corrects",
 )  # fmt: skip
+
+
+def _veil_proposals(viewer: Viewer, proposals: Sequence[Proposal]) -> Sequence[Proposal]:
+    """Whom a proposal is addressed to has the battery, or registered it."""
+    whose = Whose.of(viewer)
+    known = _known(viewer, BATTERIES_AT_HAND, {proposal.battery_id for proposal in proposals}, whose)
+    for proposal in proposals:
+        if not (proposal.battery_id in known or proposal.addressed_to_id in whose.organizations):
+            proposal.addressed_to = None
+    return proposals
+
+
+_VEILS: dict[type, Callable[[Viewer, Sequence[Any]], Sequence[Any]]] = {
+    CustodyEvent: _veil_entries,
+    Proposal: _veil_proposals,
+}
 
 
 def life_as_read(viewer: Viewer, thing: Battery | Lot, entries: Sequence[CustodyEvent]) -> Sequence[CustodyEvent]:

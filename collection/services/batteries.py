@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from accounts.errors import Invalid, Refused
 from accounts.models import Organization
 from accounts.verbs import verb
 from collection.models import (
+    BY_PATTERN,
     IN_USE,
     Battery,
     BatteryModel,
@@ -36,7 +37,8 @@ from collection.services import claim_contests, custody
 from collection.services.contents import Intensities, settle_content
 from collection.services.credit import confirm_by_pattern, ground_of
 from collection.services.custody import NOWHERE, Entry, Place
-from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect, row
+from collection.services.identifiers import NewIdentifier, check_identifiers, find_to_collect, has_to_do_with, row
+from collection.services.patterns import ASSIGNED, assign, conclude, said
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass
 
@@ -141,10 +143,7 @@ def register_many(
     made = _create(actor, organization, batteries, fields, is_simulated)
     if facility is not None and occurred_at is not None:
         given_up = custody.lock_batteries(battery.pk for battery in made)
-        check_storage(facility, given_up, [], {}, field="facility")
-        masses = {battery.pk: battery.mass_kg for battery in given_up}
-        entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses=masses)
-        custody.move(given_up, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
+        take_in(actor, given_up, facility, occurred_at)
         by_id = {battery.pk: battery for battery in given_up}
         made = [by_id[battery.pk] for battery in made]
     return made
@@ -157,22 +156,33 @@ def identify(*, actor: Actor, battery: Battery, scheme: str, value: str, issuer:
     holder = holder_of(battery) or battery.registered_by_id
     check_identifiers(actor, holder, [[new]], ["value"])
     row(battery, new, holder).save()
+    if conclude([battery], [[new]]):
+        battery.save(update_fields=[*ASSIGNED, "vehicle", "composition", "content_kwh"])
     _find_ground([battery])
     return battery
 
 
 @verb(custody.lock_battery, of="facility__operator", when=IN_USE)
 def give_up(*, actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
-    """A battery in use, or in its further use, is given up at `facility`."""
-    return take_in(actor, battery, facility, occurred_at)
-
-
-def take_in(actor: Actor, battery: Battery, facility: Facility, occurred_at: datetime) -> Battery:
-    """A locked battery in use comes into the chain."""
-    check_storage(facility, [battery], [], {}, field="facility")
-    entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses={battery.pk: battery.mass_kg})
-    custody.move([battery], entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
+    """A battery in use, or in its further use, is given up at `facility`, whose operator has to do with it: others may see it
+    (a regulator does, or who was once about to get it), and read two numbers off it.
+    """
+    if not (actor.user.is_superuser or has_to_do_with(battery, facility.operator_id)):
+        raise Refused(
+            _("Read two of its numbers off it, or propose to who registered it that you take it in."),
+            field="battery",
+            code="not_yours",
+        )
+    take_in(actor, [battery], facility, occurred_at)
     return battery
+
+
+def take_in(actor: Actor, batteries: Sequence[Battery], facility: Facility, occurred_at: datetime) -> None:
+    """Locked batteries in use come into the chain."""
+    check_storage(facility, batteries, [], {}, field="facility")
+    masses = {battery.pk: battery.mass_kg for battery in batteries}
+    entry = Entry(actor, CustodyKind.RECEIVED_FROM_USE, occurred_at, masses=masses)
+    custody.move(batteries, entry, status=BatteryStatus.AT_FACILITY, to=Place(facility=facility))
 
 
 @verb(of="facility__operator")
@@ -200,8 +210,10 @@ def give_up_scanned(
             field="identifier",
             code="unknown",
         )
-    battery = Battery.objects.get(pk=found[identifier.key])
-    return give_up(actor=actor, battery=battery, facility=facility, occurred_at=occurred_at)
+    (battery,) = custody.lock_batteries([found[identifier.key]])
+    give_up.check_status(battery)
+    take_in(actor, [battery], facility, occurred_at)
+    return battery
 
 
 @verb(of=_holder, reads=_READS, when=[BatteryStatus.AT_FACILITY, BatteryStatus.IN_TRANSIT], locks_itself=True)
@@ -264,29 +276,39 @@ def correct(
     battery: Battery,
     reason: rules.Reason,
     corrected_at: datetime | None = None,
+    is_measured: bool = False,
     **changes: Unpack[Corrections],
 ) -> Battery:
     """What was said of a battery was wrong. Row and contents change; the ledger says so, and why, in a further entry.
 
     Whoever has it in custody may; while it is in use, who registered it. Who gave it away proposes it (`proposals.propose`).
     What its model said and nobody said otherwise (producer, chemistry) follows a corrected model. Refused once it is charged
-    into a batch: figures rest on what it was charged as.
+    into a batch: figures rest on what it was charged as. `is_measured` says that its chemistry was.
     """
-    return apply_correction(actor, battery, reason, changes, corrected_at)
+    return apply_correction(actor, battery, reason, changes, corrected_at, is_measured=is_measured)
 
 
 def apply_correction(
-    actor: Actor, battery: Battery, reason: str, changes: Corrections, corrected_at: datetime | None = None
+    actor: Actor,
+    battery: Battery,
+    reason: str,
+    changes: Corrections,
+    corrected_at: datetime | None = None,
+    *,
+    is_measured: bool = False,
 ) -> Battery:
     """Correct a locked battery."""
     reason = rules.reason(reason)
-    before = {name: getattr(battery, name) for name in Corrections.__annotations__}
+    before = {name: getattr(battery, name) for name in (*Corrections.__annotations__, *ASSIGNED)}
     old_model = battery.model
     for name, value in changes.items():
         setattr(battery, name, value)
     if "model" in changes:
         _follow_model(battery, old_model, changes)
-    if all(getattr(battery, name) == value for name, value in before.items()):
+    told = {"model", "chemistry"} & changes.keys()
+    if is_measured or (told and (_differs(battery, before, told) or battery.chemistry_by in BY_PATTERN)):
+        _say(actor, battery, is_measured=is_measured)
+    if not _differs(battery, before, before):
         raise Invalid(_("This changes nothing."), code="unchanged")
     if battery.producer != before["producer"]:
         claim_contests.check_not_disowned(battery, battery.producer)
@@ -294,7 +316,7 @@ def apply_correction(
         battery.producer_ground = ground_of(actor, battery.registered_by, battery.producer)
     _check_amounts(battery.mass_value, battery.mass_unit, battery.rated_kwh, "")
     settle_content(battery, Intensities())
-    battery.save(update_fields=[*before, "producer_ground", "form", "composition", "content_kwh"])
+    battery.save(update_fields=[*before, "vehicle", "producer_ground", "form", "composition", "content_kwh"])
     battery.refresh_from_db(fields=["mass_kg"])
     _find_ground([battery])
     entry = Entry(
@@ -308,6 +330,20 @@ def apply_correction(
     )
     custody.note([battery], entry)
     return battery
+
+
+def _differs(battery: Battery, before: Mapping[str, object], names: Iterable[str]) -> bool:
+    return any(getattr(battery, name) != before[name] for name in names)
+
+
+def _say(actor: Actor, battery: Battery, *, is_measured: bool) -> None:
+    """What a person said of its chemistry rests on no pattern from now on, also that it is not known."""
+    if is_measured and battery.chemistry is None:
+        raise Invalid(_("Say which chemistry was measured."), field="chemistry", code="required")
+    is_producer = battery.producer is not None and not actor.user.is_superuser and actor.may(battery.producer)
+    assign(battery, said(battery.model, battery.chemistry_id, is_producer=is_producer, is_measured=is_measured))
+    if battery.chemistry is None:
+        battery.vehicle = None
 
 
 def _follow_model(battery: Battery, old: BatteryModel | None, changes: Corrections) -> None:
@@ -344,6 +380,7 @@ def _create(
         _check_amounts(new.mass_value, new.mass_unit, new.rated_kwh, where.rpartition("identifier")[0])
     intensities = Intensities()
     rows = [_row(actor, new, organization, intensities, is_simulated) for new in batteries]
+    conclude(rows, [new.identifiers for new in batteries])
     try:
         with transaction.atomic():
             made = Battery.objects.bulk_create(rows)
@@ -393,7 +430,6 @@ def _row(
         model=model,
         producer=producer,
         producer_ground=ground_of(actor, organization, producer),
-        chemistry=new.chemistry or (model.chemistry if model else None),
         rated_kwh=new.rated_kwh,
         mass_value=new.mass_value,
         mass_unit=new.mass_unit,
@@ -404,5 +440,7 @@ def _row(
         registered_by=organization,
         is_simulated=is_simulated,
     )
+    is_producer = producer is not None and producer == organization
+    assign(battery, said(model, new.chemistry.pk if new.chemistry else None, is_producer=is_producer))
     settle_content(battery, intensities)
     return battery

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
-from collection.models import Battery, Composition
+from collection.models import PARTS, Battery, BatteryModel, Composition
 from collection.units import to_kg
 
 #: Contents are kept to a millionth of a kilowatt-hour.
@@ -27,11 +27,11 @@ class Intensities:
     """Every composition, read once (one query): they are a few dozen rows."""
 
     def __init__(self) -> None:
-        rows = Composition.objects.annotate(listed=Sum("elements__kg_per_kwh"))
+        rows = Composition.objects.annotate(listed=Sum("elements__kg_per_kwh", filter=~Q(elements__element__in=PARTS)))
         self.by_id = {row.pk: Intensity(row, row.listed or Decimal(0)) for row in rows}
         self.defaults = {i.composition.chemistry_id: i for i in self.by_id.values() if i.composition.is_default}
 
-    def of(self, battery: Battery) -> Intensity | None:
+    def of(self, battery: Battery | _Battery) -> Intensity | None:
         """A model's own composition goes before the chemistry's default, unless the battery has another chemistry."""
         model = battery.model
         if model is not None and model.composition_id and battery.chemistry_id in (None, model.chemistry_id):
@@ -39,7 +39,7 @@ class Intensities:
         return self.defaults.get(battery.chemistry_id or "")
 
 
-def settle_content(battery: Battery, intensities: Intensities) -> None:
+def settle_content(battery: Battery | _Battery, intensities: Intensities) -> None:
     """Set composition and `content_kwh` of `battery`; saves nothing.
 
     Energy is the battery's own or its model's rated energy; without one it is mass / pack kg per kWh. It is lowered
@@ -51,7 +51,7 @@ def settle_content(battery: Battery, intensities: Intensities) -> None:
         battery.composition, battery.content_kwh = None, None
         return
     mass = to_kg(battery.mass_value, battery.mass_unit) if battery.mass_value is not None else None
-    if mass is None and model is not None:
+    if mass is None and model is not None and not model.mass_is_assumed:
         mass = model.mass_kg
     energy = battery.rated_kwh or (model.rated_kwh if model is not None else None)
     if energy is None and mass is not None and intensity.composition.pack_kg_per_kwh:
@@ -62,6 +62,46 @@ def settle_content(battery: Battery, intensities: Intensities) -> None:
         energy = energy.quantize(CONTENT_STEP, rounding="ROUND_DOWN")
     battery.composition = intensity.composition
     battery.content_kwh = energy or None
+
+
+@dataclass(slots=True)
+class _Battery:
+    """As much of a battery as its contents follow from. A whole `Battery` for each mass takes ten times as long."""
+
+    model: BatteryModel | None
+    chemistry_id: str | None
+    rated_kwh: Decimal | None
+    mass_value: Decimal | None
+    mass_unit: str
+    composition: Composition | None = None
+    content_kwh: Decimal | None = None
+
+
+class Contents:
+    """Contents of very many batteries, most of which are alike."""
+
+    def __init__(self) -> None:
+        self._intensities = Intensities()
+        self._known: dict[tuple[object, ...], tuple[int | None, Decimal | None]] = {}
+
+    def of(
+        self,
+        model: BatteryModel | None,
+        chemistry: str | None,
+        rated_kwh: Decimal | None = None,
+        mass_value: Decimal | None = None,
+        mass_unit: str = "kg",
+    ) -> tuple[int | None, Decimal | None]:
+        """The composition that holds for such a battery, and the energy its contents are computed from."""
+        key = (model.pk if model else None, chemistry, rated_kwh, mass_value, mass_unit)
+        if key not in self._known:
+            battery = _Battery(model, chemistry, rated_kwh, mass_value, mass_unit)
+            settle_content(battery, self._intensities)
+            if len(self._known) > 100_000:
+                self._known.clear()
+            composition = battery.composition.pk if battery.composition is not None else None
+            self._known[key] = (composition, battery.content_kwh)
+        return self._known[key]
 
 
 def weigh(batteries: Sequence[Battery], masses: Mapping[int, tuple[Decimal, str]]) -> None:

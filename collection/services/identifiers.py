@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,20 +50,24 @@ def find_to_collect(
 ) -> dict[Key, int]:
     """The batteries with the given identifiers that may be given up at `facility` now: those there, and those in use.
 
-    `read` has the field of each, for errors. Whoever holds a battery in hand may scan it, so a battery in use is recognized
-    even if the actor never saw it; but a number alone may be known to whoever never stood before it. Where the operator of
-    `facility` has nothing to do with the battery, two of its numbers have to be read off (ADR 26), unless it was `confirmed`
-    before. By a number without its issuer one that is there is meant, whoever gave the number; elsewhere only a battery
-    that is known without issuer, too.
+    `read` has the field of each, for errors; what is read off one battery has the same before the last point. Whoever holds a
+    battery in hand may scan it, so a battery in use is recognized even if the actor never saw it; but a number alone may be
+    known to whoever never stood before it. Where the operator of `facility` has nothing to do with the battery, two of its
+    numbers have to be read off (ADR 26), unless it was `confirmed` before. By a number without its issuer one that is there is
+    meant, whoever gave the number; elsewhere only a battery that is known without issuer, too.
     """
     known = _going_by(read)
-    numbers = Counter(battery for found in known.values() for battery in {pk for _issuer, pk in found})
-    twice = {battery for battery, number in numbers.items() if number > 1}
+    off_one: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for field, identifier in read.items():
+        _scheme, _issuer, number = identifier.key  # with its issuer and without, or in two schemes, it is one
+        for _named_by, battery in known.get(identifier.key, ()):
+            off_one[field.rpartition(".")[0], battery].add(number)
+    twice = {battery for (_scan, battery), numbers in off_one.items() if len(numbers) > 1}
     to_collect = Battery.objects.filter(
         Q(facility=facility)
         | Q(status=BatteryStatus.LOST)
         | (Q(status__in=IN_USE) & (Q(pk__in=twice | {*confirmed}) | _known_to(facility.operator_id))),
-        pk__in=numbers.keys(),
+        pk__in={battery for found in known.values() for _issuer, battery in found},
     )
     here = dict(to_collect.values_list("pk", "facility"))
     return _chosen(
@@ -81,6 +85,11 @@ def in_use(read: NewIdentifier, field: str) -> Battery | None:
     rows = Battery.objects.filter(pk__in=going_by, status__in=IN_USE).values_list("pk", flat=True)
     found = _chosen({field: read}, {read.key: set(rows)})
     return Battery.objects.get(pk=found[read.key]) if found else None
+
+
+def has_to_do_with(battery: Battery, organization: int) -> bool:
+    """Whether `organization` need not read two numbers off a battery in use (ADR 26)."""
+    return Battery.objects.filter(_known_to(organization), pk=battery.pk).exists()
 
 
 def _known_to(organization: int) -> Q:

@@ -22,24 +22,31 @@ from accounts.verbs import verb
 from accounts.written import same
 from collection.models import (
     DISPOSITIONS,
+    USED_AS_SUCH,
     Assay,
+    AssayBasis,
     CustodyEvent,
     CustodyKind,
+    Destination,
     Facility,
     Lot,
     LotStatus,
     Material,
     ShipmentLine,
+    Use,
 )
 from collection.models.lots import LOT_FORM
 from collection.services import custody
-from collection.services.assays import Fractions, check_fractions, check_moisture, stoichiometry
+from collection.services.assays import Fractions, check_fractions, check_moisture, check_shares, stoichiometry
 from collection.services.custody import NOWHERE, Entry, Place
 from collection.services.storage import check_storage
 from collection.units import Unit, check_mass, entered_as
 
 #: The longest number of a lot, in characters.
 LONGEST_NUMBER = 60
+
+#: The longest name of who a lot went to.
+LONGEST_RECIPIENT = 200
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,10 @@ class Part:
 
 @dataclass(frozen=True)
 class NewLot:
-    """A lot that comes into being. Without an assay it has the stoichiometry of its material, where there is one."""
+    """A lot that comes into being. Without an assay it has the stoichiometry of its material, where there is one.
+
+    `from_batteries` has the share of an element that came from batteries, where not all of it did.
+    """
 
     number: str
     material: Material
@@ -62,6 +72,8 @@ class NewLot:
     moisture: Decimal = Decimal(0)
     assays: Fractions | None = None
     origin: str = ""
+    from_batteries: Fractions | None = None
+    basis: AssayBasis = AssayBasis.MEASURED
 
 
 def lock(lot: Lot) -> Lot:
@@ -106,6 +118,7 @@ def bring_in(
     mass_unit: str = Unit.KG,
     moisture: Decimal = Decimal(0),
     assays: Fractions | None = None,
+    from_batteries: Fractions | None = None,
     is_simulated: bool = False,
 ) -> Lot:
     """Feedstock from outside of the trace arrives at `facility`: scrap or black mass, with its origin and assay."""
@@ -121,7 +134,7 @@ def bring_in(
         actor=actor,
         facility=facility,
         made_at=brought_at,
-        new=NewLot(number, material, mass_value, mass_unit, moisture, assays, origin),
+        new=NewLot(number, material, mass_value, mass_unit, moisture, assays, origin, from_batteries),
         kind=CustodyKind.RECEIVED,
         note=origin,
         time_field="brought_at",
@@ -146,6 +159,8 @@ def create(
     check_mass(new.mass_value, new.mass_unit, field="mass_value", unit_field="mass_unit")
     check_moisture(new.moisture)
     fractions = stoichiometry(new.material) if new.assays is None else check_fractions(new.assays)
+    shares = check_shares(new.from_batteries or {}, fractions)
+    basis = (new.basis if new.assays is not None else AssayBasis.PURE) if fractions else AssayBasis.NONE
     try:
         with transaction.atomic():
             lot = Lot.objects.create(
@@ -156,13 +171,14 @@ def create(
                 mass_unit=new.mass_unit,
                 moisture=new.moisture,
                 origin=new.origin,
+                assay_basis=basis,
                 made_at=made_at,
                 is_simulated=is_simulated,
                 facility=facility,
             )
     except IntegrityError as error:
         raise _number_taken(number) from error
-    Assay.objects.bulk_create(Assay(lot=lot, element=e, fraction=f) for e, f in sorted(fractions.items()))
+    _write_assays(lot, fractions, shares)
     entry = Entry(actor, kind, made_at, reference=reference, note=note, time_field=time_field)
     custody.enter([lot], entry, facility=facility)
     return lot
@@ -204,6 +220,7 @@ def divide(
             mass_value=value,
             mass_unit=unit,
             moisture=lot.moisture,
+            assay_basis=lot.assay_basis,
             split_from=lot,
             origin=lot.origin,
             made_at=split_at,
@@ -214,7 +231,9 @@ def divide(
     )
     assays = list(Assay.objects.filter(lot=lot))
     Assay.objects.bulk_create(
-        Assay(lot=part, element=assay.element, fraction=assay.fraction) for part in made for assay in assays
+        Assay(lot=part, element=assay.element, fraction=assay.fraction, from_batteries=assay.from_batteries)
+        for part in made
+        for assay in assays
     )
     entry = Entry(actor, CustodyKind.PRODUCED, split_at, reference=f"lot {lot.pk}", time_field=time_field)
     custody.enter(made, entry, facility=facility)
@@ -222,11 +241,25 @@ def divide(
 
 
 @verb(lock, of=_holder, reads=_READS, when=[LotStatus.IN_STOCK])
-def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, note: str = "") -> Lot:
+def dispose(
+    *,
+    actor: Actor,
+    lot: Lot,
+    disposition: str,
+    disposed_at: datetime,
+    note: str = "",
+    use: str = "",
+    ended_waste: bool = False,
+    recipient: str = "",
+    country: str = "",
+) -> Lot:
     """Say what became of a lot that left the trace. `reinstate` takes it back.
 
     A product that was sold counts as recovered. An intermediate that was sold left the trace before it was
     recovered: it counts as lost, since nobody can show what became of it. Ship it to a plant of the trace instead.
+
+    `use` says what it is used for by its recipient, and whether it ended being waste: by the rules of the European Union it
+    is an output of recycling only then (ADR 27).
     """
     if disposition not in DISPOSITIONS:
         raise Invalid(_("“%(value)s” is no disposition.") % {"value": disposition}, field="disposition")
@@ -234,11 +267,29 @@ def dispose(*, actor: Actor, lot: Lot, disposition: str, disposed_at: datetime, 
     if not note and disposition in (LotStatus.SOLD, LotStatus.LOST):
         raise Invalid(_("Say to whom it was sold, or what happened to it."), field="note", code="required")
     require_in_stock([lot], field="lot")
+    destination = _destination(lot, use, ended_waste, recipient or note[:LONGEST_RECIPIENT], country)
     status = LotStatus(disposition)
     kind = CustodyKind.LOST if status == LotStatus.LOST else CustodyKind.DISPOSED
     entry = Entry(actor, kind, disposed_at, note=note or str(status.label), time_field="disposed_at")
     custody.move([lot], entry, status=status, to=NOWHERE)
+    if destination is not None:
+        destination.save()
     return lot
+
+
+def _destination(lot: Lot, use: str, ended_waste: bool, recipient: str, country: str) -> Destination | None:
+    recipient = rules.text(recipient, field="recipient", longest=LONGEST_RECIPIENT, shortest=1 if use else 0)
+    if country and not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
+        raise Invalid(_("A country is two capital letters, such as US."), field="country")
+    if not use and (ended_waste or country):
+        raise Invalid(_("Say what it is used for."), field="use", code="required")
+    if not use:
+        return None
+    if use not in Use.values:
+        raise Invalid(_("“%(value)s” is no use.") % {"value": use}, field="use")
+    if ended_waste and use not in USED_AS_SUCH:
+        raise Invalid(_("What is used like this is waste still."), field="ended_waste")
+    return Destination(lot=lot, use=use, ended_waste=ended_waste, recipient=recipient, country=country)
 
 
 @verb(lock, of=_last_holder, role=Role.MANAGER, when=DISPOSITIONS)
@@ -248,6 +299,7 @@ def reinstate(*, actor: Actor, lot: Lot, reinstated_at: datetime, reason: rules.
     place = _last_place(lot)
     if place is None:
         raise Refused(_("The lot was never in stock anywhere."), field="lot", code="wrong_status")
+    Destination.objects.filter(lot=lot).delete()
     kind = CustodyKind.FOUND if lot.status == LotStatus.LOST else CustodyKind.CORRECTED
     entry = Entry(actor, kind, reinstated_at, note=reason, time_field="reinstated_at")
     custody.move([lot], entry, status=LotStatus.IN_STOCK, to=Place(facility=place))
@@ -265,6 +317,7 @@ def correct(
     mass_unit: str | None = None,
     moisture: Decimal | None = None,
     assays: Fractions | None = None,
+    from_batteries: Fractions | None = None,
 ) -> Lot:
     """Correct mass, moisture or assay of a lot in stock; the ledger says so in a further entry. Needs a manager.
 
@@ -278,7 +331,7 @@ def correct(
         raise Invalid(_("Give a mass, a moisture or an assay to correct."), field="mass_value", code="required")
     try:
         with transaction.atomic():
-            _write_correction(lot, mass_value, mass_unit, moisture, assays)
+            _write_correction(lot, mass_value, mass_unit, moisture, assays, from_batteries or {})
     except IntegrityError as error:
         raise Refused(violated_constraint(error), field="lot", code="sealed") from error
     lot.refresh_from_db()
@@ -291,7 +344,12 @@ def correct(
 
 
 def _write_correction(
-    lot: Lot, mass_value: Decimal | None, mass_unit: str | None, moisture: Decimal | None, assays: Fractions | None
+    lot: Lot,
+    mass_value: Decimal | None,
+    mass_unit: str | None,
+    moisture: Decimal | None,
+    assays: Fractions | None,
+    from_batteries: Fractions,
 ) -> None:
     if mass_value is not None:
         unit = mass_unit or lot.mass_unit
@@ -306,11 +364,22 @@ def _write_correction(
     if moisture is not None:
         check_moisture(moisture)
         lot.moisture = moisture
-    lot.save(update_fields=["mass_value", "mass_unit", "moisture"])
+    if assays is not None:
+        lot.assay_basis = AssayBasis.MEASURED if assays else AssayBasis.NONE
+    lot.save(update_fields=["mass_value", "mass_unit", "moisture", "assay_basis"])
     if assays is not None:
         fractions = check_fractions(assays)
         lot.assays.all().delete()
-        Assay.objects.bulk_create(Assay(lot=lot, element=e, fraction=f) for e, f in sorted(fractions.items()))
+        _write_assays(lot, fractions, check_shares(from_batteries, fractions))
+    elif from_batteries:
+        raise Invalid(_("Give the whole assay with it."), field="assays", code="required")
+
+
+def _write_assays(lot: Lot, fractions: Fractions, shares: Fractions) -> None:
+    Assay.objects.bulk_create(
+        Assay(lot=lot, element=element, fraction=fraction, from_batteries=shares.get(element, 1))
+        for element, fraction in sorted(fractions.items())
+    )
 
 
 def require_in_stock(lots: Iterable[Lot], *, field: str) -> None:

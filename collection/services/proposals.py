@@ -1,4 +1,4 @@
-"""What is proposed of a battery by those who have it in custody no more, and decided by who has."""
+"""What is proposed of a battery by those who do not have it in custody, and decided by who has, or registered it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import rules
+from accounts.acting import as_platform
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
 from accounts.models import Organization
@@ -37,6 +38,7 @@ def lock(proposal: Proposal) -> Proposal:
     return rows.select_related("battery__facility", "battery__shipment", "facility__operator").get(pk=proposal.pk)
 
 
+@as_platform()  # who proposes that it takes a battery in need not see that
 def _who_decides(proposal: Proposal) -> list[int | None]:
     """Who has the battery now; of a lost one, who had it last."""
     is_lost = proposal.battery.status == BatteryStatus.LOST
@@ -155,9 +157,11 @@ def accept(*, actor: Actor, proposal: Proposal, answer: str = "") -> Proposal:
         assert proposal.facility is not None and proposal.occurred_at is not None  # proposal_says_what_its_kind_needs
         if battery.status not in IN_USE:
             raise rules.not_in(battery, IN_USE, "status")
-        batteries.take_in(actor, battery, proposal.facility, proposal.occurred_at)
+        batteries.take_in(actor, [battery], proposal.facility, proposal.occurred_at)
     elif proposal.kind == Proposal.Kind.FOUND:
         assert proposal.facility is not None and proposal.occurred_at is not None  # proposal_says_what_its_kind_needs
+        if battery.status != BatteryStatus.LOST:
+            raise rules.not_in(battery, (BatteryStatus.LOST,), "status")
         batteries.find(actor, battery, proposal.facility, proposal.occurred_at)
     else:
         if battery.status not in batteries.CORRECTABLE:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import rules
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Mail, Role
@@ -20,6 +20,9 @@ from accounts.services import mail
 from accounts.verbs import verb
 from collection.models import CONTEST_MOVES, Contest, ContestStatus, Pickup, Receipt, RelationStatus
 from collection.services import relations
+
+#: So often one hand-over is contested, one time after the other.
+MOST_CONTESTS = 3
 
 #: A signature is drawn on 400 by 160; a long one takes some thousand characters.
 LONGEST_SIGNATURE = 20_000
@@ -87,21 +90,35 @@ def open_by(link: str) -> Receipt:
     return receipt
 
 
-@by_platform
+@as_platform()
 @transaction.atomic
 def contest(*, link: str, name: str, statement: str) -> Contest:
-    """Whoever has the link says that the hand-over was not as the receipt says. A regulator of the place decides."""
+    """Whoever has the link says that the hand-over was not as the receipt says. A regulator of the place decides.
+
+    Who signed is not the only one with the link: what somebody else contested, and a regulator decided, keeps nobody from it.
+    """
     receipt = open_by(link)
     Pickup.objects.select_for_update(of=("self",), no_key=True).get(pk=receipt.pickup_id)
     if not receipt.handovers.exists():
         raise Refused(_("Nothing was handed over by this receipt yet."), field="link", code="not_yet")
-    if receipt.contests.exists():
-        raise Refused(_("This hand-over is contested already."), field="link", code="duplicate")
+    if not may_be_contested(receipt):
+        raise Refused(
+            _("This hand-over is contested, or was %(times)s times: the regulator of the place decides.")
+            % {"times": MOST_CONTESTS},
+            field="link",
+            code="duplicate",
+        )
     return Contest.objects.create(
         receipt=receipt,
         name=rules.text(name, field="name", longest=150),
         statement=rules.text(statement, field="statement", longest=LONGEST_STATEMENT),
     )
+
+
+def may_be_contested(receipt: Receipt) -> bool:
+    """Whether all that was said against it is decided, and may be said once more."""
+    statuses = list(receipt.contests.values_list("status", flat=True))
+    return ContestStatus.OPEN not in statuses and len(statuses) < MOST_CONTESTS
 
 
 def lock(contest: Contest) -> Contest:

@@ -1,7 +1,8 @@
 """Loading the reference data that come with the program: jurisdictions, chemistries, models, materials.
 
 The files stand in `collection/reference/`; its README says where the figures come from. Loading is idempotent: what is
-there and the same is left alone. What computed figures rest on is never edited: a composition that differs from the
+there and the same is left alone. Patterns of vehicles are edited in the admin, so one that is there is left alone even if
+it is not the same. What computed figures rest on is never edited: a composition that differs from the
 one of the same chemistry and version is refused, it must come as a new version.
 """
 
@@ -30,6 +31,7 @@ from collection.models import (
     Jurisdiction,
     Material,
     MaterialElement,
+    VehiclePattern,
 )
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
@@ -120,10 +122,13 @@ def load(actor: Actor, *, folder: Path = FOLDER) -> dict[str, Tally]:
                 for r in read(folder, "chemistries")
             },
         ),
-        "compositions": _compositions(read(folder, "compositions"), read(folder, "compositions_pack")),
+        "compositions": _compositions(
+            read(folder, "compositions"), read(folder, "compositions_pack"), read(folder, "compositions_unknown")
+        ),
         "materials": _materials(read(folder, "materials"), read(folder, "material_elements")),
         "producers": organizations([r["name"] for r in read(folder, "producers")], Function.PRODUCER)[1],
-        "battery models": _battery_models(read(folder, "battery_models")),
+        "battery models": _battery_models(read(folder, "battery_models"), read(folder, "pack_densities")),
+        "vehicle patterns": _patterns(read(folder, "vehicle_names"), read(folder, "vin_patterns")),
     }
 
 
@@ -140,17 +145,19 @@ def _jurisdictions(rows: list[Row]) -> Tally:
     return settle(Jurisdiction, ("code",), wanted)
 
 
-def _compositions(rows: list[Row], packs: list[Row]) -> Tally:
+def _compositions(rows: list[Row], packs: list[Row], unknown: list[Row]) -> Tally:
     """Elements and pack masses may come from different sources; a composition names both and is as sure as the weaker.
 
     The version that stands last in the file is the default of its chemistry.
     """
     elements: dict[Key, dict[str, Decimal]] = defaultdict(dict)
+    of_element: dict[Key, dict[str, Row]] = defaultdict(dict)
     sources: dict[Key, Row] = {}
     weakest: dict[Key, str] = {}
     for row in rows:
         key: Key = (row["chemistry"], row["version"])
         elements[key][row["element"]] = Decimal(row["kg_per_kwh"])
+        of_element[key][row["element"]] = row
         sources.setdefault(key, row)
         weakest[key] = least_certain(row["confidence"], weakest.get(key, ""))
     pack: dict[Key, Row] = {(r["chemistry"], r["version"]): r for r in packs}
@@ -163,7 +170,11 @@ def _compositions(rows: list[Row], packs: list[Row]) -> Tally:
             confidence = least_certain(confidence, weight["confidence"])
             if weight["source"] != source:
                 source = f"{source}; pack: {weight['source']}"
-        wanted[key] = {"pack_kg_per_kwh": mass, "source": source[:300], "confidence": confidence}
+        lacking = [r["element"] for r in unknown if (r["chemistry"], r["version"]) == key]
+        wanted[key] = {
+            "pack_kg_per_kwh": mass, "rest": weight["rest"] if weight else "", "source": source[:300],
+            "confidence": confidence, "unknown_elements": lacking,
+        }  # fmt: skip
     tally = settle(Composition, ("chemistry_id", "version"), wanted, edits=False)
     stored: dict[int, dict[str, Decimal]] = defaultdict(dict)
     for pk, element, kg in CompositionElement.objects.values_list("composition_id", "element", "kg_per_kwh"):
@@ -173,7 +184,14 @@ def _compositions(rows: list[Row], packs: list[Row]) -> Tally:
     for key, kgs in elements.items():
         composition = by_key[key]
         if composition.pk not in stored:
-            new += [CompositionElement(composition=composition, element=e, kg_per_kwh=kg) for e, kg in kgs.items()]
+            new += [
+                CompositionElement(
+                    composition=composition, element=element, kg_per_kwh=kg, source=said["source"][:300],
+                    confidence=said["confidence"],
+                )
+                for element, kg in kgs.items()
+                for said in (of_element[key][element],)
+            ]  # fmt: skip
         elif stored[composition.pk] != kgs:
             raise Refused(
                 _("The elements of %(composition)s differ from the reference. Give the new figures a new version.")
@@ -191,9 +209,12 @@ def _choose_defaults(defaults: Mapping[str, int]) -> None:
 
 
 def _materials(rows: list[Row], fractions: list[Row]) -> Tally:
-    tally = settle(
-        Material, ("code",), {(r["code"],): {n: r[n] for n in ("name", "kind", "source", "confidence")} for r in rows}
-    )
+    wanted: dict[Key, dict[str, Any]] = {
+        (r["code"],): {n: r[n] for n in ("name", "kind", "source", "confidence")}
+        | {"is_converted": r["converted"] == "true", "is_substitute": r["substitutes"] == "true"}
+        for r in rows
+    }
+    tally = settle(Material, ("code",), wanted)
     settle(
         MaterialElement,
         ("material_id", "element"),
@@ -202,7 +223,26 @@ def _materials(rows: list[Row], fractions: list[Row]) -> Tally:
     return tally
 
 
-def _battery_models(rows: list[Row]) -> Tally:
+def _assumed_mass(row: Row, densities: list[Row]) -> dict[str, Any]:
+    """A model's mass: as it is known, else from its energy where a density of such packs is, else unknown. The first row of
+    `densities` that names the model, or all models of its drive, holds.
+    """
+    known = Decimal(row["mass_kg"]) if row["mass_kg"] else None
+    found = next(
+        (d for d in densities if d["drive"] == row["drive"] and row["code"] in (d["models"].split() or [row["code"]])),
+        None,
+    )
+    if known is not None or found is None or not row["rated_kwh"]:
+        return {"mass_kg": known, "mass_is_assumed": False, "mass_source": ""}
+    density = Decimal(found["kwh_per_kg"])
+    return {
+        "mass_kg": (Decimal(row["rated_kwh"]) / density).quantize(Decimal(1)),
+        "mass_is_assumed": True,
+        "mass_source": f"{row['rated_kwh']} kWh / {density} kWh per kg, {found['source']}",
+    }
+
+
+def _battery_models(rows: list[Row], densities: list[Row]) -> Tally:
     producers = organizations([r["producer"] for r in rows], Function.PRODUCER)[0]
     wanted: dict[Key, dict[str, Any]] = {
         (r["code"],): {
@@ -210,7 +250,7 @@ def _battery_models(rows: list[Row]) -> Tally:
             "producer_id": producers[r["producer"]].pk,
             "chemistry_id": r["chemistry"],
             "rated_kwh": Decimal(r["rated_kwh"]) if r["rated_kwh"] else None,
-            "mass_kg": Decimal(r["mass_kg"]) if r["mass_kg"] else None,
+            **_assumed_mass(r, densities),
             "form": r["form"],
             "drive": r["drive"],
             "year_from": int(r["model_year_from"]) if r["model_year_from"] else None,
@@ -221,3 +261,56 @@ def _battery_models(rows: list[Row]) -> Tally:
         for r in rows
     }
     return settle(BatteryModel, ("code",), wanted)
+
+
+#: What the names of a list rest on, by its short name.
+_LISTS = {
+    "wa": "names and model years of the Washington State registrations of October 2025",
+    "cec": "names and years of sale of the California Energy Commission's sales 2021-2023",
+}
+
+
+def _patterns(names: list[Row], vins: list[Row]) -> Tally:
+    """Patterns that are not there yet and overlap with none that is: whoever edits them goes before the files."""
+    codes = dict(BatteryModel.objects.values_list("code", "pk"))
+    wanted = [_name_pattern(row, codes) for row in names] + [_vin_pattern(row, codes) for row in vins]
+    before = VehiclePattern.objects.count()
+    VehiclePattern.objects.bulk_create(wanted, ignore_conflicts=True)
+    created = VehiclePattern.objects.count() - before
+    return Tally(created, 0, len(wanted) - created)
+
+
+def _name_pattern(row: Row, codes: Mapping[str, int]) -> VehiclePattern:
+    named = (row["source"], row["make"], row["model"], row["fuel"])
+    assumed = "assumed" in row["note"]
+    return VehiclePattern(
+        code="/".join((*named, row["year_from"] or "-")),
+        by=VehiclePattern.By.NAME,
+        **dict(zip(("listed_in", "make", "name", "fuel"), named, strict=True)),
+        **_years(row),
+        model_id=codes[row["battery_model_code"]],
+        is_assumed=assumed,
+        source=_LISTS[row["source"]],
+        confidence=Confidence.LOW if assumed else Confidence.HIGH,
+        note=row["note"],
+    )
+
+
+def _vin_pattern(row: Row, codes: Mapping[str, int]) -> VehiclePattern:
+    return VehiclePattern(
+        code="/".join(("vin", row["positions"], row["year_from"] or "-")),
+        by=VehiclePattern.By.VIN,
+        make=row["make"],
+        positions=row["positions"],
+        **_years(row),
+        model_id=codes[row["battery_model_code"]] if row["battery_model_code"] else None,
+        chemistry_id=row["chemistry"] or None,
+        is_assumed=row["assumed"] == "true",
+        source=row["source"],
+        confidence=row["confidence"],
+        note=row["note"],
+    )
+
+
+def _years(row: Row) -> dict[str, int | None]:
+    return {name: int(row[name]) if row[name] else None for name in ("year_from", "year_to")}

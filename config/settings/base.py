@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",  # allauth's list of passkeys says how long ago
     "django.contrib.postgres",
     "pgtrigger",
     "pghistory",
@@ -48,9 +49,9 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "config.requests.RequestIdMiddleware",
+    "config.requests.ActingMiddleware",  # before what logs: that looks up who asked, where nothing else did
     "django_structlog.middlewares.RequestMiddleware",
     "config.requests.DeadlineMiddleware",
-    "config.requests.ActingMiddleware",
     "config.requests.OutageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -228,6 +229,7 @@ KEEP_INVITATIONS_DAYS = env.int("KEEP_INVITATIONS_DAYS", default=90)  # since th
 CELERY_TASK_DEFAULT_QUEUE = "relode"  # what is short, and must not wait: sweeps, mail, tallies
 CELERY_TASK_ROUTES = {
     "collection.run_import": {"queue": "imports"},
+    "collection.run_assignment": {"queue": "imports"},
     "recycling.compute_report": {"queue": "reports"},
     "recycling.seal_report": {"queue": "reports"},
     "recycling.run_utilization": {"queue": "utilization"},

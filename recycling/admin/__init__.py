@@ -1,6 +1,7 @@
 from recycling.admin import (
     batches,
     capacity,
+    elements_taken,
     forecasts,
     inspections,
     intakes,
@@ -15,6 +16,7 @@ from recycling.admin import (
 __all__ = [
     "batches",
     "capacity",
+    "elements_taken",
     "forecasts",
     "inspections",
     "intakes",

@@ -15,14 +15,14 @@ from accounts.admin.forms import RowsField, VerbForm, instant_field, text_field
 from accounts.admin.scoped import Button, PartInline, ScopedAdmin
 from collection.admin.cells import choice_cell, mass_cell
 from collection.admin.custody import REFERENCE_PAGES
-from collection.admin.lots import LotForm
+from collection.admin.lots import AssaysField, LotForm
 from collection.admin.search import battery_named
 from collection.models import Lot
 from collection.units import Unit
 from recycling.admin.scans import battery_ids, lot_ids
-from recycling.models import Batch, Charge, Factor, Output, ProcessLine, Reagent
+from recycling.models import Batch, Charge, Factor, InputAnalysis, Output, ProcessLine, Reagent
 from recycling.queries.balance import balance_of
-from recycling.services import batches, charges, outputs
+from recycling.services import batches, charges, input_analyses, outputs
 from recycling.services.charges import LotCharge
 
 REFERENCE_PAGES["batch"] = "admin:recycling_batch_change"
@@ -105,6 +105,11 @@ class RemoveReagentForm(VerbForm):
 
 
 class OutputForm(LotForm):
+    by_difference = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("contains what is left"),
+        help_text=gettext_lazy("What went in less what else came out, such as modules out of packs; no assay then."),
+    )
     made_at = instant_field(gettext_lazy("made at"))
 
 
@@ -129,6 +134,26 @@ class CloseForm(VerbForm):
         required=False,
         help_text=gettext_lazy("Only if the batch is outside of its mass balance; a manager signs it."),
     )
+
+
+class DetermineForm(VerbForm):
+    """What was said before is replaced."""
+
+    method = forms.ChoiceField(choices=InputAnalysis.Method.choices, label=gettext_lazy("method"))
+    laboratory = text_field(gettext_lazy("laboratory"), required=False, max_length=200)
+    analyzed_on = forms.DateField(label=gettext_lazy("analyzed on"))
+    is_measured = forms.BooleanField(required=False, label=gettext_lazy("measured"))
+    moisture = forms.DecimalField(
+        max_digits=5, decimal_places=4, required=False, label=gettext_lazy("water"), help_text="0–1"
+    )
+    fractions = AssaysField(
+        required=True, help_text=gettext_lazy("One per line: element, mass fraction of the dry mass of the batteries.")
+    )
+    note = text_field(gettext_lazy("note"), required=False, max_length=500)
+
+    def arguments(self) -> dict[str, Any]:
+        given = super().arguments()
+        return given | {"fractions": given["fractions"].fractions if given.get("fractions") else {}}
 
 
 class ChargeInline(PartInline):
@@ -190,6 +215,7 @@ class BatchAdmin(ScopedAdmin):
         Button(gettext_lazy("record an output"), outputs.record_output, OutputForm),
         Button(gettext_lazy("add a reagent"), outputs.add_reagent, ReagentForm),
         Button(gettext_lazy("close"), batches.close, CloseForm),
+        Button(gettext_lazy("say what its batteries consist of"), input_analyses.determine, DetermineForm),
         Button(gettext_lazy("take out again"), charges.uncharge, UnchargeForm),
         Button(gettext_lazy("remove an output"), outputs.remove_output, RemoveOutputForm),
         Button(gettext_lazy("remove a reagent"), outputs.remove_reagent, RemoveReagentForm),

@@ -62,8 +62,18 @@ class CorrectForm(VerbForm):
 
 @admin.register(MarketPlacement)
 class PlacementAdmin(ScopedAdmin):
-    list_display = ("producer", "jurisdiction", "period_start", "period_end", "model", "chemistry", "units", "mass_kg")
-    list_filter = ("chemistry", "jurisdiction", "is_simulated")
+    list_display = (
+        "producer",
+        "jurisdiction",
+        "period_start",
+        "period_end",
+        "model",
+        "chemistry",
+        "chemistry_by",
+        "units",
+        "mass_kg",
+    )
+    list_filter = ("chemistry_by", "chemistry_confidence", "chemistry", "jurisdiction", "is_simulated")
     list_select_related = ("producer", "jurisdiction", "model", "chemistry")
     search_fields = ("source_key", "description", "producer__name")
     date_hierarchy = "period_start"

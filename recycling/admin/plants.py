@@ -19,6 +19,7 @@ from recycling.admin.inspections import InspectForm, ReleaseForm
 from recycling.models import (
     Basis,
     CapacityStatement,
+    EprScheme,
     Nameplate,
     OperatingStatus,
     Outage,
@@ -28,7 +29,8 @@ from recycling.models import (
     Stage,
 )
 from recycling.queries.capacity import with_status_today
-from recycling.services import inspections, plants
+from recycling.services import inspections, plants, reports
+from recycling.tasks.reports import enqueue
 
 
 class SettingsForm(VerbForm):
@@ -144,6 +146,17 @@ class EndForm(VerbForm):
     last_day = forms.DateField(label=gettext_lazy("last day"))
 
 
+class DocumentForm(VerbForm):
+    """Of all plants of the recycler in the jurisdiction of this one."""
+
+    scheme = forms.ModelChoiceField(
+        EprScheme.objects.filter(shape=EprScheme.Shape.RECYCLER), label=gettext_lazy("stream")
+    )
+    year = forms.IntegerField(
+        min_value=reports.FIRST_YEAR, max_value=reports.LAST_YEAR, label=gettext_lazy("calendar year")
+    )
+
+
 class LineInline(PartInline):
     model = ProcessLine
     fields = ("name", "stage", "forms", "is_active")
@@ -189,6 +202,7 @@ class PlantAdmin(ScopedAdmin):
         Button(gettext_lazy("add a line"), plants.add_line, AddLineForm),
         Button(gettext_lazy("say whether it runs"), plants.add_status, StatusForm),
         Button(gettext_lazy("change settings"), plants.configure, SettingsForm),
+        Button(gettext_lazy("document a year"), reports.document, DocumentForm, after=enqueue),
     )
 
     def get_urls(self) -> list[URLPattern]:

@@ -19,6 +19,7 @@ from accounts.numbers import whole_number
 from collection.admin.search import battery_named
 from collection.models import Jurisdiction
 from recycling.admin.bars import bar
+from recycling.admin.documentation import BASES, place_of, template_of
 from recycling.admin.placements import own_producers
 from recycling.models import (
     PENDING_REPORTS,
@@ -93,7 +94,9 @@ class ReportAdmin(ScopedAdmin):
 
     def about(self, request: HttpRequest, record: EprReport) -> dict[str, Any]:
         lines = list(record.lines.select_related("facility", "report").order_by("position"))
+        is_documentation = record.scheme.shape == EprScheme.Shape.RECYCLER
         return {
+            "template": template_of(lines) if is_documentation and lines else None,
             "is_over": record.status not in PENDING_REPORTS,
             "share": bar(record.progress.percent),
             "step": record.progress.step,
@@ -132,12 +135,13 @@ def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
             },
         )
         evidence = "eprplacement" if line.metric in (Metric.UNITS_PLACED, Metric.MASS_PLACED) else "eprevidence"
+        has_rows = line.rows and line.metric not in (Metric.ENTERED, Metric.ENTERED_OUTSIDE)
         table["rows"].append(
             {
                 "line": line,
                 "subject": _subject(line),
                 "breakdown": line.get_breakdown_display() if line.breakdown else "",
-                "evidence": f"{reverse(f'admin:recycling_{evidence}_changelist')}?line={line.pk}" if line.rows else "",
+                "evidence": f"{reverse(f'admin:recycling_{evidence}_changelist')}?line={line.pk}" if has_rows else "",
                 "bar": bar(line.value.quantize(Decimal("0.1"))) if line.unit == "%" and line.value is not None else "",
                 "mark": line.target_percent,
             }
@@ -153,6 +157,8 @@ def _subject(line: EprReportLine) -> str:
         line.get_decision_display() if line.decision else "",
         str(line.facility) if line.facility else "",
         line.country,
+        place_of(line),
+        BASES.get(line.basis, line.basis),
         line.get_element_display() if line.element else "",
     ]
     known = [str(part) for part in parts if part]

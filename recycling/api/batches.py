@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,11 +14,19 @@ from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, TrueOrFalseFilter, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
-from collection.api.fields import AssaysField, KilogramsField, MassField, MoistureField, RecordId, UnitField
+from collection.api.fields import (
+    AssaysField,
+    KilogramsField,
+    MassField,
+    MoistureField,
+    RecordId,
+    SharesField,
+    UnitField,
+)
 from collection.models import LotStatus, Material
-from recycling.models import Batch, Charge, Factor, Output, ProcessLine, Reagent, Stage
+from recycling.models import Batch, Charge, Factor, InputAnalysis, InputShare, Output, ProcessLine, Reagent, Stage
 from recycling.queries.balance import balance_of
-from recycling.services import batches, charges, outputs
+from recycling.services import batches, charges, input_analyses, outputs
 from recycling.services.charges import LotCharge
 
 MOST_ROWS = 1000
@@ -63,15 +71,53 @@ class OutputOut(RecordSerializer[Output]):
         read_only_fields = fields
 
 
+class InputShareOut(RecordSerializer[InputShare]):
+    class Meta:
+        model = InputShare
+        fields = ("element", "fraction")
+        read_only_fields = fields
+
+
+class InputAnalysisOut(RecordSerializer[InputAnalysis]):
+    """Mass fractions are of the dry mass of the batteries charged."""
+
+    shares = InputShareOut(many=True, read_only=True)
+
+    class Meta:
+        model = InputAnalysis
+        fields = ("method", "laboratory", "analyzed_on", "is_measured", "moisture", "note", "shares")
+        read_only_fields = fields
+
+
+class DetermineIn(serializers.Serializer[Any]):
+    """One of the methods of Delegated Regulation (EU) 2025/606, Annex, 2(3)."""
+
+    method = serializers.ChoiceField(choices=InputAnalysis.Method.choices)
+    analyzed_on = serializers.DateField()
+    is_measured = serializers.BooleanField(required=False)
+    fractions = AssaysField()
+    moisture = MoistureField(required=False)
+    laboratory = TextField(max_length=200, required=False, allow_blank=True)
+    note = TextField(max_length=500, required=False, allow_blank=True)
+
+
 class BatchDetail(BatchOut):
     """A batch with what came out of it. What went in is listed by `charges/?batch=`."""
 
     reagents = ReagentOut(many=True, read_only=True)
     outputs = OutputOut(many=True, read_only=True)
+    input_analysis = serializers.SerializerMethodField(
+        help_text="How it was determined what its batteries consist of; null where nobody did."
+    )
 
     class Meta(BatchOut.Meta):
-        fields = (*BatchOut.Meta.fields, "reagents", "outputs")
+        fields = (*BatchOut.Meta.fields, "reagents", "outputs", "input_analysis")
         read_only_fields = fields
+
+    @extend_schema_field(InputAnalysisOut(allow_null=True))
+    def get_input_analysis(self, batch: Batch) -> dict[str, Any] | None:
+        found = getattr(batch, "input_analysis", None)
+        return InputAnalysisOut(found).data if found is not None else None
 
 
 class ElementBalanceOut(serializers.Serializer[Any]):
@@ -134,7 +180,9 @@ class RemoveReagentIn(serializers.Serializer[Any]):
 
 
 class RecordOutputIn(serializers.Serializer[Any]):
-    """Without `assays`, a material of known stoichiometry counts as pure."""
+    """Without `assays`, a material of known stoichiometry counts as pure; or the lot contains what went in less what else
+    came out (`by_difference`).
+    """
 
     number = TextField(max_length=60)
     material = VisibleRelatedField(queryset=Material.objects.all())
@@ -142,6 +190,8 @@ class RecordOutputIn(serializers.Serializer[Any]):
     mass_unit = UnitField()
     moisture = MoistureField(required=False)
     assays = AssaysField(required=False)
+    from_batteries = SharesField(required=False)
+    by_difference = serializers.BooleanField(required=False)
     made_at = serializers.DateTimeField()
 
 
@@ -208,6 +258,7 @@ class BatchViewSet(VisibleViewSet):
     close = door(batches.close, CloseIn)
     reopen = door(batches.reopen)
     void = door(batches.void)
+    determine = door(input_analyses.determine, DetermineIn)
 
 
 class ChargeOut(RecordSerializer[Charge]):

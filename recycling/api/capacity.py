@@ -72,6 +72,7 @@ class CapacityOut(serializers.Serializer[Any]):
     announced_t = serializers.DecimalField(**TONNES, help_text="Announced, beyond nameplates, to start by then.")
     undated_t = serializers.DecimalField(**TONNES, help_text="Announced without a year; in no other figure.")
     announced_unverified_t = serializers.DecimalField(**TONNES, help_text="Of `announced_t`.")
+    undated_unverified_t = serializers.DecimalField(**TONNES, help_text="Of `undated_t`.")
     announced_without_figure = serializers.IntegerField(help_text="Sites announced without tonnes.")
     lines_without_nameplate = serializers.IntegerField(help_text="Lines of which no capacity is known.")
     is_unverified = serializers.BooleanField()

@@ -13,7 +13,7 @@ from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
 from accounts.models import Organization
-from collection.models import BatteryModel, Chemistry, Jurisdiction
+from collection.models import Assignment, BatteryModel, Chemistry, Jurisdiction
 from recycling.models import MarketPlacement
 from recycling.services import placements
 
@@ -25,7 +25,7 @@ class PlacementOut(RecordSerializer[MarketPlacement]):
         model = MarketPlacement
         fields = (
             "id", "producer", "producer_name", "jurisdiction", "period_start", "period_end", "model", "chemistry",
-            "units", "mass_kg", "description", "source", "source_key", "is_simulated",
+            "chemistry_by", "chemistry_confidence", "pattern", "units", "mass_kg", "description", "source", "source_key", "is_simulated",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -63,6 +63,7 @@ class PlacementFilter(FilterSet):
     jurisdiction = django_filters.CharFilter("jurisdiction__code", "startswith")
     producer = WholeNumberFilter("producer")
     chemistry = django_filters.CharFilter("chemistry")
+    chemistry_by = django_filters.ChoiceFilter(choices=Assignment.choices)
     model = WholeNumberFilter("model")
     starts_from = django_filters.DateFilter("period_start", "gte")
     ends_by = django_filters.DateFilter("period_end", "lte")

@@ -27,7 +27,7 @@ from accounts.models import Organization
 from accounts.numbers import whole_number
 from collection.models import Jurisdiction, Mandate
 from recycling.api import report_files
-from recycling.models import EprEvidence, EprPlacement, EprReport, EprReportLine, EprScheme
+from recycling.models import EprEvidence, EprPlacement, EprReport, EprReportLine, EprScheme, Plant
 from recycling.queries import report_evidence, report_proof
 from recycling.queries.report_lines import LINE_FIELDS
 from recycling.queries.reports import difference
@@ -51,7 +51,7 @@ class ReportOut(RecordSerializer[EprReport]):
         model = EprReport
         fields = (
             "id", "status", "progress", "step", "message", "scheme", "scheme_code", "shape", "producer",
-            "producer_name", "jurisdiction", "period_start", "period_end", "method_version", "supersedes",
+            "producer_name", "jurisdiction", "period_start", "period_end", "method_version", "elements_taken", "supersedes",
             "requested_at", "computed_at", "content_hash", "submitted_at", "decided_at", "decision_note",
             "is_simulated", "verbs",
         )  # fmt: skip
@@ -121,6 +121,8 @@ class ChangeOut(serializers.Serializer[Any]):
     facility = serializers.IntegerField(source="line.facility_id", allow_null=True)
     country = serializers.CharField(source="line.country")
     element = serializers.CharField(source="line.element")
+    origin = serializers.CharField(source="line.origin")
+    basis = serializers.CharField(source="line.basis")
     unit = serializers.CharField(source="line.unit")
     filed = serializers.DecimalField(source="filed.value", default=None, **KILOGRAMS)
     corrected = serializers.DecimalField(source="corrected.value", default=None, **KILOGRAMS)
@@ -145,6 +147,14 @@ class RequestReportIn(serializers.Serializer[Any]):
     jurisdiction = VisibleRelatedField(queryset=Jurisdiction.objects.all(), required=False, allow_null=True)
     period_start = serializers.DateField()
     period_end = serializers.DateField()
+
+
+class DocumentationIn(serializers.Serializer[Any]):
+    """Of all plants of the recycler in the jurisdiction of this one."""
+
+    plant = VisibleRelatedField(queryset=Plant.objects.all())
+    scheme = VisibleRelatedField(queryset=EprScheme.objects.filter(shape=EprScheme.Shape.RECYCLER))
+    year = serializers.IntegerField(min_value=reports.FIRST_YEAR, max_value=reports.LAST_YEAR)
 
 
 class AcceptIn(serializers.Serializer[Any]):
@@ -210,6 +220,7 @@ class ReportViewSet(VisibleViewSet):
     ordering_fields = ("id", "period_start", "requested_at", "submitted_at")
 
     create = opens(reports.request, RequestReportIn, after=tasks.enqueue)
+    document = opens(reports.document, DocumentationIn, name="document", after=tasks.enqueue)
     recompute = door(reports.recompute, after=tasks.enqueue)
     submit = door(reports.submit, after=tasks.enqueue)
     accept = door(reports.accept, AcceptIn)

@@ -32,7 +32,7 @@ class SchemeOut(Sourced):
     class Meta:
         model = EprScheme
         fields = (
-            "id", "code", "version", "name", "jurisdiction", "shape", "valid_from", "valid_until", "legal_status",
+            "id", "code", "version", "name", "jurisdiction", "shape", "families", "valid_from", "valid_until", "legal_status",
             "citation", "note", "targets", "source", "confidence", "is_unverified",
         )  # fmt: skip
         read_only_fields = fields

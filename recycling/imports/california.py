@@ -21,10 +21,12 @@ from collection.imports import columns
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Faults
 from collection.imports.stage import StagedImporter
-from collection.imports.vehicle_names import VehicleNames
+from collection.services.patterns import Kind, Patterns
 from recycling.imports.market_placements import PlacementStage
 
 SOURCE = "California Energy Commission, New ZEV Sales in California"
+#: As patterns of names call the list.
+LIST = "cec"
 ELSEWHERE = "Out Of State"
 _QUARTERS = {"Q1": 1, "Q2": 4, "Q3": 7, "Q4": 10}
 
@@ -43,9 +45,8 @@ class CaliforniaImporter(StagedImporter):
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require_platform()
         self.stage = PlacementStage()
-        self._names = VehicleNames("cec")
-        #: Vehicles by what is known of their battery, and those of which no model is known by their names.
-        self.coverage: Counter[str] = Counter()
+        self._patterns = Patterns()
+        #: Vehicles of which no model is known.
         self.unmapped: Counter[str] = Counter()
 
     @property
@@ -62,8 +63,8 @@ class CaliforniaImporter(StagedImporter):
 
     def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
         for (year, month, fuel, make, model, elsewhere), total in self._summed(rows, faults).items():
-            battery = self._names.model(make, model, fuel, year)
-            producer = battery.producer_id if battery is not None else self._names.producer(make)
+            kind = Kind(LIST, make, model, fuel, year)
+            assigned, producer = self._patterns.resolve(kind), self._patterns.maker(kind)
             if producer is None:
                 faults.add(total.line, "MAKE", _("The producer of this make is not known."), make)
                 continue
@@ -71,12 +72,13 @@ class CaliforniaImporter(StagedImporter):
             if "/" in make:
                 message = _("Vehicles of two makes, counted together and entered under one producer:")
                 faults.note(total.line, "MAKE", message, f"{name} {year} Q{month // 3 + 1}: {total.units}")
-            self._cover(battery, total.units, name, year)
+            if assigned.model_id is None:
+                self.unmapped[f"{name} {year}"] += total.units
             start = date(year, month, 1)
             end = (start + timedelta(days=100)).replace(day=1) - timedelta(days=1)
             yield (
-                total.line, producer, "US" if elsewhere else "US-CA", start, end, battery.pk if battery else None,
-                battery.chemistry_id if battery else None, total.units, None,
+                total.line, producer, "US" if elsewhere else "US-CA", start, end, *assigned, self.stage.vehicle(kind),
+                total.units, None,
                 f"{name}, {_ELSEWHERE_NOTE}" if elsewhere else name, SOURCE,
                 f"cec-zev/{year}Q{month // 3 + 1}/{fuel}/{make}/{model}/{'out-of-state' if elsewhere else 'in-state'}",
             )  # fmt: skip
@@ -94,17 +96,6 @@ class CaliforniaImporter(StagedImporter):
             key = (year, month, fuel, make, model, county == ELSEWHERE)
             sums.setdefault(key, _Sum(line)).units += units  # type: ignore[operator]
         return sums
-
-    def _cover(self, battery: Any, units: int, name: str, year: int) -> None:
-        self.coverage["vehicles"] += units
-        self.coverage["producer"] += units
-        if battery is None:
-            self.unmapped[f"{name} {year}"] += units
-            return
-        self.coverage["battery model"] += units
-        self.coverage["chemistry"] += units
-        self.coverage["rated energy (kWh)"] += units if battery.rated_kwh else 0
-        self.coverage["mass (kg)"] += units if battery.mass_kg else 0
 
 
 #: Part of what is compared when the file is sent again, so the same in every language.

@@ -15,26 +15,29 @@ from accounts.models import Function, Organization
 from collection.imports import columns
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
-from collection.imports.stage import Finding, Stage, StagedImporter, select, unequal
+from collection.imports.stage import Finding, StagedImporter, select, unequal
+from collection.imports.vehicles import VehicleStage
 from collection.models import BatteryModel, Chemistry, Jurisdiction
+from collection.services.patterns import said
 from recycling.services.placements import MOST_UNITS
 
 _COMPARED = (
     "jurisdiction_id",
     "period_start",
     "period_end",
-    "model_id",
-    "chemistry_id",
     "units",
     "mass_kg",
     "description",
 )
+#: What the row says itself, unless it was concluded from the vehicle's name.
+_SAID = ("model_id", "chemistry_id")
 
 
-class PlacementStage(Stage):
+class PlacementStage(VehicleStage):
     """Market placements on their way to being declared."""
 
     table = "import_placement"
+    target = "recycling_marketplacement"
     columns = (
         ("line", "integer"),
         ("producer_id", "bigint"),
@@ -43,6 +46,10 @@ class PlacementStage(Stage):
         ("period_end", "date"),
         ("model_id", "bigint"),
         ("chemistry_id", "text"),
+        ("chemistry_by", "text"),
+        ("chemistry_confidence", "text"),
+        ("pattern_id", "bigint"),
+        ("vehicle", "integer"),
         ("units", "integer"),
         ("mass_kg", "numeric"),
         ("description", "text"),
@@ -66,8 +73,9 @@ class PlacementStage(Stage):
                 WHERE p.producer_id = s.producer_id AND p.source_key = s.source_key
             """)
         known = "JOIN recycling_marketplacement p ON p.id = s.existing"
+        compared = [*unequal("p", _COMPARED), *unequal("p", _SAID, when="s.vehicle IS NULL")]
         message = _("A row with this key was declared with another value of: %(columns)s. Nothing is overwritten.")
-        self.fault(faults, self.differing(unequal("p", _COMPARED), known, message))
+        self.fault(faults, self.differing(compared, known, message))
 
     def write(self, faults: Faults) -> Counts:
         """Declare what is new."""
@@ -75,15 +83,19 @@ class PlacementStage(Stage):
         with connection.cursor() as cursor:
             cursor.execute("""
                 INSERT INTO recycling_marketplacement (
-                    producer_id, jurisdiction_id, period_start, period_end, model_id, chemistry_id, units, mass_kg,
-                    description, source, source_key, is_simulated)
+                    producer_id, jurisdiction_id, period_start, period_end, model_id, chemistry_id, chemistry_by,
+                    chemistry_confidence, pattern_id, vehicle_id, units, mass_kg, description, source, source_key,
+                    is_simulated)
                 SELECT s.producer_id, s.jurisdiction_id, s.period_start, s.period_end, s.model_id, s.chemistry_id,
+                    s.chemistry_by, s.chemistry_confidence, s.pattern_id, v.id,
                     s.units, s.mass_kg, s.description, s.source, s.source_key, o.is_simulated
                 FROM import_placement s JOIN accounts_organization o ON o.id = s.producer_id
+                LEFT JOIN import_vehicle v ON v.number = s.vehicle
                 WHERE s.existing IS NULL ORDER BY s.line
                 ON CONFLICT DO NOTHING
             """)
             created = cursor.rowcount
+        self.remember()
         if created < wanted:
             raise Refused(_("Somebody else is declaring the same rows at this moment; try again."), code="busy")
         return Counts(created, unchanged)
@@ -135,6 +147,6 @@ class MarketPlacementImporter(StagedImporter):
                 faults.add(line, "chemistry", message, chemistry)
                 continue
             yield (
-                line, self._producer.pk, place, start, end, model.pk if model else None,
-                chemistry or (model.chemistry_id if model else None), units, mass, description, source, key,
+                line, self._producer.pk, place, start, end, *said(model, chemistry, is_producer=True), None,
+                units, mass, description, source, key,
             )  # fmt: skip

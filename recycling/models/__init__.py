@@ -1,5 +1,6 @@
 from recycling.models.batches import BATCH_MOVES, Batch, BatchStatus, Charge, Factor, Output, Reagent
 from recycling.models.capacity import CapacityStatement, Standing
+from recycling.models.elements_taken import ElementsTaken, OptionalElement
 from recycling.models.forecasts import (
     FEWEST_PRODUCERS,
     FORECAST_MOVES,
@@ -11,6 +12,7 @@ from recycling.models.forecasts import (
     VehicleKind,
     VehicleSales,
 )
+from recycling.models.input_analyses import InputAnalysis, InputShare
 from recycling.models.intakes import (
     DISCREPANCY_MOVES,
     Decision,
@@ -32,6 +34,7 @@ from recycling.models.plants import (
     Stage,
 )
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
+from recycling.models.report_flows import EprFeed, EprLot, EprStep
 from recycling.models.reports import (
     FILED_REPORTS,
     OPEN_REPORTS,
@@ -77,18 +80,24 @@ __all__ = [
     "Discrepancy",
     "DiscrepancyStatus",
     "Distribution",
+    "ElementsTaken",
     "EprEvidence",
     "EprFactor",
+    "EprFeed",
     "EprIntensity",
+    "EprLot",
     "EprPlacement",
     "EprReport",
     "EprReportLine",
     "EprReportProgress",
     "EprScheme",
     "EprSite",
+    "EprStep",
     "EprTarget",
     "Factor",
     "ForecastStatus",
+    "InputAnalysis",
+    "InputShare",
     "Inputs",
     "Inspection",
     "Intake",
@@ -98,6 +107,7 @@ __all__ = [
     "Metric",
     "Nameplate",
     "OperatingStatus",
+    "OptionalElement",
     "Outage",
     "Output",
     "Plant",

@@ -5,6 +5,7 @@ from typing import ClassVar
 import pghistory
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -175,6 +176,13 @@ class EprReport(models.Model):
     )
     message = models.TextField(_("message"), blank=True, editable=False)
     method_version = models.CharField(_("method version"), max_length=60, blank=True, editable=False)
+    elements_taken = ArrayField(
+        models.CharField(max_length=2),
+        default=list,
+        blank=True,
+        editable=False,
+        verbose_name=_("optional elements taken into account"),
+    )
     supersedes = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -323,6 +331,12 @@ class Breakdown(models.TextChoices):
     FACILITY = "facility", _("by facility")
     COUNTRY = "country", _("by country")
     ELEMENT = "element", _("by element")
+    ORIGIN = "origin", _("by place of collection")
+    BASIS = "basis", _("by what it rests on")
+
+
+#: Elements, and what else the template of a recycler's documentation has a line for.
+LINE_ELEMENTS = [*Element.choices, ("steel", _("steel")), ("carbon", _("carbon at cell level"))]
 
 
 class EprReportLine(models.Model):
@@ -344,7 +358,9 @@ class EprReportLine(models.Model):
         Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("facility")
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
-    element = models.CharField(_("element"), max_length=8, choices=Element.choices, blank=True)
+    element = models.CharField(_("element"), max_length=8, choices=LINE_ELEMENTS, blank=True)
+    origin = models.CharField(_("collected in"), max_length=6, blank=True, db_default="")
+    basis = models.CharField(_("basis"), max_length=9, blank=True, db_default="")
     value = models.DecimalField(_("value"), max_digits=30, decimal_places=9, null=True, blank=True)
     unit = models.CharField(_("unit"), max_length=10)
     numerator = models.DecimalField(_("numerator"), max_digits=30, decimal_places=9, null=True, blank=True)

@@ -4,13 +4,21 @@ from typing import ClassVar
 
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateRangeField, RangeOperators
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, Viewer, organizations_of
-from collection.models import BatteryModel, Chemistry, Confidence, Element, Jurisdiction
+from collection.models import (
+    AssignedChemistry,
+    BatteryModel,
+    Chemistry,
+    Confidence,
+    Element,
+    Jurisdiction,
+    assignment_known,
+)
 from collection.models.chemistries import ReferenceQuerySet
 from collection.models.records import RecordQuerySet
 
@@ -43,6 +51,16 @@ class Metric(models.TextChoices):
     RECYCLING_EFFICIENCY = "recycling_efficiency", _("recycling efficiency (%)")
     MATERIAL_RECOVERY = "material_recovery", _("material recovery (%)")
     FACILITY = "facility", _("facility used")
+    ENTERED = "entered", _("mass that entered recycling, as charged")
+    ENTERED_OUTSIDE = "entered_outside", _("cells and modules from outside of the trace that entered")
+    RESTS_ON = "rests_on", _("what the input rests on (% of its mass)")
+    INPUT_FRACTION = "input_fraction", _("input fraction")
+    OUTPUT_HOME = "output_home", _("output fraction made at home")
+    OUTPUT_ABROAD = "output_abroad", _("output fraction made abroad")
+    OUTPUT_FRACTION = "output_fraction", _("output fraction")
+    STEP_INPUT = "step_input", _("input fraction that entered at the facility")
+    STEP_PASSED_ON = "step_passed_on", _("intermediates passed on, dry")
+    STEP_OUTPUT = "step_output", _("output fraction made at the facility")
     CLAIMED_COLLECTED = "claimed_collected", _("units collected; claimed, not confirmed")
     CLAIMED_COLLECTED_KG = "claimed_collected_kg", _("mass collected; claimed, not confirmed")
     CLAIMED_REUSED = "claimed_reused", _("units reused, repurposed or remanufactured; claimed, not confirmed")
@@ -68,6 +86,7 @@ class EprScheme(models.Model):
         UNITS = "units", _("units placed on the market (New Jersey)")
         MASS = "mass", _("mass, method, efficiency, facilities (Colorado)")
         EU_REFERENCE = "eu_reference", _("EU reference method")
+        RECYCLER = "recycler", _("documentation of a first recycler")
 
     code = models.CharField(_("code"), max_length=40)
     version = models.CharField(_("version"), max_length=40)
@@ -82,6 +101,13 @@ class EprScheme(models.Model):
         help_text=_("Empty: a reference method that holds nowhere here."),
     )
     shape = models.CharField(_("shape of the report"), max_length=12, choices=Shape.choices)
+    families = ArrayField(
+        models.CharField(max_length=7, choices=Chemistry.Family.choices),
+        default=list,
+        blank=True,
+        verbose_name=_("stream"),
+        help_text=_("Of a recycler's documentation: the chemistry families that it is of."),
+    )
     valid = DateRangeField(_("valid"))
     legal_status = models.CharField(_("legal status"), max_length=10, choices=LegalStatus.choices)
     citation = models.CharField(_("citation"), max_length=300)
@@ -151,7 +177,7 @@ class MarketPlacementQuerySet(RecordQuerySet["MarketPlacement"]):
 
 
 @pghistory.track()
-class MarketPlacement(models.Model):
+class MarketPlacement(AssignedChemistry):
     """How many batteries a producer put on the market of a jurisdiction in a period."""
 
     producer = models.ForeignKey(
@@ -200,6 +226,7 @@ class MarketPlacement(models.Model):
             models.UniqueConstraint(fields=["producer", "source_key"], name="placement_source_key_once"),
             models.CheckConstraint(condition=Q(period_end__gte=models.F("period_start")), name="placement_is_a_period"),
             models.CheckConstraint(condition=Q(mass_kg__gte=0), name="placement_mass_not_negative"),
+            assignment_known("placement_assignment_known"),
         )
 
     def __str__(self) -> str:

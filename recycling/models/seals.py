@@ -16,6 +16,9 @@ from collection.models import Assay, Battery, Lot
 from recycling.models.due_days import BY_LOTS
 
 explain(
+    charged_as_what_it_is=_(
+        "A battery that was charged keeps its model, chemistry and contents; take it out of its batch."
+    ),
     batch_sealed=_("A batch that is not open keeps its inputs and outputs; reopen it to correct them."),
     charged_as_it_is=_(
         "A battery that was charged keeps its producer and place of marketing; take it out of its batch."
@@ -151,6 +154,19 @@ class TracedBattery(Battery):
                     ) THEN
                         RAISE EXCEPTION 'a battery that was charged keeps its producer and place of marketing'
                             USING ERRCODE = 'check_violation', CONSTRAINT = 'charged_as_it_is';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="charged_as_what_it_is",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("model_id", "chemistry_id", "composition_id", "content_kwh"),
+                condition=pgtrigger.AnyChange("model", "chemistry", "composition", "content_kwh"),
+                func="""
+                    IF EXISTS (SELECT 1 FROM recycling_charge c WHERE c.battery_id = OLD.id) THEN
+                        RAISE EXCEPTION 'a battery that was charged keeps its model, chemistry and contents'
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'charged_as_what_it_is';
                     END IF;
                     RETURN NEW;
                 """,

@@ -114,7 +114,8 @@ class Capacity:
     `operating_t` and `curtailed_t` ran, or will if nothing changes; `at_end_t` is the yearly rate of both on the last day.
     `paused_t`, `planned_t` (nameplates of what is planned or being built) and `unknown_t` (of which nobody says whether it runs)
     stand beside them. `announced_t` was announced to start by then; what was announced without a year, `undated_t`, is
-    in none. `unverified_t` is the part of all that ran, and `announced_unverified_t` of what was announced, that was not read in its source.
+    in none. `unverified_t` is the part of all that ran, `announced_unverified_t` of what was announced and `undated_unverified_t` of
+    what was announced without a year, that was not read in its source.
 
     `reporting_t` is the part of what ran of plants that reported here.
     """
@@ -135,6 +136,7 @@ class Capacity:
     announced_t: Decimal = Decimal(0)
     undated_t: Decimal = Decimal(0)
     announced_unverified_t: Decimal = Decimal(0)
+    undated_unverified_t: Decimal = Decimal(0)
     announced_without_figure: int = 0
     lines_without_nameplate: int = 0
     sources: list[str] = field(default_factory=list)
@@ -152,7 +154,7 @@ class Capacity:
 
     @property
     def is_unverified(self) -> bool:
-        return bool(self.unverified_t or self.announced_unverified_t)
+        return bool(self.unverified_t or self.announced_unverified_t or self.undated_unverified_t)
 
 
 def capacities(first: int, last: int, *, by_country: bool = True) -> list[Capacity]:
@@ -177,7 +179,7 @@ def capacities(first: int, last: int, *, by_country: bool = True) -> list[Capaci
     _add_reporting(found, first, last, length)
     for said in _announced():
         for year in range(first, last + 1):
-            _add_announced(at(Key(said.jurisdiction_id[:length], said.stage, said.basis, False, year)), said)
+            _add_announced(at(Key((said.jurisdiction_id or "")[:length], said.stage, said.basis, False, year)), said)
     _add_unrated(found, length)
     return sorted(found.values(), key=lambda row: (row.place, row.stage, row.basis, row.is_simulated, row.year))
 
@@ -206,14 +208,15 @@ def _announced() -> QuerySet[CapacityStatement]:
 def _add_announced(row: Capacity, said: CapacityStatement) -> None:
     if said.source not in row.sources:
         row.sources.append(said.source)
+    unverified_t = Decimal(0) if Confidence(said.confidence).is_verified else said.t_per_year or Decimal(0)
     if said.t_per_year is None:
         row.announced_without_figure += 1
     elif said.year is None:
         row.undated_t += said.t_per_year
+        row.undated_unverified_t += unverified_t
     elif said.year <= row.year:
         row.announced_t += said.t_per_year
-        if not Confidence(said.confidence).is_verified:
-            row.announced_unverified_t += said.t_per_year
+        row.announced_unverified_t += unverified_t
 
 
 def _add_unrated(found: dict[Key, Capacity], length: int) -> None:

@@ -46,6 +46,7 @@ RULES = {
     "content_fits_into_the_battery": """
         SELECT 'battery ' || c.battery_id, sum(c.content_kwh * e.kg_per_kwh) || ' kg in ' || c.mass_kg
         FROM recycling_charge c JOIN collection_compositionelement e ON e.composition_id = c.composition_id
+            AND e.element NOT IN ('Cu-cell', 'Fe-cell', 'solvent')
         GROUP BY c.id
         HAVING sum(c.content_kwh * e.kg_per_kwh) > c.mass_kg
         ORDER BY c.battery_id

@@ -8,76 +8,25 @@ every breakdown is a sum of those same groups, so that they agree to the last di
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
-from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from collection.models import Element
 from recycling.models import Breakdown, EprReport, EprScheme, Metric
+from recycling.queries.report_figure import EXACT, HUNDRED, STEP, Figure
+from recycling.queries.report_flows import documentation
 from recycling.queries.report_methods import CURRENT_METHOD, METHODS
-from recycling.queries.report_sums import PLACES, ElementGroup, Kept, MassGroup, kept
-
-STEP = Decimal(1).scaleb(-PLACES)
-
-#: Wide enough that no sum or product of figures is ever rounded by the context.
-EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
-
-HUNDRED = Decimal(100)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What a figure is of. A dimension that does not apply, or is not known, is empty."""
-
-    metric: str
-    breakdown: str = Breakdown.TOTAL
-    family: str = ""
-    chemistry: str | None = None
-    method: str = ""
-    decision: str = ""
-    facility: int | None = None
-    country: str = ""
-    element: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure(Subject):
-    """A line of a report before it has a position.
-
-    The stored line, its canonical form, the table and the API take their fields from here, in this order. A field that
-    is added or moved changes the hash of what was filed before.
-    """
-
-    value: Decimal | None = None
-    unit: str
-    numerator: Decimal | None = None
-    denominator: Decimal | None = None
-    rows: int = 0
-    without_mass: int = 0
-    notes: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def subject(self) -> tuple[Any, ...]:
-        """What it is of; the same in a report and in its correction."""
-        return tuple(getattr(self, name) for name in SUBJECT_FIELDS)
-
-    def with_note(self, *notes: str) -> Figure:
-        return replace(self, notes=(*self.notes, *notes))
-
-
-SUBJECT_FIELDS = tuple(part.name for part in fields(Subject))
-
-#: Without the notes: a line keeps them as one text, and they are not compared.
-FIGURE_FIELDS = tuple(part.name for part in fields(Figure) if part.compare)
-
+from recycling.queries.report_sums import ElementGroup, Kept, MassGroup, kept
 
 # From sums to figures
 
 
 def figures(report: EprReport) -> list[Figure]:
     """The figures of a report, in the order in which its scheme asks for them."""
+    if report.scheme.shape == EprScheme.Shape.RECYCLER:
+        return list(documentation(report))
     with localcontext(EXACT):
         build = _Builder(report, kept(report))
         return [*_SHAPES[EprScheme.Shape(report.scheme.shape)](build), *build.claimed()]

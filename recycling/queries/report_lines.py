@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 
 from recycling.models import EprReport, EprReportLine, EprTarget
-from recycling.queries.report_figures import FIGURE_FIELDS, Figure
+from recycling.queries.report_figure import FIGURE_FIELDS, Figure
 
 #: All that a line consists of: the figure, its place in the report, and what it is measured by.
 LINE_FIELDS = ("position", *FIGURE_FIELDS, "target_percent", "target_status", "target_source", "note")

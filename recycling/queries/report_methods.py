@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collection.models import Element
+from recycling.models import EprScheme
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Method:
     counted: frozenset[str]
     materials: tuple[str, ...]
     choices: tuple[str, ...]
+    form: int = 1
+    """The canonical form that its reports are hashed in: the second has what a recycler's documentation keeps, too."""
 
 
 METHODS = {
@@ -60,3 +63,45 @@ METHODS = {
     )
 }
 CURRENT_METHOD = next(reversed(METHODS.values()))
+
+#: How a recycler's documentation is computed.
+DOCUMENTATION = Method(
+    version="relode-2026.r1 (EU 2025/606, Annex)",
+    counted=frozenset(),
+    materials=(Element.CO, Element.CU, Element.LI, Element.NI),
+    choices=(
+        (
+            "input fraction: dry mass of the waste batteries whose cells or modules entered recycling in the year, with all that was "
+            "dismantled before (1(2)); of a batch that prepares, as large a part as of the mass of its intermediates"
+        ),
+        (
+            "output fraction: contained elements that came from the batteries, in lots that were converted, or whose recipient uses "
+            "them as material, substance or product and that ended being waste (1(4)); slag counts for efficiency alone"
+        ),
+        (
+            "black mass and other intermediates are neither (1(3), 1(5)); what is pending is not credited by known efficiencies: it is "
+            "shown, and a correction credits what came of it until the end of the second year after"
+        ),
+        (
+            "oxygen, carbon and iron at cell level, phosphorus, chlorine and sulfur: as the recycler chose for the year, on both sides; "
+            "carbon, iron and phosphorus always from 2030 on (2(5), 2(6))"
+        ),
+        (
+            "carbon at cell level: graphite, carbon black, carbon of binder and solvent; iron at cell level: that of active materials; "
+            "other iron and steel is steel"
+        ),
+        (
+            "recovery of cobalt, copper, lithium, nickel: against electrodes, collectors and salts alone (1(2)), at lots that can replace "
+            "primary material (3(2)); copper of busbars and cables is in neither side"
+        ),
+        "made in another country than the recycler's: only where a permit says that conditions are equal (Art. 72(3) of 2023/1542)",
+        "what came out of a batch is shared among what went into it, element by element; with feed of unknown content, by mass",
+    ),
+    form=2,
+)
+METHODS[DOCUMENTATION.version] = DOCUMENTATION
+
+
+def method_of(shape: str) -> Method:
+    """By which a report of this shape is computed now."""
+    return DOCUMENTATION if shape == EprScheme.Shape.RECYCLER else CURRENT_METHOD

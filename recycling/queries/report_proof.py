@@ -16,7 +16,8 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 
 from accounts.replicas import one_snapshot
 from recycling.models import EprReport
-from recycling.queries.report_figures import Figure, figures
+from recycling.queries.report_figure import Figure
+from recycling.queries.report_figures import figures
 from recycling.queries.report_lines import LINE_FIELDS, STORED_AS, figure_of
 from recycling.queries.report_methods import METHODS
 
@@ -57,9 +58,15 @@ def verify(report: EprReport, tell: Callable[[int], None] = lambda percent: None
 #: How many rows are in memory at once.
 CHUNK = 2_000
 
+#: Fields of lines that the first form did not know.
+_SINCE_FORM_2 = ("origin", "basis")
+
+#: A part of what is kept: its name, the fields that order it, and all of its fields.
+type Part = tuple[str, tuple[str, ...], tuple[str, ...]]
+
 #: What is kept with a report, in which order, and the fields that make it up.
-_KEPT: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("lines", ("position",), tuple(STORED_AS[name] for name in LINE_FIELDS)),
+_FORM_1: tuple[Part, ...] = (
+    ("lines", ("position",), tuple(STORED_AS[name] for name in LINE_FIELDS if name not in _SINCE_FORM_2)),
     (
         "evidence",
         ("fate", "battery_id"),
@@ -98,6 +105,33 @@ _KEPT: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("intensities", ("composition_id", "element"), ("composition_id", "element", "kg_per_kwh")),
     ("sites", ("facility_id", "method"), ("facility_id", "method", "country")),
 )
+_FORM_2: tuple[Part, ...] = (
+    ("lines", ("position",), tuple(STORED_AS[name] for name in LINE_FIELDS)),
+    *_FORM_1[1:],
+    ("steps", ("batch_id",), ("batch_id", "facility_id", "country", "stage", "is_first", "is_proven")),
+    (
+        "feeds",
+        ("number",),
+        (
+            "number", "batch_id", "year", "origin", "family", "chemistry", "basis", "source", "batteries", "mass_kg", "dry_kg",
+            "content",
+        ),
+    ),
+    (
+        "lots",
+        ("lot_id",),
+        (
+            "lot_id", "batch_id", "into_id", "year", "into_year", "material", "is_intermediate", "is_slag", "is_substitute",
+            "is_battery", "is_known", "assay_basis", "fate", "destination", "mass_kg", "dry_kg", "content",
+        ),
+    ),
+)  # fmt: skip
+
+
+def form_of(report: EprReport) -> tuple[Part, ...]:
+    """What is kept with it, in the form of the method that it was computed by."""
+    method = METHODS.get(report.method_version)
+    return _FORM_2 if method is not None and method.form == 2 else _FORM_1
 
 
 def header(report: EprReport) -> Mapping[str, Any]:
@@ -115,7 +149,7 @@ def header(report: EprReport) -> Mapping[str, Any]:
         "computed_at": report.computed_at,
         "supersedes": report.supersedes_id,
         "is_simulated": report.is_simulated,
-    }
+    } | ({"elements_taken": report.elements_taken} if method is not None and method.form == 2 else {})
 
 
 _encode = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -135,7 +169,7 @@ def canonical(report: EprReport) -> Iterator[bytes]:
 
 def parts(report: EprReport) -> Iterator[tuple[str, tuple[str, ...], Iterator[Rows]]]:
     """What is kept with a report: the name of each part, its fields, and its rows in a fixed order, some at a time."""
-    for name, order, fields in _KEPT:
+    for name, order, fields in form_of(report):
         yield name, fields, _chunks(getattr(report, name).values_list(*fields), order, fields)
 
 
@@ -156,7 +190,7 @@ def _chunks(rows: models.QuerySet[Any, Any], order: tuple[str, ...], fields: tup
 def content_hash(report: EprReport, tell: Callable[[int], None] = lambda percent: None) -> str:
     """SHA-256 over the canonical form of a report."""
     digest = hashlib.sha256()
-    total, done = sum(getattr(report, name).count() for name, _order, _fields in _KEPT), 0
+    total, done = sum(getattr(report, name).count() for name, _order, _fields in form_of(report)), 0
     for lines in canonical(report):
         digest.update(lines)
         done += lines.count(b"\n")

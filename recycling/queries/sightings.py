@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from accounts.acting import by_platform
+from accounts.acting import as_platform
 from accounts.errors import Forbidden
 from accounts.models import User
 from collection.models import Battery, Lot
@@ -52,7 +52,7 @@ class SeenSources:
     next_after: int | None
 
 
-@by_platform
+@as_platform()
 def battery_as_seen(battery: Battery, user: User) -> SeenBattery:
     """The forward trace of a battery that `user` may see, and did not only have once."""
     _check_at_hand(user, battery)
@@ -83,7 +83,7 @@ def battery_as_seen(battery: Battery, user: User) -> SeenBattery:
     )
 
 
-@by_platform
+@as_platform()
 def sources_as_seen(lot: Lot, user: User, *, after: int = 0, size: int = 100) -> SeenSources:
     """A page of the backward trace of a lot that `user` may see, and did not only have once."""
     _check_at_hand(user, lot)

@@ -336,7 +336,8 @@ _DAILY = f"""
     CROSS JOIN LATERAL (SELECT (now() AT TIME ZONE f.time_zone)::date AS day) t
     JOIN recycling_nameplate n ON n.line_id = l.id AND n.basis = 'input' AND n.valid @> t.day
     LEFT JOIN LATERAL ({STATUS_OF_DAY.format(plant="p.id", line="l.id", day="t.day")}) s ON true
-    WHERE l.is_active AND coalesce(s.status, 'operating') IN ('operating', 'curtailed') AND (%(plants)s::bigint[] IS NULL OR l.plant_id = ANY (%(plants)s))
+    WHERE l.is_active AND coalesce(s.status, 'operating') IN ('operating', 'curtailed')
+        AND (%(plants)s::bigint[] IS NULL OR l.plant_id = ANY (%(plants)s))
     GROUP BY 1, 2
 """  # noqa: S608 - composed of constants
 

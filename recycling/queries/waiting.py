@@ -24,6 +24,8 @@ _WAITING = """
         UNION ALL
         SELECT 'forecasts', requested_at FROM recycling_returnforecast WHERE status = 'queued'
         UNION ALL
+        SELECT 'assignments', requested_at FROM collection_assignmentrun WHERE status = 'queued'
+        UNION ALL
         SELECT 'mail', due_at FROM accounts_mail WHERE due_at <= now()
         UNION ALL
         SELECT 'factors', stale_since FROM recycling_batch WHERE stale_since IS NOT NULL AND status = 'closed'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from django.utils.translation import gettext as _
 
@@ -11,13 +11,14 @@ from accounts import rules
 from accounts.actors import Actor
 from accounts.errors import Invalid
 from accounts.verbs import verb
-from collection.models import CustodyKind, Lot, LotStatus, Material
+from collection.models import AssayBasis, CustodyKind, Lot, LotStatus, Material
 from collection.services import custody, lots
-from collection.services.assays import Fractions
+from collection.services.assays import FRACTION_PLACES, Fractions
 from collection.services.custody import NOWHERE, Entry
 from collection.services.lots import NewLot
-from collection.units import Unit, check_mass
+from collection.units import Unit, check_mass, to_kg
 from recycling.models import Batch, BatchStatus, Output, Reagent
+from recycling.queries.balance import balance_of
 from recycling.services.batches import lock
 from recycling.services.charges import reference
 
@@ -52,18 +53,30 @@ def record_output(
     mass_unit: str = Unit.KG,
     moisture: Decimal = Decimal(0),
     assays: Fractions | None = None,
+    from_batteries: Fractions | None = None,
+    by_difference: bool = False,
 ) -> Lot:
     """Record a lot that came out of an open batch, in stock at its plant.
 
-    `assays` are mass fractions by element of the dry mass; without them a material of known stoichiometry is pure.
+    `assays` are mass fractions by element of the dry mass; without them a material of known stoichiometry is pure, or the lot
+    contains what went in less what else came out (`by_difference`), such as modules out of a pack. `from_batteries` has the
+    share of an element that came from what was charged, where the rest of it came from reagents or the air.
     """
+    basis = AssayBasis.MEASURED
+    if by_difference:
+        if assays is not None:
+            raise Invalid(_("Either it was analyzed, or it contains what is left."), field="by_difference")
+        check_mass(mass_value, mass_unit, field="mass_value", unit_field="mass_unit")
+        assays, basis = _left_over(batch, to_kg(mass_value, mass_unit) * (1 - moisture)), AssayBasis.DIFFERENCE
     if made_at < batch.started_at:
         raise Invalid(_("The batch was started later than this."), field="made_at", code="out_of_order")
     lot = lots.create(
         actor=actor,
         facility=batch.line.plant.facility,
         made_at=made_at,
-        new=NewLot(number, material, mass_value, mass_unit, moisture, assays),
+        new=NewLot(
+            number, material, mass_value, mass_unit, moisture, assays, from_batteries=from_batteries, basis=basis
+        ),
         reference=reference(batch),
         is_simulated=batch.is_simulated,
     )
@@ -87,3 +100,11 @@ def remove_output(*, actor: Actor, batch: Batch, lot: int, removed_at: datetime,
     )
     custody.move(gone, entry, status=LotStatus.VOID, to=NOWHERE)
     return batch
+
+
+def _left_over(batch: Batch, dry_kg: Decimal) -> Fractions:
+    """Mass fractions of what the batch was charged with and no output contains, in `dry_kg`."""
+    step = Decimal(1).scaleb(-FRACTION_PLACES)
+    left = {part.element: part.input_kg - part.output_kg for part in balance_of(batch).elements}
+    fractions = {element: (kg / dry_kg).quantize(step, ROUND_DOWN) for element, kg in left.items() if kg > 0}
+    return {element: fraction for element, fraction in fractions.items() if fraction}

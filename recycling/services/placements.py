@@ -14,6 +14,7 @@ from accounts.errors import Invalid, Refused
 from accounts.models import Function, Organization
 from accounts.verbs import verb
 from collection.models import BatteryModel, Chemistry, Jurisdiction
+from collection.services.patterns import said
 from recycling.models import MarketPlacement
 
 #: What says that a row sent again is the same row.
@@ -58,13 +59,13 @@ def declare(
         raise Invalid(
             _("%(model)s is %(chemistry)s.") % {"model": model, "chemistry": model.chemistry_id}, field="chemistry"
         )
+    assigned = said(model, chemistry.pk if chemistry else None, is_producer=True)
     row = MarketPlacement(
+        **assigned._asdict(),
         producer=producer,
         jurisdiction=jurisdiction,
         period_start=period_start,
         period_end=period_end,
-        model=model,
-        chemistry=chemistry or (model.chemistry if model else None),
         units=units,
         mass_kg=mass_kg,
         description=description,

@@ -14,12 +14,13 @@ from django.utils.translation import gettext as _
 
 from accounts import pending
 from accounts.replicas import one_snapshot
-from recycling.models import EprReport, EprReportLine, EprTarget, ReportStatus
+from recycling.models import EprReport, EprReportLine, EprScheme, EprTarget, ReportStatus
 from recycling.queries.report_figures import figures
 from recycling.queries.report_lines import lines
-from recycling.queries.report_methods import CURRENT_METHOD
+from recycling.queries.report_methods import method_of
 from recycling.services import factors
 from recycling.services.report_evidence import FactorsOutOfDate, gather
+from recycling.services.report_flows import gather_flows
 from recycling.services.report_work import Work
 
 WORK = Work(waiting=ReportStatus.QUEUED, working=ReportStatus.COMPUTING)
@@ -73,15 +74,17 @@ def _compute(report: EprReport, pulse: pending.Pulse) -> None:
 
 def _fill(report: EprReport, pulse: pending.Pulse) -> None:
     """Replace everything that is kept with the report, and make it a draft, in the transaction that is open."""
-    is_simulated = gather(report, lambda percent, step: pulse.tell(percent=percent, step=step))
+    gathers = gather_flows if report.scheme.shape == EprScheme.Shape.RECYCLER else gather
+    is_simulated = gathers(report, lambda percent, step: pulse.tell(percent=percent, step=step))
     pulse.tell(percent=90, step=_("figures"))
-    report.method_version = CURRENT_METHOD.version
+    report.method_version = method_of(report.scheme.shape).version
     targets = list(EprTarget.objects.filter(scheme=report.scheme_id))
     EprReportLine.objects.bulk_create(lines(report, figures(report), targets), batch_size=1000)
     done = pending.ours(report).update(
         status=ReportStatus.DRAFT,
         computed_at=timezone.now(),
         method_version=report.method_version,
+        elements_taken=report.elements_taken,
         is_simulated=is_simulated,
         message="",
     )

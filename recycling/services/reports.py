@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, models, transaction
@@ -21,6 +22,7 @@ from recycling.models import (
     EprReport,
     EprReportProgress,
     EprScheme,
+    Plant,
     ReportStatus,
 )
 
@@ -29,6 +31,9 @@ _STANDING = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED, ReportStatus.RETURNE
 
 #: The longest note on a decision, in characters.
 LONGEST_NOTE = 5000
+
+#: Years that a recycler documents.
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 #: No scheme asks for more than a few years at once.
 _LONGEST_DAYS = 10 * 366
@@ -65,6 +70,8 @@ def request(
     """
     if not producer.has_function(Function.PRODUCER):
         raise Invalid(_("%(name)s is no producer.") % {"name": producer}, field="producer")
+    if scheme.shape == EprScheme.Shape.RECYCLER:
+        raise Invalid(_("This is asked for at a plant: a recycler documents its recycling."), field="scheme")
     place = _place(scheme, jurisdiction)
     _check_period(period_start, period_end)
     asked = {
@@ -74,13 +81,31 @@ def request(
         "period_start": period_start,
         "period_end": period_end,
     }
-    standing = EprReport.objects.filter(**asked, status__in=_STANDING).first()
-    if standing is not None:
-        raise Refused(
-            _("Report %(report)s of this period is %(status)s: correct it instead.")
-            % {"report": standing.pk, "status": standing.get_status_display()},
-            code="already_filed",
-        )
+    _refuse_standing(asked)
+    return _queue(actor, None, **asked)
+
+
+def _plant(plant: Plant) -> Plant:
+    """As it is: nothing of it changes."""
+    return Plant.objects.select_related("facility__operator", "facility__jurisdiction").get(pk=plant.pk)
+
+
+@verb(_plant, of="plant__facility__operator", function=Function.RECYCLER)
+def document(*, actor: Actor, plant: Plant, scheme: EprScheme, year: int) -> EprReport:
+    """Ask for a recycler's documentation: of its plants in the jurisdiction of `plant`, a calendar year and a stream.
+
+    The report's `producer` is the recycler, who files it. Asking twice makes one report.
+    """
+    if scheme.shape != EprScheme.Shape.RECYCLER:
+        raise Invalid(_("This is no documentation of a recycler."), field="scheme")
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise Invalid(_("A year from %(first)s to %(last)s.") % {"first": FIRST_YEAR, "last": LAST_YEAR}, field="year")
+    site = plant.facility
+    asked = {
+        "scheme": scheme, "producer": site.operator, "jurisdiction": site.jurisdiction, "period_start": date(year, 1, 1),
+        "period_end": date(year, 12, 31),
+    }  # fmt: skip
+    _refuse_standing(asked)
     return _queue(actor, None, **asked)
 
 
@@ -213,6 +238,16 @@ def _others_in_force(report: EprReport) -> models.QuerySet[EprReport]:
     }
     in_force = (ReportStatus.SUBMITTED, ReportStatus.ACCEPTED)
     return EprReport.objects.filter(**same, status__in=in_force).exclude(corrections=report)
+
+
+def _refuse_standing(asked: dict[str, Any]) -> None:
+    standing = EprReport.objects.filter(**asked, status__in=_STANDING).first()
+    if standing is not None:
+        raise Refused(
+            _("Report %(report)s of this period is %(status)s: correct it instead.")
+            % {"report": standing.pk, "status": standing.get_status_display()},
+            code="already_filed",
+        )
 
 
 def _queue(actor: Actor, corrects: EprReport | None, **asked: object) -> EprReport:

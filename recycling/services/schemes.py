@@ -31,6 +31,7 @@ def load_reference(actor: Actor, *, folder: Path = FOLDER) -> dict[str, Tally]:
                 "name": row["name"],
                 "jurisdiction_id": row["jurisdiction"] or None,
                 "shape": row["report_shape"],
+                "families": row["families"].split(),
                 "valid": DateRange(_day(row["valid_from"]), _day(row["valid_to"])),
                 "legal_status": row["legal_status"],
                 "citation": row["citation"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -24,7 +25,7 @@ LAST_COUNTED = 2024
 def load_reference(actor: Actor, *, folder: Path = FOLDER) -> dict[str, Tally]:
     """Bring vehicle sales to what the file of `folder` says. Only the platform may. Idempotent."""
     actor.require_platform()
-    wanted = {
+    wanted: dict[tuple[object, ...], dict[str, Any]] = {
         (row["country"], row["kind"], int(row["year"]), scenario): {
             "units": int(row[f"units_{scenario}"]),
             "kwh_per_vehicle": _number(row["kwh_per_vehicle"]),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 from celery import shared_task
 
-from collection.tasks import imports
+from collection.tasks import assignments, imports
 from recycling.queries.waiting import waiting
 from recycling.services import factors
 from recycling.tasks import forecasts, reports, utilization
@@ -24,6 +24,7 @@ def sweep() -> None:
         ("utilization", utilization.sweep),
         ("forecasts", forecasts.sweep),
         ("imports", imports.sweep),
+        ("assignments", assignments.sweep),
         ("alarm", sound_alarm),
     )
     for kind, take_up in kinds:

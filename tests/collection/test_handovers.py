@@ -347,6 +347,31 @@ def test_a_receipt_is_read_and_contested_by_its_link(world: World, client: Clien
     assert client.post(address, {"name": "Ann", "statement": "Again."}).status_code == 409
     assert b"There were two." in client.get(address).content and Contest.objects.count() == 1
 
+    for again in (2, 3):  # the carrier has the link, too, and could have been the first to contest it
+        receipts.dismiss(
+            actor=world.actor(world.regulator, Role.MANAGER), contest=Contest.objects.latest("pk"), reason="one"
+        )
+        page = client.get(address)
+        assert page.content.count(b"There were two.") == again - 1 and b"<form" in page.content
+        assert client.post(address, {"name": "Bo", "statement": "There were two."}).status_code == 200
+    receipts.dismiss(
+        actor=world.actor(world.regulator, Role.MANAGER), contest=Contest.objects.latest("pk"), reason="one"
+    )
+    assert client.post(address, {"name": "Bo", "statement": "x"}).status_code == 409 and Contest.objects.count() == 3
+    first, second = Contest.objects.values_list("pk", flat=True)[:2]
+    with pytest.raises(IntegrityError, match="contest_one_open_per_receipt"), transaction.atomic():
+        Contest.objects.bulk_create(Contest(receipt=receipt, name="Bo", statement="x") for _ in (first, second))
+
+
+def test_links_of_receipts_are_not_tried_by_the_thousand(world: World, client: Client) -> None:
+    receipt = records.receipt(world)
+    tries = [client.get("/receipts/x/", REMOTE_ADDR="192.0.2.77").status_code for _ in range(62)]
+    assert tries == [410] * 60 + [429] * 2
+    contest = {"name": "Ann", "statement": "There were two."}
+    refused = client.post(f"/receipts/{receipt.link}/", contest, REMOTE_ADDR="192.0.2.77")
+    assert refused.status_code == 429 and int(refused["Retry-After"]) > 0 and not Contest.objects.exists()
+    assert client.post(f"/receipts/{receipt.link}/", contest, REMOTE_ADDR="192.0.2.78").status_code == 200
+
 
 def test_nothing_is_contested_before_it_was_handed_over(world: World) -> None:
     pickup = records.unclaimed_pickup(world)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rest_framework.test import APIClient
 
 from accounts.errors import Forbidden, Invalid, Refused
-from collection.models import Battery, BatteryStatus, CustodyKind, Relation
+from collection.models import Battery, BatteryStatus, CustodyKind, Facility, Relation
 from collection.services import batteries, custody, findings, pickups, relations
 from collection.services.findings import Scan
 from collection.services.identifiers import NewIdentifier
 from tests.collection.test_batteries import RIGHT_VINS, register
 from tests.collection.test_pickup_rules import collect, in_use
-from tests.refusals import refused
+from tests.refusals import refused, state
 from tests.world import World, ago, scheduled_pickup, serial
 
 
@@ -50,7 +51,7 @@ def test_one_number_is_enough_for_who_has_to_do_with_it(world: World, why: str) 
         world.collector.save()
         Battery.objects.filter(pk=battery.pk).update(producer=world.collector, producer_ground="accepted")
     elif why == "had it":
-        batteries.give_up(actor=mine["actor"], battery=battery, facility=world.hub, occurred_at=ago(days=9))
+        batteries.take_in(mine["actor"], custody.lock_batteries([battery.pk]), world.hub, ago(days=9))
         released = custody.Entry(mine["actor"], CustodyKind.RELEASED, ago(days=8))
         custody.move(
             custody.lock_batteries([battery.pk]), released, status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE
@@ -130,3 +131,42 @@ def test_both_numbers_of_a_new_battery_are_kept(world: World) -> None:
     name, also = serial(), serial()
     collect(world, scheduled_pickup(world), Scan(identifier=name, also=also))
     assert {i.value for i in Battery.objects.get().identifiers.all()} == {name.value, also.value}
+
+
+def test_a_number_that_is_read_with_its_issuer_and_without_is_one(world: World) -> None:
+    """It took the battery in, and left a second one of the same number at the yard."""
+    name, also = serial(), serial()
+    battery = in_use(world, name, also)
+    batteries.identify(actor=world.actor(world.producer), battery=battery, scheme="internal", value=name.value)
+    bare, internal = NewIdentifier(name.scheme, name.value), NewIdentifier("internal", name.value)
+    pickup = scheduled_pickup(world)
+    drive: dict[str, Any] = {"actor": world.actor(world.carrier), "pickup": pickup}
+    take: dict[str, Any] = {"actor": world.actor(world.yard_owner), "facility": world.yard, "occurred_at": ago(days=1)}
+    for other in (bare, internal):
+        for first, second in ((name, other), (other, name)):
+            for scans in ([Scan(identifier=first), Scan(identifier=second)], [Scan(identifier=first, also=second)]):
+                refused(Refused, pickups.collect, collected_at=ago(days=7), batteries=scans, **drive)
+                refused(Refused, pickups.find, batteries=scans, **drive)
+            refused(Refused, batteries.give_up_scanned, "identifier", identifier=first, also=second, **take)
+    for scans in ([Scan(identifier=name), Scan(identifier=also)], [Scan(identifier=also), Scan(identifier=name)]):
+        with pytest.raises((Refused, Invalid)):  # off what are said to be two
+            pickups.collect(collected_at=ago(days=7), batteries=scans, **drive)
+        assert findings.find_to_collect(world.yard, findings.read_off(scans)) == {}
+    assert battery.events.count() == 0
+
+
+def test_who_only_sees_a_battery_in_use_does_not_take_it_by_its_id(world: World) -> None:
+    """A regulator sees all that was placed on the market in its places, and has a yard of its own."""
+    battery = register(
+        world, serial(), actor=world.actor(world.producer), organization=world.producer, placed_in=world.nv
+    )
+    theirs = Facility.objects.create(
+        operator=world.regulator, name="Depot", jurisdiction=world.nv, time_zone=world.nv.time_zone
+    )
+    client = APIClient()
+    client.force_authenticate(world.user(world.regulator))
+    before = state()
+    body = {"facility": theirs.pk, "occurred_at": ago(days=1).isoformat()}
+    answer = client.post(f"/api/v1/batteries/{battery.pk}/give-up/", body, format="json")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "not_yours"), answer.json()
+    assert state() == before

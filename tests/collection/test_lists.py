@@ -13,6 +13,7 @@ from django.db.models import Count
 
 from accounts.services.platform import platform_actor
 from collection.models import Battery, BatteryStatus, CollectionPoint, Facility, Identifier, ImportRun
+from collection.queries.assignments import coverage
 from collection.services import reference
 from tests.shared import real_file
 
@@ -159,5 +160,10 @@ def test_the_real_vehicles(loaded: None, tmp_path) -> None:
         path.write_text("".join(lines), encoding="utf-8")
     assert f"Vehicles of Washington State now: {vehicles:,}" in run("import_wa_registrations", str(path))
     assert Battery.objects.count() == vehicles and Battery.objects.filter(placed_in=None).count() == unknown
-    with_energy = Battery.objects.filter(content_kwh__gt=0, producer__isnull=False, chemistry__isnull=False).count()
-    assert with_energy > 0.99 * vehicles
+    known = coverage(Battery.objects.all())
+    assert known["producer"] > 0.99 * vehicles
+    assert 0.5 * vehicles < known["chemistry"] < 0.7 * vehicles and known["  unknown"] < 0.04 * vehicles
+    assert known["contents computable"] + known["contents computable, assumed"] > 0.94 * vehicles
+    years = Battery.objects.filter(vehicle__name="MODEL 3", vehicle__vin__startswith="5YJ3")
+    dual = years.filter(vehicle__year__in=[2022, 2023], vehicle__vin__regex="^.{7}[BC]")
+    assert dual.exists() and set(dual.values_list("chemistry", flat=True)) == {"NCA"}

@@ -63,7 +63,14 @@ def test_an_assay_fills_the_lot_and_no_more(world: World) -> None:
     full = {"Ni": Decimal("0.6"), "Co": Decimal("0.4")}
     over = {**full, "Li": Decimal("0.00000001")}
     refused(Invalid, lambda: brought(world, assays=over), "assays")
-    lot = brought(world, assays=full)
+    foil = {"Cu": Decimal("0.6"), "Cu-cell": Decimal("0.6"), "Ni": Decimal("0.4")}
+    assert brought(world, number="F", assays=foil).assays.count() == 3, "a part is in no sum"
+    refused(Invalid, lambda: brought(world, number="G", assays={"Cu-cell": Decimal("0.1")}), "assays.Cu-cell")
+    for shares in ({"Al": Decimal(1)}, {"Ni": Decimal("1.1")}, {"Ni": Decimal("0.12345")}):
+        field = f"from_batteries.{next(iter(shares))}"
+        refused(Invalid, lambda shares=shares: brought(world, number="H", assays=full, from_batteries=shares), field)  # type: ignore[misc]
+    lot = brought(world, assays=full, from_batteries={"Co": Decimal("0.5")})
+    assert dict(lot.assays.values_list("element", "from_batteries")) == {"Ni": 1, "Co": Decimal("0.5")}
     refused(
         Invalid, lots.correct, "assays", actor=world.actor(world.recycler, Role.MANAGER), lot=lot, reason="x",
         corrected_at=ago(days=5), assays=over,

@@ -24,7 +24,7 @@ def in_use(world: World, *names: NewIdentifier) -> Battery:
 
 def lost(world: World, name: NewIdentifier) -> Battery:
     battery = in_use(world, name)
-    batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=9))
+    batteries.take_in(world.actor(world.collector), custody.lock_batteries([battery.pk]), world.hub, ago(days=9))
     return batteries.report_lost(
         actor=world.actor(world.collector), battery=battery, occurred_at=ago(days=8), reason="stolen"
     )
@@ -96,7 +96,7 @@ def test_a_lost_battery_is_recognized_though_not_taken_as_if_nothing_had_happene
 def test_a_second_life_ends_at_a_yard(world: World) -> None:
     name, also = serial(), serial()
     battery = in_use(world, name, also)
-    batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=9))
+    batteries.take_in(world.actor(world.collector), custody.lock_batteries([battery.pk]), world.hub, ago(days=9))
     released = custody.Entry(world.actor(world.collector), CustodyKind.RELEASED, ago(days=8))
     found = custody.lock_batteries([battery.pk])
     custody.move(found, released, status=BatteryStatus.SECOND_LIFE, to=custody.NOWHERE)
@@ -111,7 +111,7 @@ def test_what_is_elsewhere_is_unknown_to_who_scans_it(world: World) -> None:
     """Neither its number nor its status is told to somebody who never saw it."""
     name = serial()
     battery = in_use(world, name)
-    batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=9))
+    batteries.take_in(world.actor(world.collector), custody.lock_batteries([battery.pk]), world.hub, ago(days=9))
     error = refused(
         Refused, batteries.give_up_scanned, "identifier", actor=world.actor(world.yard_owner), identifier=name,
         facility=world.yard, occurred_at=ago(days=1),

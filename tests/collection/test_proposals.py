@@ -10,13 +10,13 @@ import pytest
 from django.db import Error, connection, transaction
 
 from accounts.errors import Forbidden, Invalid, Refused
-from collection.models import Battery, Facility, Proposal, ProposalStatus
-from collection.services import batteries, proposals
+from collection.models import Battery, BatteryStatus, CustodyKind, Facility, Proposal, ProposalStatus
+from collection.services import batteries, custody, proposals, shipments
 from collection.services.identifiers import NewIdentifier
 from tests import records
 from tests.collection.test_parties import lost_at_the_yard, pack_at_the_plant, pack_on_the_road
 from tests.refusals import refused, state
-from tests.world import World, ago, batteries_at, serial
+from tests.world import World, ago, batteries_at, drafted_shipment, serial
 
 
 def proposed(world: World, battery: Battery, **changes: Any) -> Proposal:
@@ -113,6 +113,33 @@ def test_a_lost_battery_is_found_by_who_had_it_last_or_with_its_word(world: Worl
     assert (found.status, found.facility) == ("at_facility", world.hub)
 
 
+@pytest.mark.parametrize("became", ["consumed", "in_transit", "second_life"])
+def test_a_lost_battery_that_was_found_meanwhile_is_not_found_once_more(world: World, became: str) -> None:
+    """Who had it last found it itself, and entered late what came of it: it left the batch, or the truck, by a word of old."""
+    battery = lost_at_the_yard(world)
+    claim = proposals.propose(
+        actor=world.actor(world.collector), organization=world.collector, reason="in a ditch", battery=battery,
+        facility=world.hub, occurred_at=ago(hours=1),
+    )  # fmt: skip
+    yard, last = world.actor(world.yard_owner), battery.events.order_by("sequence").last()
+    assert last is not None
+    batteries.report_found(actor=yard, battery=battery, facility=world.yard, occurred_at=last.occurred_at)
+    if became == "in_transit":
+        shipment = shipments.make_ready(actor=yard, shipment=drafted_shipment(world, [battery]))
+        shipments.dispatch(actor=yard, shipment=shipment, dispatched_at=last.occurred_at)
+        decides = world.actor(world.carrier)
+    else:
+        kind = {"consumed": CustodyKind.CHARGED, "second_life": CustodyKind.RELEASED}[became]
+        custody.move(
+            custody.lock_batteries([battery.pk]), custody.Entry(yard, kind, last.occurred_at),
+            status=BatteryStatus(became), to=custody.NOWHERE,
+        )  # fmt: skip
+        decides = yard if battery.registered_by == world.yard_owner else world.actor(battery.registered_by)
+    assert proposals.accept.is_for(decides, Proposal.objects.get())
+    assert refused(Refused, proposals.accept, actor=decides, proposal=claim).code == "wrong_status"
+    assert proposals.refuse(actor=decides, proposal=claim, answer="it turned up").status == "refused"
+
+
 def test_a_withdrawn_proposal_makes_room_for_another(world: World) -> None:
     battery = pack_at_the_plant(world)
     proposal = proposed(world, battery)
@@ -188,7 +215,7 @@ def test_it_stays_in_use_where_that_is_refused_or_it_came_in_meanwhile(world: Wo
     battery.refresh_from_db()
     assert battery.status == "in_use"
     again = taken_in(world, identifier=name)
-    batteries.give_up(actor=world.actor(world.collector), battery=battery, facility=world.hub, occurred_at=ago(days=1))
+    batteries.take_in(world.actor(world.collector), custody.lock_batteries([battery.pk]), world.hub, ago(days=1))
     refused(Refused, proposals.accept, actor=world.actor(world.collector), proposal=again)
     assert Proposal.objects.get(pk=again.pk).status == ProposalStatus.OPEN
 

@@ -12,7 +12,16 @@ from accounts.actors import Actor
 from accounts.errors import Forbidden, Refused
 from accounts.models import Function, Organization, User
 from accounts.services.platform import PLATFORM_EMAIL, platform_actor
-from collection.models import BatteryModel, Chemistry, Composition, CompositionElement, Jurisdiction, MaterialElement
+from collection.models import (
+    PARTS,
+    BatteryModel,
+    Chemistry,
+    Composition,
+    CompositionElement,
+    Jurisdiction,
+    MaterialElement,
+)
+from collection.reference import derive
 from collection.services import reference
 
 pytestmark = pytest.mark.django_db
@@ -28,12 +37,40 @@ def test_what_comes_with_the_program():
     lithium = CompositionElement.objects.get(
         composition__chemistry="NMC622", element="Li", composition__is_default=True
     )
-    assert lithium.kg_per_kwh == Decimal("0.110")
+    assert lithium.kg_per_kwh == Decimal("0.103451") and "BatPaC 5.2" in lithium.source
     nickel = CompositionElement.objects.filter(composition__chemistry="LFP", element="Ni", kg_per_kwh__gt=0)
     assert not nickel.exists()  # a lithium-iron-phosphate pack is never credited with nickel
     assert round(MaterialElement.objects.get(material="li2co3").fraction, 3) == Decimal("0.188")
     assert all(
         Function.PRODUCER in model.producer.functions for model in BatteryModel.objects.select_related("producer")
+    )
+
+
+def test_compositions_add_up_to_the_pack():
+    """What is derived is what the file says; what is left of the pack is named, and no part is in a sum."""
+    with (reference.FOLDER / "compositions.csv").open() as file:
+        stored = {
+            (row["chemistry"], row["element"]): row["kg_per_kwh"]
+            for row in csv.DictReader(file)
+            if row["version"] == derive.VERSION
+        }
+    derived = {(name, row[0]): f"{row[1]:.6f}" for name in derive.CELLS for row in derive.rows(name)}
+    assert stored == derived
+    reference.load(platform_actor())
+    for composition in Composition.objects.filter(version=derive.VERSION):
+        listed = {part.element: part.kg_per_kwh for part in composition.elements.all()}
+        whole = sum(kg for element, kg in listed.items() if element not in PARTS)
+        assert composition.pack_kg_per_kwh and 0 < composition.pack_kg_per_kwh - whole < Decimal("0.7"), composition
+        assert composition.rest and composition.unknown_elements == ["plastics"]
+        assert listed["Cu-cell"] < listed["Cu"] and listed["solvent"] < listed["C"] + listed["O"]
+        assert all(part.source and part.confidence for part in composition.elements.all())
+    lfp = dict(
+        CompositionElement.objects.filter(composition__chemistry="LFP", composition__is_default=True).values_list(
+            "element", "kg_per_kwh"
+        )
+    )
+    assert abs(lfp["Fe-cell"] / lfp["P"] - Decimal("1.803")) < Decimal("0.07"), (
+        "iron phosphate, and the salt's phosphorus"
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.contrib import admin
+from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
-from accounts.models import Organization
-from collection.models import Battery, Lot
+from accounts.admin.scoped import ScopedAdmin
+from accounts.models import Organization, User
+from collection.models import Battery, Lot, Proposal
 from collection.queries.veils import known_to
+from collection.services import batteries
 from recycling.queries.sightings import battery_as_seen
 from tests import records
 from tests.collection.shipping import black_mass
@@ -111,7 +115,66 @@ def test_the_ledger_is_not_searched_by_what_it_does_not_show(world: World) -> No
         assert found.count('name="action-toggle"') == 0 and (f"batch {batch.pk}</td>" in found) is bool(number), (
             organization
         )
-    assert browser.get(f"/admin/collection/custodyevent/?to_facility__id__exact={w.hub.pk}").status_code in (302, 400)
+
+
+def scoped_admins() -> list[ScopedAdmin]:
+    return [page for page in admin.site._registry.values() if isinstance(page, ScopedAdmin)]
+
+
+@pytest.mark.parametrize("page", scoped_admins(), ids=lambda page: page.opts.model_name)
+def test_an_address_asks_a_list_for_what_it_offers(world: World, page: ScopedAdmin, rf: RequestFactory) -> None:
+    request, operator = rf.get("/"), rf.get("/")
+    request.user, operator.user = world.user(world.carrier), User(is_superuser=True)
+    offered = {str(name).split("__", maxsplit=1)[0] for name in (*page.list_filter, page.date_hierarchy)}
+    for field in page.opts.get_fields():
+        if field.name not in offered:
+            assert not page.lookup_allowed(field.name, "1", request), field
+            assert not page.lookup_allowed(f"{field.name}__isnull", "1", request), field
+    assert page.lookup_allowed("pk", "1", operator)
+
+
+def test_values_that_the_database_cannot_read(world: World) -> None:
+    browser = Client()
+    browser.force_login(world.user(world.recycler))
+    for asked in ("material__id__exact=" + "9" * 30, "material__id__exact=x", "status__exact=%00"):
+        answer = browser.get(f"/admin/collection/lot/?{asked}")
+        assert answer.status_code == 302 and answer["Location"].endswith("?e=1"), asked
+    assert browser.get("/admin/collection/lot/?to_facility__id__exact=1").status_code == 400
+
+
+def test_a_veiled_entry_does_not_say_who_made_or_what_it_corrects(world: World) -> None:
+    w, battery = world, pack_at_the_plant(world)
+    batteries.correct(
+        actor=w.actor(w.recycler), battery=battery, reason="weighed again", mass_value=Decimal(377), mass_unit="kg"
+    )
+    entry = battery.events.latest("pk")
+    assert entry.kind == "corrected" and entry.actor == w.user(w.recycler) and entry.corrects is not None
+    browser = Client()
+    for organization, is_told in ((w.recycler, True), (w.carrier, False)):
+        browser.force_login(w.user(organization))
+        page = browser.get(f"/admin/collection/custodyevent/{entry.pk}/change/").content.decode()
+        assert (str(w.user(w.recycler)) in page.split("</header>")[-1]) is is_told, organization
+        assert ("377" in page) is is_told
+
+
+@pytest.mark.parametrize("door", ["api", "admin"])
+def test_whom_a_proposal_is_addressed_to_is_known_where_the_battery_is(world: World, door: str) -> None:
+    w = world
+    proposal = records.proposal(w)
+    Proposal.objects.filter(pk=proposal.pk).update(proposed_for=w.carrier)
+    for organization, is_told in ((w.recycler, True), (w.carrier, False)):
+        if door == "api":
+            shown = read(w, organization, f"proposals/{proposal.pk}/")
+            assert shown["addressed_to"] == (w.recycler.pk if is_told else None), organization
+            assert read(w, organization, "proposals/")["results"] == [shown]
+            continue
+        browser = Client()
+        browser.force_login(w.user(organization))
+        for address in ("", f"{proposal.pk}/change/"):
+            page = browser.get(f"/admin/collection/proposal/{address}").content.decode()
+            assert is_told or w.recycler.name not in page, address
+        found = browser.get("/admin/collection/proposal/", {"q": w.recycler.name}).content.decode()
+        assert f"/{proposal.pk}/change/" not in found
 
 
 def test_a_trace_is_for_those_who_have_to_do_with_the_battery(world: World) -> None:

@@ -13,7 +13,8 @@ from accounts.errors import Refused
 from accounts.models import Role
 from recycling.models import BacklogSnapshot, EprReport, Nameplate, UtilizationSnapshot
 from recycling.queries import report_proof
-from recycling.queries.report_figures import Figure, figures
+from recycling.queries.report_figure import Figure
+from recycling.queries.report_figures import figures
 from recycling.services import report_job, report_seal, reports, utilization
 from recycling.services.report_evidence import gather
 from tests.recycling.chain import at

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Role
-from collection.models import Facility
+from collection.models import Facility, Lot, Material
 from recycling.models import (
     Batch,
     Charge,
@@ -124,14 +124,6 @@ def pause_line(w: World, batch: Batch) -> None:
     )
 
 
-def make(w: World, batch: Batch) -> None:
-    Nameplate.objects.filter(line=w.shredder).update(basis="output")
-    outputs.record_output(
-        actor=w.actor(w.recycler), batch=batch, number="L", material_id="copper", mass_value=Decimal(5),
-        made_at=at(2025, 4, 1),
-    )  # fmt: skip
-
-
 def move_clock(w: World, batch: Batch) -> None:
     Charge.objects.filter(batch=batch).update(charged_at=at(2025, 4, 2, 6, 30))  # 23:30 on the day before
     utilization.refresh_due()
@@ -169,8 +161,6 @@ def test_a_lot_that_is_removed_or_corrected_makes_its_day_stale(world: World) ->
         charged_at=at(2025, 4, 1),
     )
     actor = world.actor(world.recycler)
-    from collection.models import Lot, Material
-
     lot = outputs.record_output(
         actor=actor, batch=batch, number="L", material=Material.objects.get(pk="copper"), mass_value=Decimal(5),
         made_at=at(2025, 4, 1),

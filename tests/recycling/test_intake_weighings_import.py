@@ -32,12 +32,16 @@ def weighed() -> str:
     return ago(days=1).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def do(world: World, rows: str, organization=None, **more) -> ImportRun:
+def asked_for(world: World, rows: str, organization=None, **more) -> ImportRun:
     organization = organization or world.recycler
-    run = imports.request(
+    return imports.request(
         actor=world.actor(organization), organization=organization, kind="intake_weighings", filename="list.csv",
         content=io.BytesIO((HEADER + rows).encode()), **more,
     )  # fmt: skip
+
+
+def do(world: World, rows: str, organization=None, **more) -> ImportRun:
+    run = asked_for(world, rows, organization, **more)
     runs.execute(run.pk)
     run.refresh_from_db()
     return run

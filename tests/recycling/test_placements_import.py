@@ -161,6 +161,12 @@ def test_california(loaded: None, tmp_path) -> None:
     assert inside.model is not None and inside.mass_kg is None
     (outside,) = [row for row in rows.values() if row.jurisdiction_id == "US"]
     assert outside.units == 3 and "out of state" in outside.description
+    assert {
+        (row.chemistry_by, row.vehicle.name) for row in rows.values() if row.model and "Model" in row.description
+    } == {("assumed", "Model Y"), ("assumed", "Model 3")}
+    told = [line.split() for line in said.splitlines()]  # what is the most common of several is not known
+    assert ["chemistry", "0", "0.00", "%"] in told
+    assert ["assumed", "119", "98.35", "%"] in told and ["unknown", "2", "1.65", "%"] in told
     later = rows["Tesla Model 3 (Electric)", "US-CA"]
     assert (later.period_start, later.period_end) == (date(2023, 10, 1), date(2023, 12, 31))
     unmapped = rows["Tesla Roadster of the Future (Electric)", "US-CA"]

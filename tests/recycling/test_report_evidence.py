@@ -152,7 +152,7 @@ def test_a_release_that_was_undone_does_not_count(world: World) -> None:
 def test_a_placement_is_of_the_chemistry_of_its_model(world: World) -> None:
     """Even where it was written without: a report says what is known."""
     declared(world, "q1", jurisdiction=world.nv)
-    MarketPlacement.objects.update(chemistry=None)
+    MarketPlacement.objects.update(chemistry=None, chemistry_by="unknown", chemistry_confidence="")
     (row,) = drafted(world).placements.all()
     assert (row.chemistry_id, row.family) == ("NMC622", "lithium")
 

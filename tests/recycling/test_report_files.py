@@ -19,7 +19,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from recycling.api import report_files
 from recycling.models import EprEvidence, EprReport
 from recycling.queries import report_proof
-from recycling.queries.report_proof import _KEPT, CHUNK, content_hash, parts
+from recycling.queries.report_proof import CHUNK, content_hash, form_of, parts
 from recycling.queries.reports import preamble
 from tests.recycling.filing import declared, drafted, filed, shared_batch
 from tests.recycling.test_report_doors import API, api
@@ -47,7 +47,7 @@ def plain(report: EprReport) -> bytes:
 
     kept = [
         f',"{name}":[' + ",\n".join(text(row) for row in getattr(report, name).order_by(*order).values(*fields)) + "]"
-        for name, order, fields in _KEPT
+        for name, order, fields in form_of(report)
     ]
     return (f'{{"header":{text(preamble(report))}' + "".join(kept) + "}\n").encode()
 
@@ -62,7 +62,7 @@ def test_a_file_is_the_same_in_chunks_of_any_size(
     assert content(producer.get(f"{API}{report.pk}/download/json/")) == plain(report)
     canonical_file = content(producer.get(f"{API}{report.pk}/download/canonical/"))
     assert hashlib.sha256(canonical_file).hexdigest() == content_hash(report) == report.content_hash
-    for name, order, fields in _KEPT:
+    for name, order, fields in form_of(report):
         (chunks,) = [chunks for found, _fields, chunks in parts(report) if found == name]
         rows = getattr(report, name).order_by(*order).values_list(*fields)
         assert [row for rows in chunks for row in rows] == list(rows), name

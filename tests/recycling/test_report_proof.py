@@ -18,7 +18,7 @@ from recycling.models import (
     EprSite,
     ReportStatus,
 )
-from recycling.queries.report_figures import SUBJECT_FIELDS, Figure
+from recycling.queries.report_figure import SUBJECT_FIELDS, Figure
 from recycling.queries.report_lines import LINE_FIELDS, STORED_AS, figure_of, lines
 from recycling.queries.report_proof import canonical, content_hash
 from tests.recycling.chain import at, process
@@ -103,7 +103,9 @@ def test_lines_keep_all_of_a_figure(world: World) -> None:
     (line,) = lines(report, [figure], [])
     assert line.note == "One is missing.; Another is not."
     assert figure_of(line) == figure_of(report.lines.get(position=1)) == figure
-    assert figure.subject == tuple({**SUBJECT, "facility": world.plant_site.pk}[name] for name in SUBJECT_FIELDS)
+    assert figure.subject == tuple(
+        {**SUBJECT, "facility": world.plant_site.pk, "origin": "", "basis": ""}[name] for name in SUBJECT_FIELDS
+    )
 
 
 def test_every_door_shows_the_same_fields() -> None:

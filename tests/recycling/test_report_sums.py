@@ -11,7 +11,7 @@ import pytest
 from collection.models import Chemistry
 from recycling.models import EprReport, EprReportLine, EprTarget, ProcessLine, Stage
 from recycling.queries import report_evidence
-from recycling.queries.report_figures import Figure
+from recycling.queries.report_figure import Figure
 from recycling.queries.report_lines import lines
 from tests.recycling.chain import at, process
 from tests.recycling.filing import drafted, shared_batch, value

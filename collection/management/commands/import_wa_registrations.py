@@ -8,7 +8,8 @@ from accounts.models import Organization
 from accounts.services.platform import platform_actor
 from collection.imports.washington import ISSUER, WashingtonImporter
 from collection.management.importing import add_options, perform, table
-from collection.models import Identifier, ImportRun
+from collection.models import Battery, Identifier, ImportRun
+from collection.queries.assignments import coverage
 
 
 class Command(BaseCommand):
@@ -33,9 +34,10 @@ class Command(BaseCommand):
             self, actor=actor, organization=department, kind=ImportRun.Kind.BATTERIES, path=options["file"], make=make,
             skip_bad_rows=options["skip_bad_rows"], errors=options["errors"],
         )  # fmt: skip
-        coverage, unmapped = made[-1].coverage, made[-1].unmapped
-        table(self, "Known of the vehicles in the file", coverage, coverage["vehicles"])
+        unmapped = made[-1].unmapped
+        listed = Identifier.objects.filter(scheme="internal", issuer=ISSUER)
+        known = coverage(Battery.objects.filter(pk__in=listed.values("battery")))
+        table(self, "Known of the vehicles in the database", known, known["vehicles"])
         if unmapped:
-            table(self, "Without a battery model", dict(unmapped.most_common()), coverage["vehicles"])
-        vehicles = Identifier.objects.filter(scheme="internal", issuer=ISSUER).count()
-        self.stdout.write(f"\nVehicles of Washington State now: {vehicles:,}")
+            table(self, "In the file, without a battery model", dict(unmapped.most_common()), known["vehicles"])
+        self.stdout.write(f"\nVehicles of Washington State now: {known['vehicles']:,}")

@@ -9,6 +9,7 @@ from accounts.models import Organization
 from accounts.services.platform import platform_actor
 from collection.management.importing import add_options, perform, table
 from collection.models import ImportRun
+from collection.queries.assignments import placement_coverage
 from recycling.imports.california import CaliforniaImporter
 from recycling.models import MarketPlacement
 
@@ -35,11 +36,12 @@ class Command(BaseCommand):
             self, actor=actor, organization=commission, kind=ImportRun.Kind.MARKET_PLACEMENTS, path=options["file"],
             make=make, skip_bad_rows=options["skip_bad_rows"], errors=options["errors"],
         )  # fmt: skip
-        coverage, unmapped = made[-1].coverage, made[-1].unmapped
-        table(self, "Known of the vehicles in the file", coverage, coverage["vehicles"])
-        if unmapped:
-            table(self, "Without a battery model", dict(unmapped.most_common()), coverage["vehicles"])
+        unmapped = made[-1].unmapped
         placed = MarketPlacement.objects.filter(source_key__startswith="cec-zev/")
+        known = placement_coverage(placed)
+        table(self, "Known of the vehicles in the database", known, known["vehicles"])
+        if unmapped:
+            table(self, "In the file, without a battery model", dict(unmapped.most_common()), known["vehicles"])
         total = placed.aggregate(units=Sum("units"))["units"] or 0
         rows = placed.values("jurisdiction", "period_start__year").order_by("jurisdiction", "period_start__year")
         by_place = rows.annotate(rows=Count("pk"), units=Sum("units"))

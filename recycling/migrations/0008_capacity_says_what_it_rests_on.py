@@ -18,9 +18,9 @@ class Migration(migrations.Migration):
     """What is not reported, whether capacity runs, which days are stale, what was announced and what comes back."""
 
     dependencies = [
-        ('collection', '0011_taken_in_by_two_numbers'),
+        ('collection', '0015_where_assays_are_from'),
         ('pghistory', '0007_auto_20250421_0444'),
-        ('recycling', '0005_contested_claims_reach_charges'),
+        ('recycling', '0007_by_the_annex'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
