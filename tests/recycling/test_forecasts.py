@@ -70,10 +70,15 @@ def density(distribution: str, mean: float, sd: float) -> Any:
 
 
 def area(f: Any, start: float, end: float, steps: int = 400) -> float:
-    """By Simpson's rule."""
-    h = (end - start) / steps
-    inner = sum((4 if i % 2 else 2) * f(start + i * h) for i in range(1, steps))
-    return (f(start) + inner + f(end)) * h / 3
+    """By Simpson's rule over the root of the time, since some densities rise with no end to their slope at 0."""
+    low, h = sqrt(start), (sqrt(end) - sqrt(start)) / steps
+
+    def g(n: int) -> float:
+        u = low + n * h
+        return f(u * u) * 2 * u
+
+    inner = sum((4 if n % 2 else 2) * g(n) for n in range(1, steps))
+    return (g(0) + inner + g(steps)) * h / 3
 
 
 @pytest.mark.parametrize("distribution", ["normal", "weibull"])
@@ -93,7 +98,7 @@ def test_every_year_is_that_of_an_independent_integral(world: World, distributio
             assert float(units) == pytest.approx(100_000 * share, abs=0.02), (name, year)
             kg = getattr(line, f"kg_{name}".rstrip("_")) or 0
             assert float(kg) == pytest.approx(float(units) * 400, abs=0.3), (name, year)
-    assert {line.assumed_share for line in lines.values()} == {1}
+    assert {line.assumed_share for line in lines.values() if line.units} == {1}
 
 
 def test_it_says_what_it_was_computed_from(world: World) -> None:
