@@ -91,7 +91,7 @@ def rates(user: User) -> list[Rate]:
     """Recycling efficiency and material recovery in the newest reports that the user may see, at most 40 of them."""
     reports = EprReport.objects.visible_to(user).filter(status__in=_HOLDING).values("pk")
     lines = (
-        EprReportLine.objects.filter(report__in=reports, metric__in=RATES)
+        EprReportLine.objects.filter(report__in=reports, metric__in=RATES, origin="")
         .filter(Q(target_percent__isnull=False) | Q(value__isnull=False))
         .select_related("report__scheme", "report__producer")
         .order_by("-report__period_end", "report__producer__name", "-report", "position")
