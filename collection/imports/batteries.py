@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import Invalid, Refused
-from accounts.models import Function, Organization
+from accounts.models import Organization
 from accounts.written import GAPS, LOWER, UPPER
 from collection.battery_numbers import LONGEST_SENT, WORLDWIDE, normal
-from collection.imports import columns
+from collection.imports import columns, reference
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
 from collection.imports.stage import Finding, StagedImporter, select, unequal
@@ -29,12 +29,10 @@ from collection.imports.vehicles import VehicleStage
 from collection.models import (
     Battery,
     BatteryModel,
-    Chemistry,
     Condition,
     Facility,
     Ground,
     Identifier,
-    Jurisdiction,
 )
 from collection.services import credit, custody
 from collection.services.contents import Contents
@@ -255,10 +253,9 @@ class BatteryImporter(StagedImporter):
         actor.require(organization)
         self.stage = BatteryStage(actor=actor, organization=organization)
         self._patterns, self._registrant = Patterns(), organization.pk
-        self._models = {m.code: m for m in self._patterns.models.values()}
-        self._producers = {o.name: o.pk for o in Organization.objects.with_function(Function.PRODUCER)}
-        self._chemistries = {c.code: c.code for c in Chemistry.objects.all()}
-        self._places = {j: j for j in Jurisdiction.objects.values_list("code", flat=True)}
+        self._model = reference.battery_model(self._patterns.models.values())
+        self._producer, self._chemistry = reference.producer(), reference.chemistry()
+        self._jurisdiction = reference.jurisdiction()
         self._facilities = {
             f.name: (f.pk, ZoneInfo(f.time_zone)) for f in Facility.objects.filter(operator=organization)
         }
@@ -271,16 +268,14 @@ class BatteryImporter(StagedImporter):
             Column("value", columns.text(LONGEST_SENT), required=True),
             Column("issuer", columns.text(100), default=""),
             Column("vin", columns.text(LONGEST_SENT)),
-            Column("model", columns.one_of(self._models, lambda: _("There is no battery model with this code."))),
-            Column("producer", columns.one_of(self._producers, lambda: _("There is no producer of this name."))),
-            Column("chemistry", columns.one_of(self._chemistries, lambda: _("There is no chemistry with this code."))),
+            Column("model", self._model),
+            Column("producer", self._producer),
+            Column("chemistry", self._chemistry),
             Column("rated_kwh", columns.decimal(digits=8, places=3, above=Decimal(0))),
             Column("mass", columns.mass()),
             Column("mass_unit", columns.unit(), default=Unit.KG.value),
             Column("form", columns.choice(BatteryModel.Form.values), default=BatteryModel.Form.PACK.value),
-            Column(
-                "placed_in", columns.one_of(self._places, lambda: _("Not an ISO 3166 code known here, such as US-NV."))
-            ),
+            Column("placed_in", self._jurisdiction),
             Column("placed_on", columns.day()),
             Column("condition", columns.choice(Condition.values), default=Condition.INTACT.value),
             Column(
@@ -318,7 +313,7 @@ class BatteryImporter(StagedImporter):
             yield (
                 line, *identity, assigned.model_id, producer, assigned.chemistry_id, assigned.chemistry_by,
                 assigned.chemistry_confidence, assigned.pattern_id, vehicle, composition, kwh, energy, mass, unit,
-                form, placed_in, placed_on, condition, facility[0] if facility else None, when,
+                form, placed_in and placed_in.pk, placed_on, condition, facility[0] if facility else None, when,
             )  # fmt: skip
 
     def _identity(self, scheme: Any, value: Any, issuer: Any, vin: Any) -> tuple[str, str, str, str | None]:

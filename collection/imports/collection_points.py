@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.errors import Refused
 from accounts.models import Organization
-from collection.imports import columns
+from collection.imports import columns, reference
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
 from collection.imports.stage import Finding, Stage, StagedImporter, select, unequal
-from collection.models import CollectionPoint, Jurisdiction
+from collection.models import CollectionPoint
 
 _OF_FACILITY = ("name", "jurisdiction_id", "address", "locality", "postal_code", "latitude", "longitude", "time_zone")
 _OF_POINT = ("kind", "contact", "notes")
@@ -122,7 +122,7 @@ class CollectionPointImporter(StagedImporter):
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require(organization)
         self._organization = organization
-        self._places = {j.code: j for j in Jurisdiction.objects.all()}
+        self._jurisdiction = reference.jurisdiction()
         self._zones = {name: name for name in available_timezones()}
         self.stage = PointStage()
 
@@ -132,11 +132,7 @@ class CollectionPointImporter(StagedImporter):
             Column("key", columns.text(150), default=""),
             Column("name", columns.text(200), required=True),
             Column("kind", columns.choice(CollectionPoint.Kind.values), required=True),
-            Column(
-                "jurisdiction",
-                columns.one_of(self._places, lambda: _("Not an ISO 3166 code known here, such as US-NV.")),
-                required=True,
-            ),
+            Column("jurisdiction", self._jurisdiction, required=True),
             Column("address", columns.text(200), default=""),
             Column("locality", columns.text(100), default=""),
             Column("postal_code", columns.text(10), default=""),

@@ -15,22 +15,21 @@ from accounts.models import Function, Organization
 from collection.imports import columns
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
-from collection.imports.stage import Finding, StagedImporter, select, unequal
-from collection.imports.vehicles import VehicleStage
-from collection.models import BatteryModel, Chemistry, Jurisdiction
+from collection.imports.stage import Finding, Stage, select, unequal
 from collection.services.patterns import said
+from recycling.imports.market_rows import MarketImporter
 from recycling.services.placements import MOST_UNITS
 
 _COMPARED = (
     "jurisdiction_id",
     "period_start",
     "period_end",
+    "model_id",
+    "chemistry_id",
     "units",
     "mass_kg",
     "description",
 )
-#: What the row says itself, unless it was concluded from the vehicle's name.
-_SAID = ("model_id", "chemistry_id")
 
 #: What a row covers, as the constraints of `MarketPlacement` have it.
 _COVERED = """
@@ -57,11 +56,10 @@ _OVERLAPS = """
 """
 
 
-class PlacementStage(VehicleStage):
+class PlacementStage(Stage):
     """Market placements on their way to being declared."""
 
     table = "import_placement"
-    target = "recycling_marketplacement"
     columns = (
         ("line", "integer"),
         ("producer_id", "bigint"),
@@ -73,7 +71,6 @@ class PlacementStage(VehicleStage):
         ("chemistry_by", "text"),
         ("chemistry_confidence", "text"),
         ("pattern_id", "bigint"),
-        ("vehicle", "integer"),
         ("units", "integer"),
         ("mass_kg", "numeric"),
         ("description", "text"),
@@ -97,9 +94,8 @@ class PlacementStage(VehicleStage):
                 WHERE p.producer_id = s.producer_id AND p.source_key = s.source_key
             """)
         known = "JOIN recycling_marketplacement p ON p.id = s.existing"
-        compared = [*unequal("p", _COMPARED), *unequal("p", _SAID, when="s.vehicle IS NULL")]
         message = _("A row with this key was declared with another value of: %(columns)s. Nothing is overwritten.")
-        self.fault(faults, self.differing(compared, known, message))
+        self.fault(faults, self.differing(unequal("p", _COMPARED), known, message))
         self.fault(faults, self._standing_no_more())
         self._spread()
         self.fault(faults, self._overlapping_declared())
@@ -144,69 +140,58 @@ class PlacementStage(VehicleStage):
             cursor.execute("""
                 INSERT INTO recycling_marketplacement (
                     producer_id, jurisdiction_id, period_start, period_end, model_id, chemistry_id, chemistry_by,
-                    chemistry_confidence, pattern_id, vehicle_id, units, mass_kg, description, source, source_key,
+                    chemistry_confidence, pattern_id, units, mass_kg, description, source, source_key,
                     is_simulated)
                 SELECT s.producer_id, s.jurisdiction_id, s.period_start, s.period_end, s.model_id, s.chemistry_id,
-                    s.chemistry_by, s.chemistry_confidence, s.pattern_id, v.id,
-                    s.units, s.mass_kg, s.description, s.source, s.source_key, o.is_simulated
+                    s.chemistry_by, s.chemistry_confidence, s.pattern_id, s.units, s.mass_kg,
+                    s.description, s.source, s.source_key, o.is_simulated
                 FROM import_placement s JOIN accounts_organization o ON o.id = s.producer_id
-                LEFT JOIN import_vehicle v ON v.number = s.vehicle
                 WHERE s.existing IS NULL ORDER BY s.line
                 ON CONFLICT DO NOTHING
             """)
             created = cursor.rowcount
-        self.remember()
         if created < wanted:
             raise Refused(_("Somebody else is declaring the same rows at this moment; try again."), code="busy")
         return Counts(created, unchanged)
 
 
-class MarketPlacementImporter(StagedImporter):
+class MarketPlacementImporter(MarketImporter):
     """See the module."""
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require(organization)
         if not organization.has_function(Function.PRODUCER):
             raise Invalid(_("%(name)s is no producer.") % {"name": organization}, field="organization")
+        super().__init__()
         self._producer = organization
-        self._places = {code: code for code in Jurisdiction.objects.values_list("code", flat=True)}
-        self._models = {model.code: model for model in BatteryModel.objects.all()}
-        self._chemistries = {code: code for code in Chemistry.objects.values_list("code", flat=True)}
         self.stage = PlacementStage()
 
     @property
     def columns(self) -> Sequence[Column]:
         return (
             Column("key", columns.text(200), required=True),
-            Column(
-                "jurisdiction",
-                columns.one_of(self._places, lambda: _("Not an ISO 3166 code known here, such as US-NV.")),
-                required=True,
-            ),
+            Column("jurisdiction", self._jurisdiction, required=True),
             Column("period_start", columns.day(), required=True),
             Column("period_end", columns.day(future=True), required=True),
             Column("units", columns.whole(most=MOST_UNITS), required=True),
-            Column("model", columns.one_of(self._models, lambda: _("There is no battery model with this code."))),
-            Column("chemistry", columns.one_of(self._chemistries, lambda: _("There is no chemistry with this code."))),
+            Column("model", self._model),
+            Column("chemistry", self._chemistry),
             Column("mass_kg", columns.decimal(digits=15, places=3, least=Decimal(0))),
             Column("description", columns.text(200), default=""),
             Column("source", columns.text(300), default=""),
         )
 
     def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
+        place: Any
         start: Any
         end: Any
         model: Any
+        chemistry: Any
         for line, values in rows:
             key, place, start, end, units, model, chemistry, mass, description, source = values
-            if end < start:
-                faults.add(line, "period_end", _("The period ends before it begins."), end)
-                continue
-            if model is not None and chemistry not in (None, model.chemistry_id):
-                message = _("%(model)s is %(chemistry)s.") % {"model": model, "chemistry": model.chemistry_id}
-                faults.add(line, "chemistry", message, chemistry)
+            if self._contradicts(line, faults, start, end, model, chemistry):
                 continue
             yield (
-                line, self._producer.pk, place, start, end, *said(model, chemistry, is_producer=True), None,
-                units, mass, description, source, key,
+                line, self._producer.pk, place.pk, start, end, *said(model, chemistry, is_producer=True), units, mass,
+                description, source, key,
             )  # fmt: skip

@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.errors import Refused
-from accounts.models import Function, Organization
-from collection.imports import columns
+from accounts.models import Organization
+from collection.imports import columns, reference
 from collection.imports.columns import Column
 from collection.imports.engine import Cells, Counts, Faults
-from collection.imports.stage import Finding, StagedImporter, select, unequal
+from collection.imports.stage import Finding, select, unequal
 from collection.imports.vehicles import VehicleStage
-from collection.models import BatteryModel, Chemistry, Jurisdiction
 from collection.services.patterns import said
+from recycling.imports.market_rows import MarketImporter
 from recycling.services.placements import MOST_UNITS
 
 _COMPARED = (
@@ -111,51 +111,41 @@ class StatisticStage(VehicleStage):
         return Counts(created, unchanged)
 
 
-class MarketStatisticImporter(StagedImporter):
+class MarketStatisticImporter(MarketImporter):
     """See the module."""
 
     def __init__(self, *, actor: Actor, organization: Organization) -> None:
         actor.require_platform()
+        super().__init__()
         self.stage = StatisticStage(organization)
-        self._places = {code: code for code in Jurisdiction.objects.values_list("code", flat=True)}
-        producers = Organization.objects.with_function(Function.PRODUCER)
-        self._producers = {producer.name: producer.pk for producer in producers}
-        self._models = {model.code: model for model in BatteryModel.objects.all()}
-        self._chemistries = {code: code for code in Chemistry.objects.values_list("code", flat=True)}
+        self._producer = reference.producer()
 
     @property
     def columns(self) -> Sequence[Column]:
         return (
             Column("key", columns.text(200), required=True),
-            Column(
-                "jurisdiction",
-                columns.one_of(self._places, lambda: _("Not an ISO 3166 code known here, such as US-NV.")),
-                required=True,
-            ),
+            Column("jurisdiction", self._jurisdiction, required=True),
             Column("period_start", columns.day(), required=True),
             Column("period_end", columns.day(), required=True),
             Column("units", columns.whole(most=MOST_UNITS), required=True),
             Column("source", columns.text(300), required=True),
-            Column("producer", columns.one_of(self._producers, lambda: _("There is no producer with this name."))),
-            Column("model", columns.one_of(self._models, lambda: _("There is no battery model with this code."))),
-            Column("chemistry", columns.one_of(self._chemistries, lambda: _("There is no chemistry with this code."))),
+            Column("producer", self._producer),
+            Column("model", self._model),
+            Column("chemistry", self._chemistry),
             Column("description", columns.text(200), default=""),
         )
 
     def staged(self, rows: Iterator[Cells], faults: Faults) -> Iterator[tuple[Any, ...]]:
+        place: Any
         start: Any
         end: Any
         model: Any
+        chemistry: Any
         for line, values in rows:
             key, place, start, end, units, source, producer, model, chemistry, description = values
-            if end < start:
-                faults.add(line, "period_end", _("The period ends before it begins."), end)
-                continue
-            if model is not None and chemistry not in (None, model.chemistry_id):
-                message = _("%(model)s is %(chemistry)s.") % {"model": model, "chemistry": model.chemistry_id}
-                faults.add(line, "chemistry", message, chemistry)
+            if self._contradicts(line, faults, start, end, model, chemistry):
                 continue
             yield (
-                line, producer, place, start, end, *said(model, chemistry, is_producer=False), None, units, description, source,
+                line, producer, place.pk, start, end, *said(model, chemistry, is_producer=False), None, units, description, source,
                 key,
             )  # fmt: skip

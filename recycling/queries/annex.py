@@ -19,7 +19,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from collection.models import PART_OF, PARTS, Element
-from recycling.models import Stage
+from recycling.models import OptionalElement, Stage
 from recycling.queries.factors import CyclicTraceError
 
 #: Preparation for recycling is no recycling: who only does that is no first recycler (1(7)).
@@ -206,6 +206,7 @@ class _Follower:
                 self.made[lot.batch].append(lot)
         self.order = graph.order()
         self.fresh: dict[int, Shares] = {}
+        self.entered: dict[int, Fraction] = {}
         self.of_lot: dict[int, Shares] = {}
         self.totals: dict[int, tuple[dict[str, Fraction], Fraction]] = {}
         self.contents = {lot.lot: apart(lot.content) for lot in graph.lots if lot.batch not in graph.steps}
@@ -218,6 +219,8 @@ class _Follower:
         for batch in self.order:
             if self._prepares(batch):
                 self.fresh[batch] = self._all_of(batch)
+        for batch in reversed(self.fresh):
+            self.entered[batch] = self._part_entered(batch)
         for batch in self.order:
             ours = self._ours(batch, flow)
             if any(ours.values()):
@@ -256,15 +259,15 @@ class _Follower:
         for lot in intermediates:
             if lot.into in self.first and lot.into_year == self.year:
                 entered += lot.dry
-            elif lot.into is not None and lot.into in self.fresh:
-                entered += lot.dry * self._part_entered(lot.into)
+            elif lot.into in self.entered:
+                entered += lot.dry * self.entered[lot.into]
         whole = sum((lot.dry for lot in intermediates), Fraction(0))
         return entered / whole if whole else Fraction(0)
 
     def _ours(self, batch: int, flow: Flow) -> Shares:
         """Of what a batch was charged with, what entered in the year."""
         if self._prepares(batch):
-            part = self._part_entered(batch)
+            part = self.entered[batch]
             if part:
                 flow.entered += [Entered(feed, part) for feed in self.feeds[batch] if self._is_ours(feed)]
             return {key: kg * part for key, kg in self.fresh[batch].items()}
@@ -355,7 +358,7 @@ def _add(to: Shares, more: Mapping[tuple[str, str], Fraction]) -> None:
 LINES = ("Co", "Cu", "Li", "Ni", "Mn", "Al", "steel", "plastics", "O", "C", "Fe", "P", "Cl", "S", "other")
 
 #: May be left out of input and output both until 2029 (2(5)) …
-OPTIONAL = ("O", "C", "Fe", "P", "Cl", "S")
+OPTIONAL = tuple(OptionalElement.values)
 
 #: … and these not from 2030 on (2(6)).
 FROM_2030 = ("C", "Fe", "P")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -98,7 +98,8 @@ def duties(user: User, year: int, today: date | None = None) -> list[Duty]:
         or _Placed(reports[0].producer.name)
         for (scheme, producer, place), reports in found.items()
     }
-    seen = _overseen(user) if any(y.due_on for y in years.values()) else set()
+    is_asked = any(y.due_on for y in years.values())
+    seen = set(_overseen(user).values_list("pk", flat=True)) if is_asked else set()
     for scheme, asked in years.items():
         place = asked.scheme.jurisdiction_id
         if asked.due_on is None or place is None or place not in seen:
@@ -137,9 +138,8 @@ def _overlaps(year: _Year, start: date, end: date) -> bool:
     return start <= year.end and end >= year.start
 
 
-def _overseen(user: User) -> set[str]:
-    places = Jurisdiction.objects.all() if user.is_superuser else Jurisdiction.objects.overseen_by(user)
-    return set(places.values_list("pk", flat=True))
+def _overseen(user: User) -> QuerySet[Jurisdiction]:
+    return Jurisdiction.objects.all() if user.is_superuser else Jurisdiction.objects.overseen_by(user)
 
 
 type _Row = tuple[int, str, str, date, date, int]
@@ -147,10 +147,9 @@ type _Row = tuple[int, str, str, date, date, int]
 
 def _placed(user: User, first: date, last: date) -> Iterable[_Row]:
     """Producer, its name, place, period, units: of what was declared of the user's places."""
-    places = Jurisdiction.objects.all() if user.is_superuser else Jurisdiction.objects.overseen_by(user)
     return (
         MarketPlacement.objects.filter(
-            jurisdiction__in=places.values("pk"),
+            jurisdiction__in=_overseen(user).values("pk"),
             status=PlacementStatus.DECLARED,
             period_start__lte=last,
             period_end__gte=first,

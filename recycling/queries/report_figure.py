@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from recycling.models import Breakdown
 from recycling.queries.report_sums import PLACES
 
 STEP = Decimal(1).scaleb(-PLACES)
-
-#: Wide enough that no sum or product of figures is ever rounded by the context.
-EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
 
 HUNDRED = Decimal(100)
 

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from collection.models import Element
 from recycling.models import Breakdown, EprReport, EprScheme, Metric
-from recycling.queries.report_figure import EXACT, HUNDRED, STEP, Figure
+from recycling.queries.contents import EXACT
+from recycling.queries.report_figure import HUNDRED, STEP, Figure
 from recycling.queries.report_flows import documentation
 from recycling.queries.report_methods import CURRENT_METHOD, METHODS
 from recycling.queries.report_sums import ElementGroup, Kept, MassGroup, PlacedGroup, kept

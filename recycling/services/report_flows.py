@@ -28,7 +28,7 @@ from collection.models import (
 from collection.models.facilities import Permit
 from recycling.models import Batch, ElementsTaken, EprFeed, EprLot, EprReport, EprReportLine, EprStep, InputShare
 from recycling.queries.annex import PREPARES, Basis, Fate
-from recycling.queries.contents import EXACT, NOT_THERE
+from recycling.queries.contents import EXACT, NOT_THERE, ON_HAND
 
 _KINDS = (EprReportLine, EprStep, EprFeed, EprLot)
 
@@ -206,14 +206,14 @@ def fate_of(lot: Lot, destination: Destination | None) -> Fate:
     """What a lot counts as by itself (Annex, 1(3) to 1(5)): intermediates, black mass among them, are never an output."""
     if lot.status == LotStatus.CONSUMED:
         return Fate.CHARGED
-    is_there = lot.status in (LotStatus.IN_STOCK, LotStatus.IN_TRANSIT)
+    is_there = lot.status in ON_HAND
     if lot.material.kind == Material.Kind.INTERMEDIATE:
         return Fate.PENDING if is_there else Fate.LOST
     if lot.status == LotStatus.LOST:
         return Fate.LOST
     if destination is not None:
         return Fate.COUNTED if destination.use in USED_AS_SUCH and destination.ended_waste else Fate.UNUSED
-    if lot.status not in (LotStatus.IN_STOCK, LotStatus.IN_TRANSIT, LotStatus.SOLD):
+    if lot.status not in (*ON_HAND, LotStatus.SOLD):
         return Fate.UNUSED
     if lot.material.is_converted:
         return Fate.COUNTED

@@ -190,10 +190,12 @@ def test_what_does_not_count(to: dict[str, Any]) -> None:
     assert later.output_kg == whole.output_kg
 
 
-def test_slag_counts_for_efficiency_alone() -> None:
+@pytest.mark.parametrize("to", [{"is_slag": True}, {"is_substitute": False}])
+def test_what_counts_for_efficiency_alone(to: dict[str, Any]) -> None:
     _flow, whole = follow_all(nmc622())
-    _flow, slag = follow_all(changed(nmc622(), 9, is_slag=True))
-    assert slag.output_kg == whole.output_kg and slag.recovery("Li") == 0
+    _flow, less = follow_all(changed(nmc622(), 9, **to))
+    assert less.output_kg == whole.output_kg
+    assert less.recovery("Li") == 0 and less.recovery("Ni") == whole.recovery("Ni")
 
 
 def test_abroad_counts_only_what_is_proven() -> None:
