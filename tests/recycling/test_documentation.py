@@ -12,10 +12,11 @@ from django.test import Client
 
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
-from collection.models import CompositionElement, Destination, Lot, Material, MaterialElement
+from collection.models import CompositionElement, Destination, Facility, Lot, Material, MaterialElement
 from collection.models.facilities import Permit
-from collection.services import lots
+from collection.services import lots, shipments
 from recycling.models import EprReport, EprReportLine, EprScheme, InputAnalysis
+from recycling.queries import compliance
 from recycling.queries.report_proof import canonical, verify
 from recycling.services import (
     batches,
@@ -29,6 +30,7 @@ from recycling.services import (
     reports,
 )
 from recycling.services.inspections import Triage
+from tests.collection import shipping
 from tests.recycling import chains, filing
 from tests.recycling.chain import at, process
 from tests.refusals import refused
@@ -103,6 +105,24 @@ def test_the_page_is_the_template(world: World, client: Client) -> None:
     assert page.count("<details") == 1 and "All that entered" in page and "assumed by chemistry" in page
     assert page.count("not taken into account") == 6, "six lines are empty"
     assert "Step 0" in page and "Step 1" in page and "Copper" in page
+
+
+def test_the_start_page_shows_it_whole(world: World) -> None:
+    """Its figures of each place of collection stand on its own page."""
+    Facility.objects.filter(pk=world.yard.pk).update(jurisdiction=world.nj)
+    pack = batteries_at(world, world.yard)[0]
+    arrived = shipping.arrived(world, [pack])
+    shipments.receive(actor=world.actor(world.recycler), shipment=arrived, received_at=ago(days=4))
+    pack.refresh_from_db()
+    process(
+        world, world.shredder, packs=[pack, *batteries_at(world, world.plant_site, 1)], charged_at=ago(days=1),
+        makes=[("copper", "30", {})],
+    )  # fmt: skip
+    convert("copper")
+    lines = documented(world, year=ago(days=1).year).lines.filter(metric__in=compliance.RATES, value__isnull=False)
+    assert set(lines.values_list("origin", flat=True)) == {"", "US-NJ", "US-NV"}
+    whole = set(lines.filter(origin="").values_list("pk", flat=True))
+    assert {rate.line for rate in compliance.rates(world.user(world.recycler))} == whole
 
 
 def test_foil_is_what_copper_is_recovered_from(world: World) -> None:
