@@ -29,6 +29,7 @@ from recycling.models import (
     EprReportLine,
     EprScheme,
     Metric,
+    chain_told,
 )
 from recycling.queries import report_evidence
 from recycling.queries.reports import difference, preamble
@@ -153,7 +154,7 @@ def _subject(line: EprReportLine) -> str:
     """What the figure is of, in words."""
     parts = [
         line.chemistry_id or (line.get_family_display() if line.family else ""),
-        line.get_method_display() if line.method else "",
+        chain_told(line.method),
         line.get_decision_display() if line.decision else "",
         str(line.facility) if line.facility else "",
         line.country,
@@ -205,7 +206,7 @@ class EvidenceAdmin(ScopedAdmin):
         "battery", "fate", "occurred_on", "facility", "country", "batch", "method", "decision", "chemistry", "mass_kg",
         "report",
     )  # fmt: skip
-    list_filter = (OfLine, "fate", "method", "decision")
+    list_filter = (OfLine, "fate", "basis", "decision")
     list_select_related = ("battery", "facility", "batch", "chemistry", "report__scheme", "report__producer")
     sortable_by = ()
     search_fields = ("battery",)

@@ -249,7 +249,7 @@ class ReportViewSet(VisibleViewSet):
         line = self._line(request)
         rows = report_evidence.evidence_of(line)
         if line.element:
-            rows = report_evidence.traced(rows, line.element)
+            rows = report_evidence.traced(rows, line)
         return self._page(rows, EvidenceOut, as_read=report_evidence.as_read)
 
     @extend_schema(responses=CountedPlacementOut(many=True), parameters=[_LINE], filters=False)

@@ -11,6 +11,7 @@ from recycling.models.intakes import (
     IntakeBattery,
 )
 from recycling.models.market_statistics import MarketStatistic
+from recycling.models.outcomes import RECOVERED, WHOLE, Became, EprBatch, EprInputShare, EprOutcome, Outcome
 from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
 from recycling.models.report_flows import EprFeed, EprLot, EprStep
@@ -24,6 +25,7 @@ from recycling.models.reports import (
     EprReportLine,
     EprReportProgress,
     ReportStatus,
+    chain_told,
 )
 from recycling.models.schemes import (
     PLACEMENT_MOVES,
@@ -34,7 +36,7 @@ from recycling.models.schemes import (
     Metric,
     PlacementStatus,
 )
-from recycling.models.seals import TracedAssay, TracedBattery, TracedLot
+from recycling.models.seals import TracedAssay, TracedBattery, TracedDestination, TracedLot
 from recycling.models.tallies import TallyDue, TallyElement, TallyUnits
 from recycling.models.utilization import (
     UTILIZATION_MOVES,
@@ -51,23 +53,29 @@ __all__ = [
     "OPEN_REPORTS",
     "PENDING_REPORTS",
     "PLACEMENT_MOVES",
+    "RECOVERED",
     "REPORT_MOVES",
     "UTILIZATION_MOVES",
+    "WHOLE",
     "BacklogSnapshot",
     "Basis",
     "Batch",
     "BatchStatus",
+    "Became",
     "Breakdown",
     "Charge",
     "Decision",
     "Discrepancy",
     "DiscrepancyStatus",
     "ElementsTaken",
+    "EprBatch",
     "EprEvidence",
     "EprFactor",
     "EprFeed",
+    "EprInputShare",
     "EprIntensity",
     "EprLot",
+    "EprOutcome",
     "EprPlacement",
     "EprReport",
     "EprReportLine",
@@ -89,6 +97,7 @@ __all__ = [
     "Nameplate",
     "OptionalElement",
     "Outage",
+    "Outcome",
     "Output",
     "PlacementStatus",
     "Plant",
@@ -101,8 +110,10 @@ __all__ = [
     "TallyUnits",
     "TracedAssay",
     "TracedBattery",
+    "TracedDestination",
     "TracedLot",
     "UtilizationRun",
     "UtilizationSnapshot",
     "UtilizationStatus",
+    "chain_told",
 ]

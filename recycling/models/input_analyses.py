@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import PartQuerySet
 from collection.models import Element
 from recycling.models.batches import Batch, BatchPartQuerySet
+from recycling.models.seals import stale_with_parts
 
 
 class InputAnalysisQuerySet(BatchPartQuerySet["InputAnalysis"]):
@@ -59,6 +60,7 @@ class InputAnalysis(models.Model):
                 condition=~Q(method="sampling") | ~Q(laboratory=""), name="input_sample_has_laboratory"
             ),
         )
+        triggers = stale_with_parts()
 
     def __str__(self) -> str:
         return f"{self.batch_id} {self.get_method_display()}"
@@ -87,6 +89,9 @@ class InputShare(models.Model):
             models.UniqueConstraint(fields=["analysis", "element"], name="input_share_once"),
             models.CheckConstraint(condition=Q(fraction__gte=0, fraction__lte=1), name="input_share_is_fraction"),
             models.CheckConstraint(condition=Q(element__in=Element.values), name="input_share_element_known"),
+        )
+        triggers = stale_with_parts(
+            "SELECT a.batch_id FROM recycling_inputanalysis a JOIN {rows} r ON r.analysis_id = a.id"
         )
 
     def __str__(self) -> str:

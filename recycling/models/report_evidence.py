@@ -9,7 +9,7 @@ from collection.models import Battery, BatteryModel, Chemistry, Composition, Ele
 from recycling.models.batches import Batch
 from recycling.models.intakes import Decision
 from recycling.models.plants import Stage
-from recycling.models.reports import EprReport, ReportPartQuerySet, frozen_with_report
+from recycling.models.reports import CHAIN_LENGTH, EprReport, ReportPartQuerySet, frozen_with_report
 from recycling.models.schemes import MarketPlacement
 
 
@@ -59,10 +59,9 @@ class EprEvidence(models.Model):
     )
     method = models.CharField(
         _("method"),
-        max_length=10,
-        choices=Stage.choices,
+        max_length=CHAIN_LENGTH,
         blank=True,
-        help_text=_("Stage of the line it was charged to."),
+        help_text=_("Stage of the line it was charged to, then the stages that what came of it went through since."),
     )
     decision = models.CharField(_("decision"), max_length=13, choices=Decision.choices, blank=True)
     chemistry = models.ForeignKey(
@@ -90,6 +89,13 @@ class EprEvidence(models.Model):
         _("energy that contents are computed from (kWh)"), max_digits=12, decimal_places=6, null=True, blank=True
     )
     mass_kg = models.DecimalField(_("mass (kg)"), max_digits=20, decimal_places=11, null=True, blank=True)
+    basis = models.CharField(
+        _("basis"),
+        max_length=9,
+        blank=True,
+        db_default="",
+        help_text=_("What it rests on, what the battery consists of."),
+    )
 
     objects = ReportPartQuerySet["EprEvidence"].as_manager()
 
@@ -202,6 +208,12 @@ class EprSite(models.Model):
     facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="+", verbose_name=_("facility"))
     method = models.CharField(_("method"), max_length=10, choices=Stage.choices)
     country = models.CharField(_("country"), max_length=2)
+    is_proven = models.BooleanField(
+        _("conditions proven"),
+        default=False,
+        db_default=False,
+        help_text=_("Abroad: a permit says that they are equal to those at home."),
+    )
 
     objects = ReportPartQuerySet["EprSite"].as_manager()
 

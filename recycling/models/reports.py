@@ -342,6 +342,15 @@ class Breakdown(models.TextChoices):
     BASIS = "basis", _("by what it rests on")
 
 
+#: Room for the stages of a chain, put together by “+”.
+CHAIN_LENGTH = 80
+
+
+def chain_told(method: str) -> str:
+    """The stages of a chain, as people read them."""
+    return " → ".join(str(Stage(stage).label) for stage in method.split("+")) if method else ""
+
+
 #: Elements, and what else the template of a recycler's documentation has a line for.
 LINE_ELEMENTS = [*Element.choices, ("steel", _("steel")), ("carbon", _("carbon at cell level"))]
 
@@ -359,7 +368,7 @@ class EprReportLine(models.Model):
     chemistry = models.ForeignKey(
         Chemistry, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("chemistry")
     )
-    method = models.CharField(_("method"), max_length=10, choices=Stage.choices, blank=True)
+    method = models.CharField(_("method"), max_length=CHAIN_LENGTH, blank=True)
     decision = models.CharField(_("decision"), max_length=13, choices=Decision.choices, blank=True)
     facility = models.ForeignKey(
         Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("facility")

@@ -12,7 +12,7 @@ import pgtrigger
 from django.utils.translation import gettext_lazy as _
 
 from accounts.constraints import explain
-from collection.models import Assay, Battery, Lot
+from collection.models import Assay, Battery, Destination, Lot
 
 explain(
     charged_as_what_it_is=_(
@@ -239,3 +239,14 @@ class TracedAssay(Assay):
             _assays_sealed(pgtrigger.Delete, "sealed_against_delete", "SELECT lot_id FROM before"),
             *stale_with_parts(OF_LOTS),
         )
+
+
+class TracedDestination(Destination):
+    """Where a lot went, as the trace sees it: whether it counts as recovered follows from it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name = _("traced destination")
+        verbose_name_plural = _("traced destinations")
+        triggers = stale_with_parts(OF_LOTS)

@@ -44,6 +44,10 @@ class Basis(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: In which reports name them.
+BASES_IN_ORDER = (Basis.MEASURED, Basis.PRODUCERS, Basis.ESTIMATED, Basis.ASSUMED, Basis.UNKNOWN)
+
+
 class Fate(StrEnum):
     """What an output counts as."""
 
@@ -366,7 +370,8 @@ FROM_2030 = ("C", "Fe", "P")
 #: Whose recovery is computed, and the element that counts: copper of collectors alone (1(2), last indent).
 TARGETS: Mapping[str, str] = {"Co": Element.CO, "Cu": Element.CU_CELL, "Li": Element.LI, "Ni": Element.NI}
 
-_LINE_OF: Mapping[str, str] = {
+#: The line of the template that an element, apart, stands in.
+LINE_OF: Mapping[str, str] = {
     Element.GRAPHITE: "C", Element.F: "other", Element.REE: "other", Element.PB: "other", Element.CD: "other",
     Element.HG: "other", Element.FE_CELL: "Fe", Element.FE: "steel", Element.CU_CELL: "Cu",
 } | {line: line for line in LINES if line not in ("steel", "Fe")}  # fmt: skip
@@ -382,7 +387,7 @@ def in_lines(content: Mapping[str, Fraction]) -> dict[str, Fraction]:
     """Kilograms of elements, parts apart, as lines of the template."""
     lines: dict[str, Fraction] = defaultdict(Fraction)
     for element, kg in content.items():
-        lines[_LINE_OF[element]] += kg
+        lines[LINE_OF[element]] += kg
     return lines
 
 

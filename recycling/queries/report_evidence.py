@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import Case, DecimalField, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 
 from accounts.models import Viewer
-from recycling.models import Batch, Breakdown, EprEvidence, EprFactor, EprIntensity, EprPlacement, EprReportLine, Metric
+from collection.models import PART_OF
+from recycling.models import (
+    RECOVERED,
+    Batch,
+    Became,
+    Breakdown,
+    EprEvidence,
+    EprFactor,
+    EprInputShare,
+    EprIntensity,
+    EprPlacement,
+    EprReport,
+    EprReportLine,
+    Metric,
+)
+from recycling.queries.annex import Basis
+from recycling.queries.report_methods import METHODS
 
 _ACROSS = (Metric.UNITS_ACROSS, Metric.MASS_ACROSS)
 
@@ -31,7 +49,7 @@ _FATE_OF = {
 
 def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
     """The batteries behind a figure; none for what was placed on the market (see `placements_of`)."""
-    rows = EprEvidence.objects.filter(report=line.report_id)
+    rows: QuerySet[EprEvidence] = EprEvidence.objects.filter(report=line.report_id)
     if line.metric in PLACED:
         return rows.none()
     rows = rows.filter(fate=_FATE_OF.get(Metric(line.metric), EprEvidence.Fate.RECYCLED))
@@ -51,11 +69,30 @@ def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
             if line.metric == Metric.FACILITY:
                 rows = rows.filter(method=line.method)
         case Breakdown.ELEMENT:
-            holding = EprIntensity.objects.filter(report=line.report_id, element=line.element, kg_per_kwh__gt=0)
-            rows = rows.filter(content_kwh__isnull=False, composition__in=holding.values("composition"))
-    if line.metric == Metric.MASS_EXPORTED:
+            rows = _holding(rows, line)
+    if line.metric == Metric.MASS_EXPORTED and not _by_annex(line.report):
         rows = rows.exclude(country="").exclude(country=line.report.jurisdiction_id[:2])
     return rows
+
+
+def _holding(rows: QuerySet[EprEvidence], line: EprReportLine) -> QuerySet[EprEvidence]:
+    """Those whose composition, or the analysis of whose batch, has the line's element or a part of it."""
+    elements = _with_parts(line.element)
+    holding = EprIntensity.objects.filter(report=line.report_id, element__in=elements, kg_per_kwh__gt=0)
+    listed = Q(content_kwh__isnull=False, composition__in=holding.values("composition"))
+    if not _by_annex(line.report):
+        return rows.filter(listed)
+    analyzed = EprInputShare.objects.filter(report=line.report_id, element__in=elements, fraction__gt=0)
+    return rows.filter(listed & ~Q(basis__in=[Basis.MEASURED, Basis.ESTIMATED]) | Q(batch__in=analyzed.values("batch")))
+
+
+def _by_annex(report: EprReport) -> bool:
+    method = METHODS.get(report.method_version)
+    return method is not None and method.by_annex
+
+
+def _with_parts(element: str) -> list[str]:
+    return [element, *(part for part, whole in PART_OF.items() if whole == element)]
 
 
 def placements_of(line: EprReportLine) -> QuerySet[EprPlacement]:
@@ -68,11 +105,63 @@ def placements_of(line: EprReportLine) -> QuerySet[EprPlacement]:
     return rows
 
 
-def traced(rows: QuerySet[EprEvidence], element: str) -> QuerySet[EprEvidence]:
-    """Evidence with the element content of each battery and the shares it was recovered, pending and in residue at."""
-    factor = EprFactor.objects.filter(report=OuterRef("report"), batch=OuterRef("batch"), element=element).order_by()
+#: Kilograms of the elements in a row of evidence; with `share`, those of them that became what is asked for.
+_OF_ROW = """(
+    SELECT sum(part.kg {share}) FROM (
+        SELECT i.element, recycling_eprevidence.content_kwh * i.kg_per_kwh AS kg
+        FROM recycling_eprintensity i
+        WHERE i.report_id = recycling_eprevidence.report_id
+            AND i.composition_id = recycling_eprevidence.composition_id
+            AND recycling_eprevidence.basis NOT IN ('measured', 'estimated')
+        UNION ALL
+        SELECT i.element, recycling_eprevidence.mass_kg * (1 - b.moisture) * i.fraction
+        FROM recycling_eprinputshare i
+        JOIN recycling_eprbatch b ON b.report_id = i.report_id AND b.batch_id = i.batch_id
+        WHERE i.report_id = recycling_eprevidence.report_id AND i.batch_id = recycling_eprevidence.batch_id
+    ) part
+    {outcomes}
+    WHERE part.element = ANY (%s)
+)"""
+
+_OUTCOMES = """
+    JOIN recycling_eproutcome o ON o.report_id = recycling_eprevidence.report_id
+        AND o.batch_id = recycling_eprevidence.batch_id AND o.element = part.element AND o.became = ANY (%s)
+"""
+
+_KG: DecimalField[Decimal, Decimal] = DecimalField(max_digits=60, decimal_places=30)
+
+_FATES = {
+    "recovered": [str(kind) for kind in RECOVERED],
+    "pending": [str(Became.PENDING)],
+    "residue": [str(Became.LANDFILLED), str(Became.ENERGY)],
+}
+
+
+def traced(rows: QuerySet[EprEvidence], line: EprReportLine) -> QuerySet[EprEvidence]:
+    """Evidence with the content of each battery of the line's element, and the shares it was recovered, pending and in
+    residue at.
+    """
+    if _by_annex(line.report):
+        elements = _with_parts(line.element)
+        content = RawSQL(_OF_ROW.format(share="", outcomes=""), [elements], _KG)  # noqa: S611 - composed of constants
+        became = {
+            f"{fate}_of_it": RawSQL(_OF_ROW.format(share="* o.share", outcomes=_OUTCOMES), [kinds, elements], _KG)  # noqa: S611 - composed of constants
+            for fate, kinds in _FATES.items()
+        }
+        return rows.annotate(content_kg=content, **became).annotate(
+            **{
+                f"{fate}_share": Case(
+                    When(content_kg__gt=0, then=Coalesce(F(f"{fate}_of_it"), Decimal(0)) / F("content_kg")),
+                    default=None,
+                )
+                for fate in _FATES
+            }
+        )
+    factor = EprFactor.objects.filter(
+        report=OuterRef("report"), batch=OuterRef("batch"), element=line.element
+    ).order_by()
     intensity = EprIntensity.objects.filter(
-        report=OuterRef("report"), composition=OuterRef("composition"), element=element
+        report=OuterRef("report"), composition=OuterRef("composition"), element=line.element
     ).order_by()
     return rows.annotate(
         content_kg=F("content_kwh") * Subquery(intensity.values("kg_per_kwh")[:1]),

@@ -19,6 +19,7 @@ from recycling.queries.contents import EXACT
 from recycling.queries.report_figure import HUNDRED, STEP, Figure
 from recycling.queries.report_flows import documentation
 from recycling.queries.report_methods import CURRENT_METHOD, METHODS
+from recycling.queries.report_recovery import Recovery
 from recycling.queries.report_sums import ElementGroup, Kept, MassGroup, PlacedGroup, kept
 
 # From sums to figures
@@ -30,7 +31,26 @@ def figures(report: EprReport) -> list[Figure]:
         return list(documentation(report))
     with localcontext(EXACT):
         build = _Builder(report, kept(report))
-        return [*_SHAPES[EprScheme.Shape(report.scheme.shape)](build), *build.claimed()]
+        return plausible([*_SHAPES[EprScheme.Shape(report.scheme.shape)](build), *build.claimed()])
+
+
+#: What cannot be more than what: (EU) 2025/2289, Annex III, part 2.
+_NO_MORE_THAN = (
+    (Metric.MASS_COLLECTED, Metric.MASS_PLACED),
+    (Metric.MASS_EXPORTED, Metric.MASS_COLLECTED),
+    (Metric.MASS_CHARGED, Metric.MASS_COLLECTED),
+)
+
+
+def plausible(found: list[Figure]) -> list[Figure]:
+    """The same, with a note at what is more than it can be."""
+    totals = {figure.metric: figure for figure in found if figure.breakdown == Breakdown.TOTAL}
+    noted = {}
+    for more, than in _NO_MORE_THAN:
+        one, other = totals.get(more), totals.get(than)
+        if one is not None and other is not None and (one.value or 0) > (other.value or 0):
+            noted[one] = _("more than %(than)s: (EU) 2025/2289 asks for the reason") % {"than": Metric(than).label}
+    return [figure.with_note(noted[figure]) if figure in noted else figure for figure in found]
 
 
 class _Builder:
@@ -40,6 +60,7 @@ class _Builder:
         self.home = report.jurisdiction_id[:2]
         self.data = data
         self.rule = METHODS[report.method_version] if report.method_version else CURRENT_METHOD
+        self.became = Recovery(report, data.masses) if self.rule.by_annex else None
         self.is_calendar_year = (
             report.period_start.year == report.period_end.year
             and (report.period_start.month, report.period_start.day) == (1, 1)
@@ -108,8 +129,25 @@ class _Builder:
                         **shared,
                     )
 
+    def recycled(self, breakdowns: Sequence[str]) -> Iterator[Figure]:
+        """What was charged, and what became of it; by older methods, what was charged is recycled."""
+        if self.became is not None:
+            yield from self.became.became()
+        else:
+            yield from self.batteries("recycled", Metric.UNITS_RECYCLED, Metric.MASS_RECYCLED, breakdowns)
+
+    def exported(self) -> Iterator[Figure]:
+        """What left the country; by older methods, whole batteries alone."""
+        if self.became is not None:
+            yield from self.became.exported()
+        else:
+            yield from self.batteries("recycled", None, Metric.MASS_EXPORTED, [Breakdown.COUNTRY], abroad=True)
+
     def elements(self) -> Iterator[Figure]:
         """What became of each element of the recycled batteries."""
+        if self.became is not None:
+            yield from self.became.elements()
+            return
         metrics = (
             (Metric.ELEMENT_CONTENT, "content"),
             (Metric.ELEMENT_RECOVERED, "recovered"),
@@ -131,6 +169,9 @@ class _Builder:
 
     def efficiency(self) -> Iterator[Figure]:
         """Recycling efficiency per chemistry family: counted output fractions / input fraction, in %."""
+        if self.became is not None:
+            yield from self.became.efficiency()
+            return
         recycled = [g for g in self.data.masses if g.fate == "recycled" and g.family]
         for dimensions, members in _split(recycled, Breakdown.FAMILY):
             output = _mass(
@@ -149,6 +190,9 @@ class _Builder:
 
     def recovery(self) -> Iterator[Figure]:
         """Recovery of materials per element: mass recovered / mass contained in the recycled batteries, in %."""
+        if self.became is not None:
+            yield from self.became.recovery()
+            return
         by_element = dict(self._by_element())
         for element in self.rule.materials:
             if members := by_element.get(element):
@@ -166,7 +210,7 @@ class _Builder:
         charged: dict[tuple[int | None, str], list[MassGroup]] = {}
         for group in self.data.masses:
             if group.fate == "recycled":
-                charged.setdefault((group.facility, group.method), []).append(group)
+                charged.setdefault((group.facility, group.method.split("+")[0]), []).append(group)
         for site in self.data.sites:
             members = charged.get((site.facility, site.method), [])
             yield Figure(
@@ -193,6 +237,9 @@ class _Builder:
         ):
             if any(group.fate == fate for group in self.data.masses):
                 yield from self.batteries(fate, units, mass, [])
+        if self.became is not None:
+            yield from self.became.claimed()
+            return
         for metric, name in ((Metric.CLAIMED_CONTENT, "content"), (Metric.CLAIMED_RECOVERED, "recovered")):
             for element, members in _by_element(self.data.claimed_elements):
                 yield Figure(
@@ -273,9 +320,7 @@ def _mass_shape(build: _Builder) -> Iterator[Figure]:
     """Colorado: mass collected by chemistry, recycled in total and by method, efficiency, list of facilities."""
     yield from build.batteries("collected", Metric.UNITS_COLLECTED, Metric.MASS_COLLECTED, [Breakdown.CHEMISTRY])
     yield from build.batteries("second_life", Metric.UNITS_SECOND_LIFE, Metric.MASS_SECOND_LIFE, [])
-    yield from build.batteries(
-        "recycled", Metric.UNITS_RECYCLED, Metric.MASS_RECYCLED, [Breakdown.METHOD, Breakdown.CHEMISTRY]
-    )
+    yield from build.recycled([Breakdown.METHOD, Breakdown.CHEMISTRY])
     yield from build.efficiency()
     yield from build.facilities()
 
@@ -285,13 +330,8 @@ def _eu_reference(build: _Builder) -> Iterator[Figure]:
     yield from build.placed(Metric.UNITS_PLACED, Metric.MASS_PLACED)
     yield from build.batteries("collected", Metric.UNITS_COLLECTED, Metric.MASS_COLLECTED, [Breakdown.CHEMISTRY])
     yield from build.batteries("second_life", Metric.UNITS_SECOND_LIFE, Metric.MASS_SECOND_LIFE, [Breakdown.DECISION])
-    yield from build.batteries(
-        "recycled",
-        Metric.UNITS_RECYCLED,
-        Metric.MASS_RECYCLED,
-        [Breakdown.CHEMISTRY, Breakdown.METHOD, Breakdown.FACILITY],
-    )
-    yield from build.batteries("recycled", None, Metric.MASS_EXPORTED, [Breakdown.COUNTRY], abroad=True)
+    yield from build.recycled([Breakdown.CHEMISTRY, Breakdown.METHOD, Breakdown.FACILITY])
+    yield from build.exported()
     yield from build.elements()
     yield from build.efficiency()
     yield from build.recovery()

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from collection.models import Facility, Material
 from recycling.models import Breakdown, EprReport, Metric
 from recycling.queries.annex import (
+    BASES_IN_ORDER,
     LINES,
     OPTIONAL,
     TARGETS,
@@ -46,9 +47,6 @@ EFFICIENCY_WARNS = {"lithium": 80}
 OTHERS_WARN = 75
 RECOVERY_WARNS = 99
 LITHIUM_WARNS = 70
-
-#: How a report names what an input rests on.
-_ORDER = (Basis.MEASURED, Basis.PRODUCERS, Basis.ESTIMATED, Basis.ASSUMED, Basis.UNKNOWN)
 
 
 def graph_of(report: EprReport) -> Graph:
@@ -133,7 +131,7 @@ def _resting(flow: Flow) -> Iterator[Figure]:
     for feed, part in flow.entered:
         sums[feed.basis] += feed.dry * part
     total = sum(sums.values(), Fraction(0))
-    for basis in _ORDER:
+    for basis in BASES_IN_ORDER:
         if sums[basis]:
             yield _percent(Metric.RESTS_ON, sums[basis], total, (), breakdown=Breakdown.BASIS, basis=basis)
     pending = sum((sum(left.shares.values()) for left in flow.left if left.fate == Fate.PENDING), Fraction(0))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from recycling.models import EprReport, EprReportLine, EprTarget
+from recycling.models import EprReport, EprReportLine, EprTarget, Metric
 from recycling.queries.report_figure import FIGURE_FIELDS, Figure
 
 #: All that a line consists of: the figure, its place in the report, and what it is measured by.
@@ -30,7 +30,7 @@ def _line(report: EprReport, position: int, figure: Figure, targets: Sequence[Ep
     figured = {STORED_AS[name]: getattr(figure, name) for name in FIGURE_FIELDS}
     line = EprReportLine(report=report, position=position, **figured)
     notes = list(figure.notes)
-    if figure.unit == "%":
+    if figure.unit == "%" and figure.metric != Metric.RESTS_ON:
         own = sorted(
             (t for t in targets if (t.metric, t.family, t.element) == (figure.metric, figure.family, figure.element)),
             key=lambda t: t.applies_from,

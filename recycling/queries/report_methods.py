@@ -24,6 +24,8 @@ class Method:
     """The canonical form that its reports are hashed in: the second has what a recycler's documentation keeps, too."""
     #: Whether what was placed in periods that reach beyond the report's stands in lines of its own.
     shows_periods_across: bool = False
+    #: Whether what became of the batteries is by the Annex of (EU) 2025/606 (`report_recovery`); then `counted` is empty.
+    by_annex: bool = False
 
 
 METHODS = {
@@ -80,6 +82,44 @@ _add(
             "placements in periods that reach beyond the report's are in lines of their own, not in what was placed",
         ),
         shows_periods_across=True,
+    )
+)
+_add(
+    Method(
+        version="relode-2026.4 (EU 2025/606, Annex)",
+        counted=frozenset(),
+        materials=(Element.CO, Element.CU, Element.LI, Element.NI),
+        choices=(
+            "what became of a battery is what became of the batch that it was charged into, by element, through all stages since",
+            (
+                "input fraction: contents of the batteries charged in the period, dry, with casing and all that was dismantled; what is "
+                "not listed is other; cells and modules that are used again are no input (1(2))"
+            ),
+            (
+                "output fraction: contained elements that came from the batteries, in lots that were converted, or whose recipient uses "
+                "them as material, substance or product and that ended being waste (1(4)); slag counts for efficiency alone"
+            ),
+            "black mass and other intermediates are pending, never an output (1(3), 1(5)); what is pending is shown, not credited",
+            (
+                "oxygen, carbon and iron at cell level, phosphorus, chlorine and sulfur: as those who recycle first chose for the year, on "
+                "both sides; carbon, iron and phosphorus always from 2030 on (2(5), 2(6))"
+            ),
+            (
+                "recovery of cobalt, copper, lithium, nickel: against electrodes, collectors and salts alone (1(2)), at lots that can "
+                "replace primary material (3(2)); copper of busbars and cables is in neither side"
+            ),
+            "made in another country: only where a permit says that conditions are equal (Art. 72(3) of 2023/1542)",
+            "what came out is shared with feed of unknown content by mass; batteries of unknown content are in neither side",
+            "what became of the mass that was charged is shared by mass, and adds up to it",
+            "what left the country, as a battery or as what came of it, is exported",
+            "the method of a battery is the chain of stages that it went through",
+            "batteries that went to a further use are no input",
+            "batteries that are claimed to be the producer's and not confirmed are in no figure but those of claims",
+            "placements in periods that reach beyond the report's are in lines of their own, not in what was placed",
+        ),
+        form=3,
+        shows_periods_across=True,
+        by_annex=True,
     )
 )
 CURRENT_METHOD = next(reversed(METHODS.values()))

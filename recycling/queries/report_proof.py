@@ -126,12 +126,32 @@ _FORM_2: tuple[Part, ...] = (
         ),
     ),
 )  # fmt: skip
+_FORM_3: tuple[Part, ...] = (
+    _FORM_2[0],
+    ("evidence", _FORM_1[1][1], (*_FORM_1[1][2], "basis")),
+    _FORM_1[2],
+    (
+        "batches",
+        ("batch_id",),
+        ("batch_id", "chain", "elements_taken", "analysis", "moisture", "unknown_kg", "pure_kg"),
+    ),
+    (
+        "outcomes",
+        ("batch_id", "element", "became", "facility_id", "country"),
+        ("batch_id", "element", "became", "facility_id", "country", "share"),
+    ),
+    _FORM_1[4],
+    ("input_shares", ("batch_id", "element"), ("batch_id", "element", "fraction")),
+    ("sites", ("facility_id", "method"), ("facility_id", "method", "country", "is_proven")),
+)
+
+_FORMS = {1: _FORM_1, 2: _FORM_2, 3: _FORM_3}
 
 
 def form_of(report: EprReport) -> tuple[Part, ...]:
     """What is kept with it, in the form of the method that it was computed by."""
     method = METHODS.get(report.method_version)
-    return _FORM_2 if method is not None and method.form == 2 else _FORM_1
+    return _FORMS[method.form if method is not None else 1]
 
 
 def header(report: EprReport) -> Mapping[str, Any]:

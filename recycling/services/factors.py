@@ -1,6 +1,6 @@
-"""Keeping the stored recovery factors in step with the trace.
+"""Keeping the stored recovery factors and outcomes in step with the trace.
 
-The database marks a batch as stale with each change that moves its factors (`recycling.models.seals`); `refresh`
+The database marks a batch as stale with each change that moves them (`recycling.models.seals`); `refresh`
 computes it and the batches upstream of it anew, and nothing else.
 """
 
@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from recycling.models import Batch
+from recycling.queries import outcomes
 from recycling.queries.factors import FactorRow, compute, read, stored, upstream
 
 #: Held while factors are written, so that two refreshes never overwrite each other with what they read earlier.
@@ -31,6 +32,7 @@ def refresh() -> int:
         return 0
     affected = upstream(seen)
     _store(affected, compute(read(affected)))
+    _store_outcomes(affected, outcomes.compute(outcomes.read(affected)))
     _clear(seen)
     return len(affected)
 
@@ -42,6 +44,7 @@ def refresh_all() -> int:
     seen = dict(Batch.objects.filter(stale_since__isnull=False).values_list("pk", "stale_since"))
     graph = read()
     _store(None, compute(graph))
+    _store_outcomes(None, outcomes.compute(outcomes.read()))
     _clear(seen)
     return len(graph.status)
 
@@ -82,6 +85,34 @@ def _store(batches: Collection[int] | None, rows: Iterable[FactorRow]) -> None:
                     unattributed_residue_kg = EXCLUDED.unattributed_residue_kg
                 """,
                 [list(column) for column in zip(*changed, strict=True)],
+            )
+
+
+def _store_outcomes(batches: Collection[int] | None, rows: Iterable[outcomes.OutcomeRow]) -> None:
+    """Write the rows that are not stored of `batches` as they are, and remove those that are no more."""
+    before = set(outcomes.stored(batches))
+    now = set(rows)
+    with connection.cursor() as cursor:
+        if gone := sorted(before - now):
+            cursor.execute(
+                """
+                DELETE FROM recycling_outcome o
+                USING unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[])
+                    AS gone (batch_id, element, became, facility_id, country)
+                WHERE (o.batch_id, o.element, o.became, o.facility_id, o.country)
+                    = (gone.batch_id, gone.element, gone.became, gone.facility_id, gone.country)
+                """,
+                [list(column) for column in zip(*(row[:-1] for row in gone), strict=True)],
+            )
+        if made := sorted(now - before):
+            cursor.execute(
+                """
+                INSERT INTO recycling_outcome (batch_id, element, became, facility_id, country, share)
+                SELECT * FROM unnest(
+                    %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::numeric[]
+                )
+                """,
+                [list(column) for column in zip(*made, strict=True)],
             )
 
 

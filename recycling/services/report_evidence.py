@@ -13,19 +13,22 @@ from django.db import connection
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from recycling.models import EprReport
+from recycling.models import EprReport, OptionalElement, Stage
+from recycling.queries.annex import PREPARES
 
 
 class FactorsOutOfDate(Exception):
     """Recovery factors that the report needs are being changed; they must be computed first."""
 
 
-_PARTS = ("reportline", "evidence", "placement", "factor", "intensity", "site")
+_PARTS = (
+    "reportline", "evidence", "placement", "factor", "intensity", "site", "batch", "outcome", "inputshare",
+)  # fmt: skip
 
 #: The producer's batteries that were placed on the market of the jurisdiction, or of a part of it.
 _SCOPE = """
-    WITH scope AS (
-        SELECT b.id, b.chemistry_id, coalesce(c.family, '') AS family, b.mass_kg, j.time_zone,
+    scope AS (
+        SELECT b.id, b.model_id, b.chemistry_id, coalesce(c.family, '') AS family, b.mass_kg, j.time_zone,
             CASE WHEN b.producer_ground = 'claimed' THEN 'claimed_' ELSE '' END AS claim
         FROM collection_battery b
         JOIN collection_jurisdiction j ON j.code = b.placed_in_id
@@ -37,16 +40,16 @@ _SCOPE = """
 _INTO_EVIDENCE = """
     INSERT INTO recycling_eprevidence (
         report_id, fate, battery_id, occurred_on, facility_id, country, batch_id, method, decision,
-        chemistry_id, family, composition_id, content_kwh, mass_kg
+        chemistry_id, family, composition_id, content_kwh, mass_kg, basis
     )
 """
 
 #: The first entry of a battery in the ledger is its arrival in the chain; a correction of it may have weighed it anew.
 _COLLECTED = f"""
     {_INTO_EVIDENCE}
-    {_SCOPE}
+    WITH {_SCOPE}
     SELECT %(report)s, s.claim || 'collected', s.id, day.day, f.id, coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', '',
-        s.chemistry_id, s.family, NULL, NULL, coalesce(corrected.mass_kg, e.mass_kg, s.mass_kg)
+        s.chemistry_id, s.family, NULL, NULL, coalesce(corrected.mass_kg, e.mass_kg, s.mass_kg), ''
     FROM scope s
     JOIN collection_custodyevent e ON e.battery_id = s.id AND e.sequence = 1
     LEFT JOIN collection_shipment sh ON sh.id = e.to_shipment_id
@@ -64,10 +67,10 @@ _COLLECTED = f"""
 #: The last release within the period counts, unless it was undone; the decision is that of the newest triage before it.
 _SECOND_LIFE = f"""
     {_INTO_EVIDENCE}
-    {_SCOPE}
+    WITH {_SCOPE}
     SELECT DISTINCT ON (s.id) %(report)s, s.claim || 'second_life', s.id, day.day, f.id,
         coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', coalesce(triage.decision, ''),
-        s.chemistry_id, s.family, NULL, NULL, coalesce(e.mass_kg, s.mass_kg)
+        s.chemistry_id, s.family, NULL, NULL, coalesce(e.mass_kg, s.mass_kg), ''
     FROM scope s
     JOIN collection_custodyevent e ON e.battery_id = s.id AND e.kind = 'released'
     LEFT JOIN collection_facility f ON f.id = e.from_facility_id
@@ -87,11 +90,8 @@ _SECOND_LIFE = f"""
     ORDER BY s.id, e.sequence DESC
 """  # noqa: S608 - composed of constants
 
-_RECYCLED = f"""
-    {_INTO_EVIDENCE}
-    {_SCOPE}
-    SELECT %(report)s, s.claim || 'recycled', s.id, day.day, f.id, left(f.jurisdiction_id, 2), c.batch_id, l.stage, '',
-        s.chemistry_id, s.family, c.composition_id, c.content_kwh, c.mass_kg
+#: The charges of these batteries in the period, in batches that are closed.
+_CHARGED = """
     FROM scope s
     JOIN recycling_charge c ON c.battery_id = s.id
     JOIN recycling_batch k ON k.id = c.batch_id AND k.status = 'closed'
@@ -99,8 +99,108 @@ _RECYCLED = f"""
     JOIN recycling_plant p ON p.id = l.plant_id
     JOIN collection_facility f ON f.id = p.facility_id
     CROSS JOIN LATERAL (SELECT (c.charged_at AT TIME ZONE f.time_zone)::date AS day) day
-    WHERE day.day BETWEEN %(start)s AND %(end)s
+"""
+
+_WITHIN = "WHERE day.day BETWEEN %(start)s AND %(end)s"
+
+#: The batches that these went into (`root`), and all that what came out of each went into, through any number of stages.
+_REACHED = f"""
+    WITH RECURSIVE {_SCOPE}, roots (root) AS (SELECT DISTINCT c.batch_id {_CHARGED} {_WITHIN}),
+    reached (root, batch_id) AS (
+        SELECT root, root FROM roots
+        UNION
+        SELECT r.root, c.batch_id
+        FROM reached r
+        JOIN recycling_output o ON o.batch_id = r.batch_id
+        JOIN recycling_charge c ON c.lot_id = o.lot_id
+        JOIN recycling_batch b ON b.id = c.batch_id AND b.status <> 'void'
+    )
 """  # noqa: S608 - composed of constants
+
+#: Of each: the chain, who recycles first, what is of unknown content or assumed pure. A chain begins with its own stage; the others
+#: stand in the order of `Stage`.
+_BATCHES = f"""
+    INSERT INTO recycling_eprbatch (
+        report_id, batch_id, chain, elements_taken, analysis, moisture, unknown_kg, pure_kg
+    )
+    {_REACHED}, first (root, batch_id, operator_id, prepares) AS (
+        SELECT r.root, b.id, f.operator_id, l.stage = ANY (%(prepares)s)
+        FROM roots r JOIN recycling_batch b ON b.id = r.root
+        JOIN recycling_processline l ON l.id = b.line_id
+        JOIN recycling_plant p ON p.id = l.plant_id
+        JOIN collection_facility f ON f.id = p.facility_id
+        UNION
+        SELECT n.root, b.id, f.operator_id, l.stage = ANY (%(prepares)s)
+        FROM first n
+        JOIN recycling_output o ON o.batch_id = n.batch_id
+        JOIN recycling_charge c ON c.lot_id = o.lot_id
+        JOIN recycling_batch b ON b.id = c.batch_id AND b.status <> 'void'
+        JOIN recycling_processline l ON l.id = b.line_id
+        JOIN recycling_plant p ON p.id = l.plant_id
+        JOIN collection_facility f ON f.id = p.facility_id
+        WHERE n.prepares
+    )
+    SELECT %(report)s, r.root, k.stage || coalesce('+' || chain.stages, ''),
+        coalesce(taken.elements, ''),
+        CASE WHEN a.is_measured THEN 'measured' WHEN NOT a.is_measured THEN 'estimated' ELSE '' END,
+        coalesce(a.moisture, 0), coalesce(unknown.batteries, 0) + coalesce(unknown.lots, 0), coalesce(pure.kg, 0)
+    FROM roots r
+    JOIN recycling_batch b ON b.id = r.root
+    JOIN recycling_processline k ON k.id = b.line_id
+    LEFT JOIN recycling_inputanalysis a ON a.batch_id = r.root
+    CROSS JOIN LATERAL (
+        SELECT string_agg(stage, '+' ORDER BY array_position(%(stages)s::text[], stage)) AS stages
+        FROM (
+            SELECT DISTINCT l.stage::text FROM reached n JOIN recycling_batch b ON b.id = n.batch_id
+            JOIN recycling_processline l ON l.id = b.line_id
+            WHERE n.root = r.root AND l.stage <> k.stage
+        ) other
+    ) chain
+    CROSS JOIN LATERAL (
+        -- who recycles first decides; where several do, counted is what all of them take into account
+        SELECT string_agg(element, ',' ORDER BY element) AS elements
+        FROM unnest(%(optional)s::text[]) element
+        WHERE EXISTS (SELECT 1 FROM first n WHERE n.root = r.root AND NOT n.prepares) AND NOT EXISTS (
+            SELECT 1 FROM first n
+            LEFT JOIN recycling_elementstaken t
+                ON t.recycler_id = n.operator_id AND t.year = extract(year FROM %(start)s::date)
+            WHERE n.root = r.root AND NOT n.prepares AND NOT coalesce(element = ANY (t.elements), false)
+        )
+    ) taken
+    CROSS JOIN LATERAL (
+        SELECT sum(c.mass_kg) FILTER (
+                WHERE c.battery_id IS NOT NULL AND c.content_kwh IS NULL AND NOT EXISTS (
+                    SELECT 1 FROM recycling_inputanalysis a WHERE a.batch_id = c.batch_id
+                )
+            ) AS batteries,
+            sum(t.mass_kg * (1 - t.moisture)) FILTER (WHERE t.assay_basis = 'none') AS lots
+        FROM reached n JOIN recycling_charge c ON c.batch_id = n.batch_id LEFT JOIN collection_lot t ON t.id = c.lot_id
+        WHERE n.root = r.root
+    ) unknown
+    CROSS JOIN LATERAL (
+        SELECT sum(t.mass_kg * (1 - t.moisture)) AS kg
+        FROM reached n JOIN recycling_output o ON o.batch_id = n.batch_id JOIN collection_lot t ON t.id = o.lot_id
+        WHERE n.root = r.root AND t.assay_basis = 'pure' AND t.status NOT IN ('split', 'void')
+    ) pure
+"""  # noqa: S608 - composed of constants
+
+#: What an analysis says goes before what the compositions say.
+_RECYCLED = f"""
+    {_INTO_EVIDENCE}
+    WITH {_SCOPE}
+    SELECT %(report)s, s.claim || 'recycled', s.id, day.day, f.id, left(f.jurisdiction_id, 2), c.batch_id, x.chain, '',
+        s.chemistry_id, s.family, c.composition_id, c.content_kwh, c.mass_kg,
+        CASE
+            WHEN x.analysis <> '' THEN x.analysis
+            WHEN c.content_kwh IS NULL THEN 'unknown'
+            WHEN m.composition_id = c.composition_id THEN 'producers'
+            ELSE 'assumed'
+        END
+    {_CHARGED}
+    JOIN recycling_eprbatch x ON x.report_id = %(report)s AND x.batch_id = c.batch_id
+    LEFT JOIN collection_batterymodel m ON m.id = s.model_id
+    {_WITHIN}
+"""
 
 _PLACEMENTS = """
     INSERT INTO recycling_eprplacement (
@@ -117,64 +217,64 @@ _PLACEMENTS = """
         AND m.period_start <= %(end)s AND m.period_end >= %(start)s
 """
 
-_FACTORS = """
-    INSERT INTO recycling_eprfactor (report_id, batch_id, element, recovered, pending, residue)
-    SELECT %(report)s, f.batch_id, f.element, f.recovered, f.pending, f.residue
-    FROM recycling_factor f
-    WHERE f.batch_id IN (
-        SELECT batch_id FROM recycling_eprevidence
-        WHERE report_id = %(report)s AND fate IN ('recycled', 'claimed_recycled')
-    )
+_OUTCOMES = """
+    INSERT INTO recycling_eproutcome (report_id, batch_id, element, became, facility_id, country, share)
+    SELECT %(report)s, o.batch_id, o.element, o.became, o.facility_id, o.country, o.share
+    FROM recycling_outcome o
+    WHERE o.batch_id IN (SELECT batch_id FROM recycling_eprbatch WHERE report_id = %(report)s)
 """
 
-_INTENSITIES = """
+#: Parts of elements apart, as `annex.apart` has them: copper is that of no collector, iron is steel.
+_APART = """
+    SELECT whole.{of}, whole.element, whole.{amount} - coalesce(part.{amount}, 0)
+    FROM {table} whole
+    LEFT JOIN {table} part ON part.{of} = whole.{of}
+        AND (whole.element, part.element) IN (('Cu', 'Cu-cell'), ('Fe', 'Fe-cell'))
+    WHERE whole.element <> 'solvent'
+"""
+
+_INTENSITIES = f"""
     INSERT INTO recycling_eprintensity (report_id, composition_id, element, kg_per_kwh)
-    SELECT %(report)s, i.composition_id, i.element, i.kg_per_kwh
-    FROM collection_compositionelement i
+    SELECT %(report)s, i.* FROM (
+        {_APART.format(table="collection_compositionelement", of="composition_id", amount="kg_per_kwh")}
+    ) i
     WHERE i.composition_id IN (
         SELECT composition_id FROM recycling_eprevidence WHERE report_id = %(report)s AND content_kwh IS NOT NULL
     )
-"""
+"""  # noqa: S608 - composed of constants
 
-#: The batches that the batteries of these fates went into, and all that what came out of them went into, through any number of stages.
-_REACHED = """
-    WITH RECURSIVE reached (batch_id) AS (
-        SELECT batch_id FROM recycling_eprevidence WHERE report_id = %(report)s AND fate IN ({fates})
-        UNION
-        SELECT c.batch_id
-        FROM reached r
-        JOIN recycling_output o ON o.batch_id = r.batch_id
-        JOIN recycling_charge c ON c.lot_id = o.lot_id
-        JOIN recycling_batch b ON b.id = c.batch_id AND b.status <> 'void'
-    )
-"""
+_INPUT_SHARES = f"""
+    INSERT INTO recycling_eprinputshare (report_id, batch_id, element, fraction)
+    SELECT %(report)s, a.batch_id, i.element, i.fraction FROM (
+        {_APART.format(table="recycling_inputshare", of="analysis_id", amount="fraction")}
+    ) i (analysis_id, element, fraction)
+    JOIN recycling_inputanalysis a ON a.id = i.analysis_id
+    WHERE a.batch_id IN (SELECT batch_id FROM recycling_eprbatch WHERE report_id = %(report)s)
+"""  # noqa: S608 - composed of constants
 
+#: Every facility that the recycled batteries reached, and whether its conditions are shown to equal those at home.
 _SITES = f"""
-    INSERT INTO recycling_eprsite (report_id, facility_id, method, country)
-    {_REACHED.format(fates="'recycled'")}
-    SELECT DISTINCT %(report)s::bigint, p.facility_id, l.stage, left(f.jurisdiction_id, 2)
+    INSERT INTO recycling_eprsite (report_id, facility_id, method, country, is_proven)
+    {_REACHED}
+    SELECT DISTINCT %(report)s::bigint, p.facility_id, l.stage, left(f.jurisdiction_id, 2), EXISTS (
+        SELECT 1 FROM collection_permit t
+        WHERE t.facility_id = p.facility_id AND t.kind = 'equivalent' AND t.valid @> %(end)s::date
+    )
     FROM reached r
     JOIN recycling_batch b ON b.id = r.batch_id
     JOIN recycling_processline l ON l.id = b.line_id
     JOIN recycling_plant p ON p.id = l.plant_id
     JOIN collection_facility f ON f.id = p.facility_id
+    WHERE r.root IN (SELECT batch_id FROM recycling_eprevidence WHERE report_id = %(report)s AND fate = 'recycled')
 """  # noqa: S608 - composed of constants
 
 _OUT_OF_DATE = f"""
-    {_REACHED.format(fates="'recycled', 'claimed_recycled'")}
+    {_REACHED}
     SELECT EXISTS (SELECT 1 FROM reached r JOIN recycling_batch b ON b.id = r.batch_id WHERE b.stale_since IS NOT NULL)
         OR EXISTS (
-            SELECT 1
-            FROM (
-                SELECT DISTINCT batch_id, composition_id FROM recycling_eprevidence
-                WHERE report_id = %(report)s AND fate IN ('recycled', 'claimed_recycled') AND content_kwh IS NOT NULL
-            ) e
-            JOIN recycling_eprintensity i
-                ON i.report_id = %(report)s AND i.composition_id = e.composition_id AND i.kg_per_kwh > 0
-            WHERE NOT EXISTS (
-                SELECT FROM recycling_eprfactor f
-                WHERE f.report_id = %(report)s AND f.batch_id = e.batch_id AND f.element = i.element
-                OFFSET 0 -- looked up in the index: the planner takes rows just written for none, and would read them all
+            SELECT 1 FROM recycling_eprbatch b
+            WHERE b.report_id = %(report)s AND NOT EXISTS (
+                SELECT FROM recycling_eproutcome o WHERE o.report_id = %(report)s AND o.batch_id = b.batch_id
             )
         )
 """  # noqa: S608 - composed of constants
@@ -194,9 +294,11 @@ _STEPS: tuple[tuple[str, int, str | Promise], ...] = (
     (_PLACEMENTS, 15, _("market placements")),
     (_COLLECTED, 20, _("batteries collected")),
     (_SECOND_LIFE, 40, _("batteries with a further use")),
-    (_RECYCLED, 50, _("batteries recycled")),
-    (_FACTORS, 70, _("recovery factors")),
+    (_BATCHES, 50, _("batches")),
+    (_RECYCLED, 55, _("batteries recycled")),
+    (_OUTCOMES, 70, _("recovery factors")),
     (_INTENSITIES, 75, _("element contents")),
+    (_INPUT_SHARES, 78, _("element contents")),
     (_SITES, 80, _("facilities")),
 )
 
@@ -213,6 +315,9 @@ def gather(report: EprReport, tell: Callable[[int, str], None]) -> bool:
         "jurisdiction": report.jurisdiction_id,
         "start": report.period_start,
         "end": report.period_end,
+        "prepares": [str(stage) for stage in PREPARES],
+        "stages": Stage.values,
+        "optional": OptionalElement.values,
     }
     with connection.cursor() as cursor:
 

@@ -16,19 +16,28 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from collection.models import (
-    USED_AS_SUCH,
     Assay,
     AssayBasis,
     CompositionElement,
     Destination,
     Lot,
-    LotStatus,
     Material,
 )
 from collection.models.facilities import Permit
-from recycling.models import Batch, ElementsTaken, EprFeed, EprLot, EprReport, EprReportLine, EprStep, InputShare
+from recycling.models import (
+    Batch,
+    Became,
+    ElementsTaken,
+    EprFeed,
+    EprLot,
+    EprReport,
+    EprReportLine,
+    EprStep,
+    InputShare,
+)
 from recycling.queries.annex import PREPARES, Basis, Fate
-from recycling.queries.contents import EXACT, NOT_THERE, ON_HAND
+from recycling.queries.contents import EXACT, NOT_THERE
+from recycling.queries.outcomes import CELLS, CHARGED, SLAG, became
 
 _KINDS = (EprReportLine, EprStep, EprFeed, EprLot)
 
@@ -169,6 +178,7 @@ def _lots(report: EprReport, batches: list[Batch]) -> Iterator[EprLot]:
     own = {batch.pk for batch in batches if batch.line.plant.facility.operator_id == report.producer_id}
     zones = {batch.pk: ZoneInfo(batch.line.plant.facility.time_zone) for batch in batches}
     lots = Lot.objects.select_related("material", "charge", "output", "destination").exclude(status__in=NOT_THERE)
+    lots = lots.annotate(became=became())
     found = {lot.pk: lot for lot in lots.filter(output__batch__in=keys)}
     found |= {lot.pk: lot for lot in lots.filter(charge__batch__in=keys)}
     assays: dict[int, list[Assay]] = defaultdict(list)
@@ -188,9 +198,9 @@ def _lots(report: EprReport, batches: list[Batch]) -> Iterator[EprLot]:
             report=report, lot=lot, batch_id=made_by, into_id=into, year=lot.made_at.astimezone(zone).year,
             into_year=charge.charged_at.astimezone(zones.get(into or 0, zone)).year if charge is not None else 0,
             material=lot.material_id, is_intermediate=lot.material.kind == Material.Kind.INTERMEDIATE,
-            is_slag=lot.material_id == "slag", is_substitute=lot.material.is_substitute,
-            is_battery=lot.material_id in ("modules", "cells"), is_known=lot.assay_basis != AssayBasis.NONE,
-            assay_basis=lot.assay_basis, fate=fate_of(lot, destination), mass_kg=lot.mass_kg, dry_kg=dry,
+            is_slag=lot.material_id == SLAG, is_substitute=lot.material.is_substitute,
+            is_battery=lot.material_id in CELLS, is_known=lot.assay_basis != AssayBasis.NONE,
+            assay_basis=lot.assay_basis, fate=_fate(lot), mass_kg=lot.mass_kg, dry_kg=dry,
             destination=_told(destination, is_own=made_by in own), content=_written(content),
         )  # fmt: skip
 
@@ -202,22 +212,20 @@ def _told(destination: Destination | None, *, is_own: bool) -> str:
     return str(destination) if is_own else str(destination.get_use_display())
 
 
-def fate_of(lot: Lot, destination: Destination | None) -> Fate:
-    """What a lot counts as by itself (Annex, 1(3) to 1(5)): intermediates, black mass among them, are never an output."""
-    if lot.status == LotStatus.CONSUMED:
-        return Fate.CHARGED
-    is_there = lot.status in ON_HAND
-    if lot.material.kind == Material.Kind.INTERMEDIATE:
-        return Fate.PENDING if is_there else Fate.LOST
-    if lot.status == LotStatus.LOST:
-        return Fate.LOST
-    if destination is not None:
-        return Fate.COUNTED if destination.use in USED_AS_SUCH and destination.ended_waste else Fate.UNUSED
-    if lot.status not in (*ON_HAND, LotStatus.SOLD):
-        return Fate.UNUSED
-    if lot.material.is_converted:
-        return Fate.COUNTED
-    return Fate.PENDING if is_there else Fate.UNUSED
+#: What a lot counts as by itself (Annex, 1(3) to 1(5)), by what it became.
+_FATES = {
+    CHARGED: Fate.CHARGED,
+    Became.SUBSTITUTES: Fate.COUNTED,
+    Became.CONVERTED: Fate.COUNTED,
+    Became.PENDING: Fate.PENDING,
+    Became.LOST: Fate.LOST,
+}
+
+
+def _fate(lot: Lot) -> Fate:
+    """Intermediates, black mass among them, are never an output."""
+    otherwise = Fate.LOST if lot.material.kind == Material.Kind.INTERMEDIATE else Fate.UNUSED
+    return _FATES.get(lot.became, otherwise)  # type: ignore[attr-defined]
 
 
 def _written(content: dict[str, Decimal]) -> dict[str, str]:

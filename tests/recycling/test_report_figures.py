@@ -213,7 +213,7 @@ def test_every_figure_drills_down_to_as_many_rows_as_it_says(world: World) -> No
                 report_evidence.evidence_of(line).count() + report_evidence.placements_of(line).count() == line.rows
             ), line.metric
     line = EprReportLine.objects.get(report__scheme__shape="eu_reference", metric="element_recovered", element="Ni")
-    rows = report_evidence.traced(report_evidence.evidence_of(line), "Ni")
+    rows = report_evidence.traced(report_evidence.evidence_of(line), line)
     assert {row.content_kg for row in rows} == {Decimal(33)}
     assert sum(row.content_kg * row.recovered_share for row in rows).quantize(Decimal("0.000000001")) == line.value
 
