@@ -188,7 +188,7 @@ def build() -> World:
     )  # fmt: skip
     Material.objects.bulk_create(
         [
-            Material(code=code, name=name, kind=kind)
+            Material(code=code, name=name, kind=kind, is_converted=kind == "product", is_substitute=kind == "product")
             for code, name, kind in (
                 ("black_mass", "Black mass", "intermediate"),
                 ("li2co3", "Lithium carbonate", "product"),

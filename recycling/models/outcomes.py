@@ -138,13 +138,20 @@ class EprBatch(models.Model):
         help_text=_("“measured” or “estimated”, where there is one."),
     )
     moisture = models.DecimalField(_("water"), max_digits=5, decimal_places=4, default=0)
-    unknown_kg = models.DecimalField(
-        _("of unknown content (kg)"), max_digits=24, decimal_places=11,
-        help_text=_("Charged together with it, there or at a later stage; what came out is shared with it by mass."),
-    )  # fmt: skip
-    pure_kg = models.DecimalField(
-        _("assumed pure (kg)"), max_digits=24, decimal_places=11, help_text=_("What came out and has no assay."),
-    )  # fmt: skip
+    unknown_share = models.DecimalField(
+        _("of unknown content"),
+        max_digits=9,
+        decimal_places=8,
+        help_text=_(
+            "Share of all that was charged, here and at later stages; what came out is shared with it by mass."
+        ),
+    )
+    pure_share = models.DecimalField(
+        _("assumed pure"),
+        max_digits=9,
+        decimal_places=8,
+        help_text=_("Share of what came out, here and at later stages, that has no assay and is assumed pure."),
+    )
 
     objects = ReportPartQuerySet["EprBatch"].as_manager()
 

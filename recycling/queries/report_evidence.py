@@ -26,6 +26,7 @@ from recycling.models import (
 )
 from recycling.queries.annex import Basis
 from recycling.queries.report_methods import METHODS
+from recycling.queries.report_recovery import sent_abroad
 
 _ACROSS = (Metric.UNITS_ACROSS, Metric.MASS_ACROSS)
 
@@ -52,27 +53,37 @@ def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
     rows: QuerySet[EprEvidence] = EprEvidence.objects.filter(report=line.report_id)
     if line.metric in PLACED:
         return rows.none()
-    rows = rows.filter(fate=_FATE_OF.get(Metric(line.metric), EprEvidence.Fate.RECYCLED))
-    match Breakdown(line.breakdown):
-        case Breakdown.CHEMISTRY:
-            rows = rows.filter(chemistry=line.chemistry_id) if line.chemistry_id else rows.filter(chemistry=None)
-        case Breakdown.FAMILY:
-            rows = rows.filter(family=line.family)
-        case Breakdown.METHOD:
-            rows = rows.filter(method=line.method)
-        case Breakdown.DECISION:
-            rows = rows.filter(decision=line.decision)
-        case Breakdown.COUNTRY:
-            rows = rows.filter(country=line.country)
-        case Breakdown.FACILITY:
-            rows = rows.filter(facility=line.facility_id)
-            if line.metric == Metric.FACILITY:
-                rows = rows.filter(method=line.method)
-        case Breakdown.ELEMENT:
-            rows = _holding(rows, line)
-    if line.metric == Metric.MASS_EXPORTED and not _by_annex(line.report):
+    rows = _within(rows.filter(fate=_FATE_OF.get(Metric(line.metric), EprEvidence.Fate.RECYCLED)), line)
+    if line.metric == Metric.MASS_EXPORTED:
+        if _by_annex(line.report):
+            return sent_abroad(line.report, line.country)
         rows = rows.exclude(country="").exclude(country=line.report.jurisdiction_id[:2])
     return rows
+
+
+#: Breakdowns along a field of the evidence, and the field of a line that says which.
+_ALONG = {
+    Breakdown.FAMILY: ("family", "family"),
+    Breakdown.METHOD: ("method", "method"),
+    Breakdown.DECISION: ("decision", "decision"),
+    Breakdown.COUNTRY: ("country", "country"),
+    Breakdown.CHEMISTRY: ("chemistry", "chemistry_id"),
+    Breakdown.FACILITY: ("facility", "facility_id"),
+    Breakdown.BASIS: ("basis", "basis"),
+}
+
+
+def _within(rows: QuerySet[EprEvidence], line: EprReportLine) -> QuerySet[EprEvidence]:
+    """Those that the line's breakdown is of."""
+    along = _ALONG.get(Breakdown(line.breakdown))
+    if along is not None:
+        field, of = along
+        rows = rows.filter(**{field: getattr(line, of)})
+    if line.metric == Metric.FACILITY:
+        rows = rows.filter(Q(method=line.method) | Q(method__startswith=f"{line.method}+"))
+    if line.breakdown == Breakdown.BASIS and line.family:
+        rows = rows.filter(family=line.family)
+    return _holding(rows, line) if line.element else rows
 
 
 def _holding(rows: QuerySet[EprEvidence], line: EprReportLine) -> QuerySet[EprEvidence]:

@@ -133,7 +133,7 @@ _FORM_3: tuple[Part, ...] = (
     (
         "batches",
         ("batch_id",),
-        ("batch_id", "chain", "elements_taken", "analysis", "moisture", "unknown_kg", "pure_kg"),
+        ("batch_id", "chain", "elements_taken", "analysis", "moisture", "unknown_share", "pure_share"),
     ),
     (
         "outcomes",

@@ -6,6 +6,7 @@ total and breakdown is a sum of those groups, so that what became of it adds up 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -13,16 +14,25 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from collection.models import PART_OF, Element
-from recycling.models import RECOVERED, WHOLE, Became, Breakdown, EprBatch, EprReport, Metric
+from recycling.models import RECOVERED, WHOLE, Became, Breakdown, EprBatch, EprEvidence, EprReport, Metric
 from recycling.queries.annex import BASES_IN_ORDER, LINE_OF, TARGETS, Basis, counted_lines
 from recycling.queries.report_figure import HUNDRED, STEP, Figure
 from recycling.queries.report_flows import EFFICIENCY_WARNS, LITHIUM_WARNS, OTHERS_WARN, RECOVERY_WARNS
 from recycling.queries.report_sums import PLACES, MassGroup
 
 _ZERO = Decimal(0)
+
+
+class Holding(NamedTuple):
+    """How many batteries hold an element or a part of it."""
+
+    fate: str
+    element: str
+    rows: int
 
 
 class Content(NamedTuple):
@@ -82,16 +92,27 @@ _CONTENTS = """
         JOIN recycling_eprinputshare i ON i.report_id = %(report)s AND i.batch_id = c.batch_id
         WHERE c.analysis <> ''
     ), content AS MATERIALIZED (
-        SELECT fate, family, batch_id, basis, elements_taken, element, batteries, part FROM listed WHERE part <> 0
+        SELECT fate, family, batch_id, basis, elements_taken, composition_id, element, batteries, part
+        FROM listed WHERE part <> 0
         UNION ALL
-        SELECT c.fate, c.family, c.batch_id, c.basis, c.elements_taken, 'other', c.batteries,
+        SELECT c.fate, c.family, c.batch_id, c.basis, c.elements_taken, c.composition_id, 'other', c.batteries,
             c.kg - coalesce(sum(l.part), 0)
         FROM charged c
         LEFT JOIN listed l ON (l.fate, l.family, l.batch_id, l.basis) = (c.fate, c.family, c.batch_id, c.basis)
             AND l.composition_id IS NOT DISTINCT FROM c.composition_id
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, c.kg, c.composition_id
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, c.kg
     )
 """
+
+_HOLDING = f"""
+    {_CONTENTS}
+    SELECT fate, element, sum(batteries)::bigint FROM (
+        SELECT DISTINCT fate, family, batch_id, basis, composition_id, batteries,
+            coalesce(%(parts)s::jsonb ->> element, element) AS element
+        FROM content
+    ) holding
+    GROUP BY 1, 2
+"""  # noqa: S608 - composed of constants
 
 _CONTENT = f"""
     {_CONTENTS}
@@ -157,6 +178,7 @@ class Recovery:
     def __init__(self, report: EprReport, masses: Sequence[MassGroup]) -> None:
         self.report, self.home = report, report.jurisdiction_id[:2]
         self.masses = [group for group in masses if group.fate == self.fate]
+        self.holding = {(row.fate, row.element): row.rows for row in _rows(report, _HOLDING, Holding._make)}
         self.all_contents = _rows(report, _CONTENT, Content._make)
         self.all_parts = _rows(report, _PARTS, Part._make)
         self.contents = [row for row in self.all_contents if row.fate == self.fate]
@@ -210,11 +232,15 @@ class Recovery:
     def exported(self) -> Iterator[Figure]:
         """Of the mass that was charged, what went abroad: as batteries, or as what came out of them, such as black mass."""
         abroad = [row for row in self.whole if row.country not in ("", self.home)]
-        yield Figure(metric=Metric.MASS_EXPORTED, unit="kg", value=_sum(row.kg for row in abroad))
+        yield Figure(
+            metric=Metric.MASS_EXPORTED, unit="kg", value=_sum(row.kg for row in abroad),
+            rows=sent_abroad(self.report).count(),
+        )  # fmt: skip
         for country in sorted({row.country for row in abroad}):
             yield Figure(
                 metric=Metric.MASS_EXPORTED, unit="kg", breakdown=Breakdown.COUNTRY, country=country,
                 value=_sum(row.kg for row in abroad if row.country == country),
+                rows=sent_abroad(self.report, country).count(),
             )  # fmt: skip
 
     def elements(self) -> Iterator[Figure]:
@@ -258,7 +284,8 @@ class Recovery:
             )  # fmt: skip
             masses = [group for group in self.masses if group.family == family]
             pending = _sum(r.kg for r in self.whole if r.family == family and r.became == Became.PENDING)
-            yield from self._rests_on({g.basis: _ZERO for g in masses} | _by_basis(masses), pending, subject)
+            rests = [(group.basis, group.rows, group.mass) for group in masses]
+            yield from self._rests_on(rests, pending, subject)
 
     def recovery(self) -> Iterator[Figure]:
         """Recovery of each target material (Annex, 3(1)), and what it rests on."""
@@ -268,21 +295,19 @@ class Recovery:
                 if any(row.element == target for row in self.parts):
                     yield Figure(
                         metric=Metric.MATERIAL_RECOVERY, unit="%", breakdown=Breakdown.ELEMENT, element=target,
-                        notes=(_("how much of the copper is of collectors is not known"),),
+                        rows=self._rows_with(target),
+                        notes=(_("how much of the copper is of collectors is not known"), *self._unknown()),
                     )  # fmt: skip
                 continue
             out = [row for row in of if row.became == Became.SUBSTITUTES]
             limit = LITHIUM_WARNS if target == Element.LI else RECOVERY_WARNS
             subject: dict[str, Any] = {"element": target}
             yield self._percent(
-                Metric.MATERIAL_RECOVERY, out, of, limit, subject, Breakdown.ELEMENT, self._rows_with(element),
+                Metric.MATERIAL_RECOVERY, out, of, limit, subject, Breakdown.ELEMENT, self._rows_with(target),
                 self._unknown(),
             )  # fmt: skip
-            bases: dict[str, Decimal] = defaultdict(Decimal)
-            for row in self.contents:
-                if row.element == element:
-                    bases[row.basis] += row.kg
-            yield from self._rests_on(bases, _sum(row.kg for row in of if row.became == Became.PENDING), subject)
+            rests = [(row.basis, row.rows, row.kg) for row in self.contents if row.element == element]
+            yield from self._rests_on(rests, _sum(row.kg for row in of if row.became == Became.PENDING), subject)
 
     def _counts(self, row: Part) -> bool:
         lines = counted_lines(self.report.period_end.year, filter(None, row.taken.split(",")))
@@ -306,16 +331,20 @@ class Recovery:
                 _("%(kg)s kg made abroad do not count: no permit says that conditions equal those at home")
                 % {"kg": _kg(unproven)}
             )
-        if unknown := _sum(batch.unknown_kg for batch in self.batches):
+        if unknown := max((batch.unknown_share for batch in self.batches), default=_ZERO):
             said.append(
-                _("shared by mass with %(kg)s kg of unknown content in the same batches") % {"kg": _kg(unknown)}
+                _("shared by mass with what is of unknown content: up to %(percent)s %% of what was charged")
+                % {"percent": _one(unknown, Decimal(1))}
             )
         if value is not None and value > HUNDRED:
             said.append(self._why_above(went_in))
         elif value is not None and value > limit:
             said.append(_("above %(limit)s %%: (EU) 2025/2289 asks for the reason") % {"limit": limit})
-        if pure := _sum(batch.pure_kg for batch in self.batches):
-            said.append(_("%(kg)s kg of what came out have no assay and are assumed pure") % {"kg": _kg(pure)})
+        if pure := max((batch.pure_share for batch in self.batches), default=_ZERO):
+            said.append(
+                _("assumed pure, without an assay: up to %(percent)s %% of what came out")
+                % {"percent": _one(pure, Decimal(1))}
+            )
         return Figure(
             metric=metric, unit="%", breakdown=breakdown, numerator=numerator, denominator=denominator, value=value,
             rows=rows, notes=tuple(said), **subject,
@@ -331,13 +360,16 @@ class Recovery:
             return _("above 100 %%: %(percent)s %% of the contents are not measured, and too low") % {"percent": share}
         return _("above 100 %: the assays of input and output contradict each other")
 
-    def _rests_on(self, bases: Mapping[str, Decimal], pending: Decimal, subject: Mapping[str, Any]) -> Iterator[Figure]:
-        whole = _sum(bases.values())
-        for basis in (*BASES_IN_ORDER, "pending"):
-            kg = pending if basis == "pending" else bases.get(basis, _ZERO)
+    def _rests_on(
+        self, rests: Sequence[tuple[str, int, Decimal]], pending: Decimal, subject: Mapping[str, Any]
+    ) -> Iterator[Figure]:
+        """Of what went in, how much is measured, or by whom it was said; and how much of it is pending."""
+        whole = _sum(kg for _basis, _rows, kg in rests)
+        told = [(str(basis), *_together(rests, basis)) for basis in BASES_IN_ORDER]
+        for basis, rows, kg in (*told, ("pending", 0, pending)):
             if kg and whole > 0:
                 yield Figure(
-                    metric=Metric.RESTS_ON, unit="%", breakdown=Breakdown.BASIS, basis=str(basis),
+                    metric=Metric.RESTS_ON, unit="%", breakdown=Breakdown.BASIS, basis=basis, rows=rows,
                     numerator=kg.quantize(STEP), denominator=whole, value=(HUNDRED * kg / whole).quantize(STEP),
                     **subject,
                 )  # fmt: skip
@@ -351,10 +383,7 @@ class Recovery:
         return start.year == end.year and (start.month, start.day, end.month, end.day) == (1, 1, 12, 31)
 
     def _rows_with(self, element: str, fate: str = fate) -> int:
-        return max(
-            sum(row.rows for row in self.all_contents if row.fate == fate and row.element == one)
-            for one in (element, *(part for part, whole in PART_OF.items() if whole == element))
-        )
+        return self.holding.get((fate, element), 0)
 
     def _unknown(self) -> tuple[str, ...]:
         count = sum(group.rows for group in self.masses if group.basis == Basis.UNKNOWN)
@@ -369,9 +398,19 @@ class Recovery:
         return (_("with the optional elements %(elements)s") % {"elements": "; ".join(taken)},)
 
 
+def sent_abroad(report: EprReport, country: str = "") -> QuerySet[EprEvidence]:
+    """The batteries of which something went to another country, or to this one."""
+    outcomes = report.outcomes.filter(element=WHOLE).exclude(country__in=["", report.jurisdiction_id[:2]])
+    if country:
+        outcomes = outcomes.filter(country=country)
+    return EprEvidence.objects.filter(
+        report=report, fate=EprEvidence.Fate.RECYCLED, batch__in=outcomes.values("batch")
+    ).order_by()
+
+
 def _rows[Row: tuple[Any, ...]](report: EprReport, sql: str, row: Callable[[Iterable[Any]], Row]) -> list[Row]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"report": report.pk})
+        cursor.execute(sql, {"report": report.pk, "parts": json.dumps(PART_OF)})
         return [row(values) for values in cursor.fetchall()]
 
 
@@ -384,11 +423,9 @@ def _dimensions(row: WholePart | MassGroup, breakdown: str) -> tuple[tuple[str, 
     return ()
 
 
-def _by_basis(masses: Iterable[MassGroup]) -> dict[str, Decimal]:
-    found: dict[str, Decimal] = defaultdict(Decimal)
-    for group in masses:
-        found[group.basis] += group.mass
-    return found
+def _together(rests: Sequence[tuple[str, int, Decimal]], basis: str) -> tuple[int, Decimal]:
+    own = [(rows, kg) for of, rows, kg in rests if of == basis]
+    return sum(rows for rows, _kg in own), _sum(kg for _rows, kg in own)
 
 
 def _sum(masses: Iterable[Decimal]) -> Decimal:

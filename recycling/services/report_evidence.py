@@ -121,7 +121,7 @@ _REACHED = f"""
 #: stand in the order of `Stage`.
 _BATCHES = f"""
     INSERT INTO recycling_eprbatch (
-        report_id, batch_id, chain, elements_taken, analysis, moisture, unknown_kg, pure_kg
+        report_id, batch_id, chain, elements_taken, analysis, moisture, unknown_share, pure_share
     )
     {_REACHED}, first (root, batch_id, operator_id, prepares) AS (
         SELECT r.root, b.id, f.operator_id, l.stage = ANY (%(prepares)s)
@@ -143,7 +143,7 @@ _BATCHES = f"""
     SELECT %(report)s, r.root, k.stage || coalesce('+' || chain.stages, ''),
         coalesce(taken.elements, ''),
         CASE WHEN a.is_measured THEN 'measured' WHEN NOT a.is_measured THEN 'estimated' ELSE '' END,
-        coalesce(a.moisture, 0), coalesce(unknown.batteries, 0) + coalesce(unknown.lots, 0), coalesce(pure.kg, 0)
+        coalesce(a.moisture, 0), round(unknown.share, 8), round(coalesce(pure.share, 0), 8)
     FROM roots r
     JOIN recycling_batch b ON b.id = r.root
     JOIN recycling_processline k ON k.id = b.line_id
@@ -168,19 +168,27 @@ _BATCHES = f"""
         )
     ) taken
     CROSS JOIN LATERAL (
-        SELECT sum(c.mass_kg) FILTER (
-                WHERE c.battery_id IS NOT NULL AND c.content_kwh IS NULL AND NOT EXISTS (
-                    SELECT 1 FROM recycling_inputanalysis a WHERE a.batch_id = c.batch_id
-                )
-            ) AS batteries,
-            sum(t.mass_kg * (1 - t.moisture)) FILTER (WHERE t.assay_basis = 'none') AS lots
-        FROM reached n JOIN recycling_charge c ON c.batch_id = n.batch_id LEFT JOIN collection_lot t ON t.id = c.lot_id
-        WHERE n.root = r.root
+        SELECT coalesce(sum(kg) FILTER (WHERE is_unknown), 0) / sum(kg) AS share
+        FROM (
+            SELECT coalesce(t.mass_kg * (1 - t.moisture), c.mass_kg) AS kg,
+                CASE
+                    WHEN c.battery_id IS NULL THEN t.assay_basis = 'none'
+                    ELSE c.content_kwh IS NULL
+                        AND NOT EXISTS (SELECT 1 FROM recycling_inputanalysis a WHERE a.batch_id = c.batch_id)
+                END AS is_unknown
+            FROM reached n
+            JOIN recycling_charge c ON c.batch_id = n.batch_id
+            LEFT JOIN collection_lot t ON t.id = c.lot_id
+            WHERE n.root = r.root
+        ) charged
     ) unknown
     CROSS JOIN LATERAL (
-        SELECT sum(t.mass_kg * (1 - t.moisture)) AS kg
-        FROM reached n JOIN recycling_output o ON o.batch_id = n.batch_id JOIN collection_lot t ON t.id = o.lot_id
-        WHERE n.root = r.root AND t.assay_basis = 'pure' AND t.status NOT IN ('split', 'void')
+        SELECT coalesce(sum(kg) FILTER (WHERE is_pure), 0) / nullif(sum(kg), 0) AS share
+        FROM (
+            SELECT t.mass_kg * (1 - t.moisture) AS kg, t.assay_basis = 'pure' AS is_pure
+            FROM reached n JOIN recycling_output o ON o.batch_id = n.batch_id JOIN collection_lot t ON t.id = o.lot_id
+            WHERE n.root = r.root AND t.status NOT IN ('split', 'void')
+        ) made
     ) pure
 """  # noqa: S608 - composed of constants
 
@@ -272,9 +280,25 @@ _OUT_OF_DATE = f"""
     {_REACHED}
     SELECT EXISTS (SELECT 1 FROM reached r JOIN recycling_batch b ON b.id = r.batch_id WHERE b.stale_since IS NOT NULL)
         OR EXISTS (
-            SELECT 1 FROM recycling_eprbatch b
-            WHERE b.report_id = %(report)s AND NOT EXISTS (
-                SELECT FROM recycling_eproutcome o WHERE o.report_id = %(report)s AND o.batch_id = b.batch_id
+            SELECT 1
+            FROM (
+                SELECT b.batch_id, '' AS element FROM recycling_eprbatch b WHERE b.report_id = %(report)s
+                UNION ALL
+                SELECT e.batch_id, i.element
+                FROM (
+                    SELECT DISTINCT batch_id, composition_id FROM recycling_eprevidence
+                    WHERE report_id = %(report)s AND basis IN ('producers', 'assumed')
+                ) e
+                JOIN recycling_eprintensity i
+                    ON i.report_id = %(report)s AND i.composition_id = e.composition_id AND i.kg_per_kwh > 0
+                UNION ALL
+                SELECT i.batch_id, i.element FROM recycling_eprinputshare i
+                WHERE i.report_id = %(report)s AND i.fraction > 0
+            ) needed
+            WHERE NOT EXISTS (
+                SELECT FROM recycling_eproutcome o
+                WHERE o.report_id = %(report)s AND o.batch_id = needed.batch_id AND o.element = needed.element
+                OFFSET 0 -- looked up in the index: the planner takes rows just written for none, and would read them all
             )
         )
 """  # noqa: S608 - composed of constants

@@ -28,7 +28,7 @@ def test_batteries_invented_for_a_producer_give_it_no_credit_until_it_accepts_th
     tallies.refresh()
     before = filed(world)
 
-    assert (value(before, "units_recycled"), value(before, "mass_recycled")) == (1, 400)
+    assert (value(before, "units_charged"), value(before, "mass_charged")) == (1, 400)
     assert (value(before, "claimed_recycled"), value(before, "claimed_recycled_kg")) == (3, 1200)
     of_copper = {"breakdown": "element", "element": "Cu"}
     content, claimed = value(before, "element_content", **of_copper), value(before, "claimed_content", **of_copper)
@@ -56,9 +56,9 @@ def test_batteries_invented_for_a_producer_give_it_no_credit_until_it_accepts_th
     assert (standing.units_recycled, standing.claimed_recycled) == (3, 1)
     assert (standing.units_collected, standing.claimed_collected) == (3, 1)
     later = drafted(world, producer=world.producer, period_end=YEAR[1].replace(month=11, day=30))
-    assert (value(later, "units_recycled"), value(later, "claimed_recycled")) == (3, 1)
+    assert (value(later, "units_charged"), value(later, "claimed_recycled")) == (3, 1)
     before.refresh_from_db()
-    assert value(before, "units_recycled") == 1 and verify(before).agrees
+    assert value(before, "units_charged") == 1 and verify(before).agrees
 
 
 def test_what_is_found_not_to_be_the_producers_leaves_all_its_figures(world: World) -> None:
@@ -90,6 +90,6 @@ def test_what_is_found_not_to_be_the_producers_leaves_all_its_figures(world: Wor
     assert (standings[world.producer.pk].units_recycled, standings[world.producer.pk].claimed_recycled) == (1, 0)
     assert overview(*YEAR).elements == epr.totals_by_producer_and_jurisdiction(*YEAR)
     later = drafted(world, producer=world.producer, period_end=YEAR[1].replace(month=11, day=30))
-    assert value(later, "units_recycled") == 1 and not later.lines.filter(metric="claimed_recycled").exists()
+    assert value(later, "units_charged") == 1 and not later.lines.filter(metric="claimed_recycled").exists()
     before.refresh_from_db()
     assert value(before, "claimed_recycled") == 1 and verify(before).agrees

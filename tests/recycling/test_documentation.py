@@ -245,6 +245,7 @@ def test_what_counts_of_what_left(world: World) -> None:
     filing.shared_batch(world)
     lot = Lot.objects.get(material="copper")
     Lot.objects.filter(pk=lot.pk).update(assay_basis="measured")
+    Material.objects.filter(pk="copper").update(is_converted=False)
     report = documented(world)
     seen = []
     for destination in (

@@ -176,11 +176,11 @@ def test_no_figures_from_factors_that_are_being_changed(world: World, monkeypatc
     assert not report.evidence.exists() and not report.lines.exists()
 
 
-def test_no_figures_without_a_factor_for_each_element(world: World) -> None:
+def test_no_figures_without_an_outcome_for_each_element(world: World) -> None:
     shared_batch(world)
     report = asked(world)
     factors.refresh()
-    world.shredder.batches.get().factors.filter(element="Ni").delete()
+    world.shredder.batches.get().outcomes.filter(element="Ni").delete()
     with pytest.raises(report_evidence.FactorsOutOfDate), transaction.atomic():
         report_evidence.gather(report, lambda percent, step: None)
 

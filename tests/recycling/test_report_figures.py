@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from collection.models.facilities import Permit
 from recycling.models import EprEvidence, EprReportLine, EprTarget, ReportStatus
 from recycling.queries import epr, report_evidence
 from recycling.queries.report_figures import figures
@@ -13,7 +14,7 @@ from recycling.queries.report_proof import verify
 from recycling.services import factors, inspections, report_job, reports
 from tests.recycling.chain import at, process
 from tests.recycling.filing import YEAR, declared, drafted, filed, scheme, shared_batch, value
-from tests.world import World, batteries_at
+from tests.world import INTENSITIES, World, batteries_at
 
 
 def test_two_producers_share_a_batch(world: World) -> None:
@@ -24,8 +25,8 @@ def test_two_producers_share_a_batch(world: World) -> None:
     # Nickel came from the producer's packs alone: 320 of 330 kg into black mass, 200 / 320 of that recovered.
     assert value(mine, "element_content", breakdown="element", element="Ni") == 330
     assert value(mine, "element_recovered", breakdown="element", element="Ni") == 200
-    assert value(mine, "element_residue", breakdown="element", element="Ni") == 10
-    assert value(mine, "element_pending", breakdown="element", element="Ni") == 0
+    assert value(mine, "element_residue", breakdown="element", element="Ni") == 0
+    assert value(mine, "element_pending", breakdown="element", element="Ni") == 10  # in slag that lies there
     assert value(mine, "element_lost", breakdown="element", element="Ni") == 120
     assert not EprReportLine.objects.filter(report=theirs, element="Ni").exists()
 
@@ -36,22 +37,37 @@ def test_two_producers_share_a_batch(world: World) -> None:
         assert recovered is not None and abs(recovered - li / Decimal("88.5") * 36) <= nine
         assert value(report, "element_content", breakdown="element", element="Li") == li
         assert value(report, "element_recovered", breakdown="element", element="Cu") == cu * Decimal("0.8")
-        rate = value(report, "material_recovery", breakdown="element", element="Cu")
-        assert rate == 80
+        rate = EprReportLine.objects.get(report=report, metric="material_recovery", element="Cu")
+        assert rate.value is None and "of collectors is not known" in rate.note
 
     assert value(mine, "units_collected") == 10
     assert value(mine, "mass_collected") == 4000
     assert value(mine, "mass_collected", breakdown="chemistry", chemistry="NMC622") == 4000
-    assert value(mine, "mass_recycled", breakdown="method", method="preprocess") == 4000
-    assert value(mine, "mass_exported") == 0  # the packs were shredded at home, whatever became of the black mass
+    assert value(mine, "mass_charged", breakdown="method", method="preprocess+hydro") == 4000
+    told = ("mass_recycled", "mass_pending", "mass_lost")
+    assert sum(value(mine, metric) or 0 for metric in told) == value(mine, "mass_charged") == 4000
+    # By mass, 4,000 of 5,800 kg are the producer's: of the copper, and of all that came of the black mass in Canada.
+    assert abs((value(mine, "mass_recycled") or 0) - (Decimal("297.2") + 200 + 36) * 4000 / 5800) < nine * 9
+    assert abs((value(mine, "mass_exported") or 0) - Decimal(2000) * 4000 / 5800) < nine * 9
     sites = EprReportLine.objects.filter(report=mine, metric="facility").values_list("facility", "country", "value")
     assert set(sites) == {(world.plant_site.pk, "US", Decimal(4000)), (world.refinery_site.pk, "CA", None)}
 
-    # Output fractions: Ni 200, Li 66 / 88.5 x 36, Cu 187.2; graphite is left out. Input: 4000 kg with casing.
+    # Output fraction: copper alone; what Canada made counts only with a permit that its conditions are equal. Input: 4000 kg
+    # with casing, less the carbon (graphite) that nobody takes into account.
+    line = EprReportLine.objects.get(report=mine, metric="recycling_efficiency")
+    graphite = 600 * Decimal(INTENSITIES["NMC622"]["graphite"])
+    assert (line.numerator, line.denominator) == (Decimal("187.2"), 4000 - graphite)
+    assert "made abroad do not count" in line.note
+    Permit.objects.create(
+        facility=world.refinery_site, kind=Permit.Kind.EQUIVALENT, number="X1", valid=(date(2020, 1, 1), None)
+    )
+    reports.recompute(actor=world.actor(world.producer), report=mine)
+    assert report_job.compute(mine.pk)
     line = EprReportLine.objects.get(report=mine, metric="recycling_efficiency")
     output = Decimal(200) + Decimal(66) / Decimal("88.5") * 36 + Decimal("187.2")
-    assert line.denominator == 4000 and abs(line.numerator - output) < nine * 2
-    assert abs(line.value - output / 40) < nine * 2
+    assert line.denominator == 4000 - graphite and abs(line.numerator - output) < nine * 2
+    rests = EprReportLine.objects.get(report=mine, metric="rests_on", family="lithium", basis="assumed")
+    assert (rests.value, rests.rows) == (100, 10)
 
 
 def test_credit_is_conserved_to_the_gram(world: World) -> None:
@@ -119,9 +135,9 @@ def test_a_day_belongs_to_its_facility(world: World) -> None:
     process(world, world.shredder, packs=packs, charged_at=late, makes=[("copper", "10", {})])
     this_year, next_year = drafted(world), drafted(world, period_start=date(2026, 1, 1), period_end=date(2026, 6, 30))
     assert value(this_year, "units_collected") == 2
-    assert value(this_year, "units_recycled") == 1
+    assert value(this_year, "units_charged") == 1
     assert value(next_year, "units_collected") == 0
-    assert value(next_year, "units_recycled") == 0
+    assert value(next_year, "units_charged") == 0
     evidence = EprEvidence.objects.filter(report=this_year, fate="recycled").get()
     assert evidence.occurred_on == date(2025, 12, 31)
     totals = {row.element for row in epr.totals_by_producer_and_jurisdiction(date(2026, 1, 1), date(2026, 12, 31))}
@@ -155,7 +171,7 @@ def test_charged_abroad_is_exported(world: World) -> None:
 def test_only_closed_batches_count(world: World) -> None:
     packs = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1))
     process(world, world.shredder, packs=packs, charged_at=at(2025, 4, 1))
-    assert value(drafted(world), "units_recycled") == 0
+    assert value(drafted(world), "units_charged") == 0
 
 
 def test_batteries_of_other_places_do_not_count(world: World) -> None:

@@ -13,9 +13,10 @@ from accounts.models import Function, Membership, Organization, Role, User
 from collection.models import Jurisdiction, Mandate
 from recycling.models import (
     BacklogSnapshot,
+    EprBatch,
     EprEvidence,
-    EprFactor,
     EprIntensity,
+    EprOutcome,
     EprPlacement,
     EprReport,
     EprReportLine,
@@ -42,7 +43,7 @@ NEVADA, JERSEY, ONTARIO = {"regulator", "federal"}, {"jersey", "federal"}, {"ont
 EVERYBODY = {*PARTIES, *REGULATORS, "platform"}
 
 PARTS = (
-    EprReportProgress, EprReportLine, EprEvidence, EprPlacement, EprFactor, EprIntensity, EprSite,
+    EprReportProgress, EprReportLine, EprEvidence, EprPlacement, EprOutcome, EprBatch, EprIntensity, EprSite,
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
 from collection.models import Battery
-from recycling.models import EprEvidence, EprFactor, EprReport, EprReportLine, Factor
+from recycling.models import EprEvidence, EprOutcome, EprReport, EprReportLine, Outcome
 from recycling.queries import epr, report_proof
 from recycling.queries.reports import difference
 from recycling.services import factors, placements, report_job, report_seal, reports
@@ -144,8 +144,10 @@ PARTS = {
         "report_id, 'second_life', battery_id, occurred_on, '', '', '', ''"),
     "placement": ("units", "(report_id, placement_id, period_start, period_end, family, units, is_counted)",
         "report_id, placement_id + 1, period_start, period_end, '', 1, true"),
-    "factor": ("recovered", "(report_id, batch_id, element, recovered, pending, residue)",
-        "report_id, batch_id, 'Xx', 0, 0, 0"),
+    "outcome": ("share", "(report_id, batch_id, element, became, facility_id, country, share)",
+        "report_id, batch_id, 'Xx', 'lost', facility_id, '', 1"),
+    "batch": ("chain", "(report_id, batch_id, chain, elements_taken, analysis, moisture, unknown_share, pure_share)",
+        "report_id, batch_id + 1000000, '', '', '', 0, 0, 0"),
     "intensity": ("kg_per_kwh", "(report_id, composition_id, element, kg_per_kwh)",
         "report_id, composition_id, 'Xx', 1"),
     "site": ("country", "(report_id, facility_id, method, country)", "report_id, facility_id, 'x', country"),
@@ -187,7 +189,7 @@ def test_recomputed_to_the_same_digits_from_what_was_known_then(world: World) ->
     # Everything is corrected afterwards.
     Battery.objects.filter(pk__in=[p.pk for p in packs]).update(mass_value=1)
     placements.correct(actor=world.actor(world.producer), placement=placement, units=1)
-    Factor.objects.update(recovered=0)
+    Outcome.objects.update(share=1)
     proof = report_proof.verify(EprReport.objects.get(pk=report.pk))
     assert proof.figures_agree and proof.hash_agrees and proof.content_hash == report.content_hash
     assert list(report.lines.values()) == before
@@ -196,7 +198,7 @@ def test_recomputed_to_the_same_digits_from_what_was_known_then(world: World) ->
 def test_a_forged_draft_cannot_be_filed(world: World) -> None:
     shared_batch(world)
     report = drafted(world)
-    EprReportLine.objects.filter(report=report, metric="units_recycled", breakdown="").update(value=99)
+    EprReportLine.objects.filter(report=report, metric="units_charged", breakdown="").update(value=99)
     assert not report_proof.verify(report).figures_agree
     reports.submit(actor=world.actor(world.producer, "manager"), report=report)
     assert not report_seal.seal(report.pk)
@@ -210,7 +212,7 @@ def test_a_hash_changes_with_every_part(world: World) -> None:
     report = drafted(world)
     hashes = {report_proof.content_hash(report)}
     for model, fields in (
-        (EprReportLine, {"note": "x"}), (EprEvidence, {"country": "MX"}), (EprFactor, {"pending": 1}),
+        (EprReportLine, {"note": "x"}), (EprEvidence, {"country": "MX"}), (EprOutcome, {"share": 1}),
     ):  # fmt: skip
         model.objects.filter(report=report).update(**fields)
         hashes.add(report_proof.content_hash(report))
@@ -243,7 +245,7 @@ def test_a_correction_is_against_the_report_as_filed(world: World, decision: str
     changes = {c.line.metric: c for c in difference(correction) if not c.line.breakdown}
     assert changes["units_collected"].delta == 1 and changes["units_collected"].is_changed
     assert changes["mass_collected"].delta == 400
-    assert changes["units_recycled"].delta == 0 and not changes["units_recycled"].is_changed
+    assert changes["units_charged"].delta == 0 and not changes["units_charged"].is_changed
     original.refresh_from_db()
     assert original.status == {"none": "submitted"}.get(decision, decision)  # it stands until then
     reports.submit(actor=world.actor(world.producer, "manager"), report=correction)
