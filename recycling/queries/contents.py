@@ -9,11 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, NamedTuple
 
-from django.db.models import Case, CharField, DecimalField, F, QuerySet, Sum, Value, When
+from django.db.models import Case, CharField, DecimalField, F, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce
 
-from collection.models import CompositionElement, LotStatus, Material
+from collection.models import AssayBasis, CompositionElement, LotStatus, Material
 from recycling.models import Charge, Output
 
 #: Enough for a product of all fields that contents are made of; PostgreSQL itself rounds nothing.
@@ -105,6 +107,39 @@ def inputs(batches: Iterable[int] | None = None) -> dict[int, ByElement]:
     return {batch: dict(elements) for batch, elements in content.items()}
 
 
+class Feed(NamedTuple):
+    """Kilograms (dry) charged into a batch whose content is known, and all of them."""
+
+    known: Decimal = Decimal(1)
+    whole: Decimal = Decimal(1)
+
+    @property
+    def share(self) -> Fraction:
+        return Fraction(self.known) / Fraction(self.whole)
+
+
+#: Of what nothing of unknown content was charged with.
+ALL_KNOWN = Feed()
+
+
+def feeds(batches: Iterable[int] | None = None) -> dict[int, Feed]:
+    """The batches that something of unknown content was charged into: what comes out of them is shared with it by mass, so
+    that it inflates nothing. One query.
+    """
+    is_unknown = Q(battery__isnull=False, content_kwh__isnull=True) | Q(lot__assay_basis=AssayBasis.NONE)
+    dry = Coalesce(dry_kg("lot__"), F("mass_kg"), output_field=EXACT_FIELD)
+    rows = (
+        _of(Charge.objects.all(), batches)
+        .values_list("batch_id")
+        .annotate(
+            unknown=Sum(dry, filter=is_unknown, output_field=EXACT_FIELD), whole=Sum(dry, output_field=EXACT_FIELD)
+        )
+        .filter(unknown__isnull=False)
+    )
+    with localcontext(EXACT):
+        return {batch: Feed(whole - unknown, whole) for batch, unknown, whole in in_one_go(rows, batches)}
+
+
 def outflows(batches: Iterable[int] | None = None) -> list[Outflow]:
     """What each batch put into its outputs, by fate; of all batches without an argument. One query."""
     rows = (
@@ -128,8 +163,12 @@ def in_one_go[R](rows: QuerySet[Any, R], batches: Iterable[int] | None) -> Itera
 
 def in_lot(lot: str) -> F:
     """Kilograms of an assayed element in the lot that the prefix `lot` leads to."""
-    dry = F(f"{lot}mass_kg") * (Value(Decimal(1)) - F(f"{lot}moisture"))
-    return dry * F(f"{lot}assays__fraction")  # type: ignore[return-value]
+    return dry_kg(lot) * F(f"{lot}assays__fraction")  # type: ignore[return-value]
+
+
+def dry_kg(lot: str) -> F:
+    """Dry mass of the lot that the prefix `lot` leads to."""
+    return F(f"{lot}mass_kg") * (Value(Decimal(1)) - F(f"{lot}moisture"))  # type: ignore[return-value]
 
 
 def _of[M: (Charge, Output)](rows: QuerySet[M], batches: Iterable[int] | None) -> QuerySet[M]:

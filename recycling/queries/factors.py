@@ -2,12 +2,12 @@
 
 For a batch `k` and an element `e` (DESIGN.md section 3)
 
-    F(k,e) = sum over outputs o of k [ mass_e(o) x R(o,e) ] / sum over inputs i of k [ mass_e(i) ]
+    F(k,e) = known(k) x sum over outputs o of k [ mass_e(o) x R(o,e) ] / sum over inputs i of k [ mass_e(i) ]
 
-with `R(o,e)` 1 for a product, `F` of the batch that an intermediate was charged into, and 0 otherwise. The same pass
-with the weights of pending and residue gives these shares (`contents.FATE`). In an open batch all that was charged is
-pending. Where no input of a batch is known to contain an element, what its outputs contain of it is attributed to
-nothing, in kilograms.
+with `known(k)` the share of what was charged into `k`, dry, whose content is known, and `R(o,e)` 1 for a product, `F` of the
+batch that an intermediate was charged into, and 0 otherwise. The same pass with the weights of pending and residue gives these
+shares (`contents.FATE`). In an open batch all that was charged is pending. Where no input of a batch is known to contain an
+element, what its outputs contain of it is attributed to nothing, in kilograms; so is what the feed of unknown content has of it.
 
 Everything is exact decimal arithmetic. A factor is rounded once, half to even, to the 18 decimals that are stored, and
 it is the rounded one that the batches before it go on with: so the digits are the same in any order of rows, and the
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
@@ -29,7 +29,18 @@ from typing import NamedTuple
 from django.db import connection
 
 from recycling.models import Batch, BatchStatus, Factor
-from recycling.queries.contents import EXACT, ByElement, Outflow, OutputFate, in_one_go, inputs, outflows
+from recycling.queries.contents import (
+    ALL_KNOWN,
+    EXACT,
+    ByElement,
+    Feed,
+    Outflow,
+    OutputFate,
+    feeds,
+    in_one_go,
+    inputs,
+    outflows,
+)
 
 #: Decimals of a stored factor, and of stored kilograms.
 SHARE_STEP = Decimal(1).scaleb(-18)
@@ -93,6 +104,7 @@ class Subgraph:
     outflows: Iterable[Outflow]
     known: SharesOf
     """Factors of batches outside of the subgraph that its outputs were charged into."""
+    feeds: Mapping[int, Feed] = field(default_factory=dict)
 
 
 def upstream(batches: Iterable[int]) -> list[int]:
@@ -124,7 +136,7 @@ def read(batches: Collection[int] | None = None) -> Subgraph:
     flows = outflows(batches)
     beyond = {flow.into for flow in flows if flow.into is not None} - status.keys()
     known = {(row.batch, row.element): row.shares for row in stored(beyond)} if beyond else {}
-    return Subgraph(status, inputs(batches), flows, known)
+    return Subgraph(status, inputs(batches), flows, known, feeds(batches))
 
 
 def stored(batches: Iterable[int] | None = None) -> Iterable[FactorRow]:
@@ -161,14 +173,15 @@ def compute(graph: Subgraph) -> list[FactorRow]:
     rows: list[FactorRow] = []
     with localcontext(EXACT):
         for batch in order:
-            made = _of_batch(batch, graph.status[batch], graph.inputs.get(batch, {}), flows.get(batch, {}), shares)
+            charged, feed = graph.inputs.get(batch, {}), graph.feeds.get(batch, ALL_KNOWN)
+            made = _of_batch(batch, graph.status[batch], charged, feed, flows.get(batch, {}), shares)
             shares.update({(row.batch, row.element): row.shares for row in made})
             rows.extend(made)
     return rows
 
 
 def _of_batch(
-    batch: int, status: str, charged: ByElement, made: Mapping[str, list[Outflow]], shares: SharesOf
+    batch: int, status: str, charged: ByElement, feed: Feed, made: Mapping[str, list[Outflow]], shares: SharesOf
 ) -> list[FactorRow]:
     if status == BatchStatus.VOID:
         return []
@@ -179,7 +192,9 @@ def _of_batch(
         became = _weigh(made.get(element, ()), shares)
         kg = charged.get(element, _ZERO)
         if kg:
-            rows.append(_row(batch, element, kg, Shares(*((part / kg).quantize(SHARE_STEP) for part in became))))
+            ours = Shares(*((part * feed.known / (kg * feed.whole)).quantize(SHARE_STEP) for part in became))
+            others = Shares(*(part * (feed.whole - feed.known) / feed.whole for part in became))
+            rows.append(_row(batch, element, kg, ours, others))
         elif any(became):
             rows.append(_row(batch, element, _ZERO, Shares(), became))
     return rows

@@ -39,7 +39,7 @@ from collection.models import (
     Use,
 )
 from recycling.models import WHOLE, Batch, BatchStatus, Became, Charge, InputAnalysis, InputShare, Outcome, Output
-from recycling.queries.contents import EXACT, EXACT_FIELD, NOT_THERE, ON_HAND, in_lot, in_one_go
+from recycling.queries.contents import EXACT, EXACT_FIELD, NOT_THERE, ON_HAND, dry_kg, in_lot, in_one_go
 from recycling.queries.factors import SHARE_STEP, CyclicTraceError
 
 #: Materials that are waste batteries still (1(2)(f)).
@@ -203,8 +203,7 @@ def _flows(batches: Collection[int] | None) -> list[Flow]:
         element=F("lot__assays__element"),
         kg=Sum(in_lot("lot__") * F("lot__assays__from_batteries"), output_field=EXACT_FIELD),
     )
-    dry = F("lot__mass_kg") * (Value(_ONE) - F("lot__moisture"))
-    weighed = groups.annotate(kg=Sum(dry, output_field=EXACT_FIELD))
+    weighed = groups.annotate(kg=Sum(dry_kg("lot__"), output_field=EXACT_FIELD))
     content: dict[tuple[int, str, str, int | None, str], dict[str, Decimal]] = defaultdict(dict)
     for *group, element, kg in in_one_go(assayed, batches):
         content[_group(*group)][element] = kg
@@ -272,8 +271,9 @@ def _feed_batteries(fed: dict[int, Fed], charges: QuerySet[Charge], batches: Col
 
 def _feed_lots(fed: dict[int, Fed], charges: QuerySet[Charge], batches: Collection[int] | None) -> None:
     lots = charges.filter(lot__isnull=False)
-    dry = F("lot__mass_kg") * (Value(_ONE) - F("lot__moisture"))
-    weighed = lots.values_list("batch_id", "lot__assay_basis").annotate(kg=Sum(dry, output_field=EXACT_FIELD))
+    weighed = lots.values_list("batch_id", "lot__assay_basis").annotate(
+        kg=Sum(dry_kg("lot__"), output_field=EXACT_FIELD)
+    )
     for batch, basis, kg in in_one_go(weighed, batches):
         into = fed[batch]
         into.content[WHOLE] += kg

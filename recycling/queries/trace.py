@@ -21,7 +21,18 @@ from django.db.models import ExpressionWrapper, F, Sum, Value
 from collection.models import Assay, Battery, CompositionElement, Lot
 from collection.models.sight import SeenQuerySet
 from recycling.models import Batch, BatchStatus, Charge, Output
-from recycling.queries.contents import EXACT, EXACT_FIELD, FATE, NOT_THERE, ByElement, OutputFate, in_lot, inputs
+from recycling.queries.contents import (
+    ALL_KNOWN,
+    EXACT,
+    EXACT_FIELD,
+    FATE,
+    NOT_THERE,
+    ByElement,
+    OutputFate,
+    feeds,
+    in_lot,
+    inputs,
+)
 from recycling.queries.factors import KG_STEP, upstream
 
 type Masses = dict[str, Fraction]
@@ -194,8 +205,8 @@ def backward(lot: Lot) -> LotTrace:
     if made_by is None:
         return LotTrace(lot.pk, None, _decimals(content), {}, {})
     batches = upstream([made_by])
-    charged = inputs(batches)
-    feeds: dict[int, list[tuple[int, str, Fraction]]] = defaultdict(list)
+    charged, feed = inputs(batches), feeds(batches)
+    passed: dict[int, list[tuple[int, str, Fraction]]] = defaultdict(list)
     after: dict[int, set[int]] = {batch: set() for batch in batches}
     rows = Charge.objects.filter(batch__in=batches, lot__output__isnull=False).values_list(
         "batch_id", "lot__output__batch_id", "lot__assays__element"
@@ -203,21 +214,23 @@ def backward(lot: Lot) -> LotTrace:
     for batch, maker, element, kg in rows.annotate(kg=Sum(in_lot("lot__"), output_field=EXACT_FIELD)).order_by():
         after[maker].add(batch)
         if kg:
-            feeds[batch].append((maker, element, Fraction(kg)))
+            passed[batch].append((maker, element, Fraction(kg)))
     weights: dict[int, Masses] = defaultdict(lambda: defaultdict(Fraction))
     unattributed: Masses = defaultdict(Fraction)
 
     def arrive(batch: int, element: str, kg: Fraction) -> None:
         known = charged.get(batch, {}).get(element)
         if known:
-            weights[batch][element] += kg / Fraction(known)
+            ours = kg * feed.get(batch, ALL_KNOWN).share
+            weights[batch][element] += ours / Fraction(known)
+            unattributed[element] += kg - ours
         else:
             unattributed[element] += kg
 
     for element, kg in content.items():
         arrive(made_by, element, kg)
     for batch in TopologicalSorter(after).static_order():
-        for maker, element, kg in feeds[batch]:
+        for maker, element, kg in passed[batch]:
             if weights[batch].get(element):
                 arrive(maker, element, kg * weights[batch][element])
     return LotTrace(
@@ -231,7 +244,7 @@ class _Downstream:
     def __init__(self, batch: int) -> None:
         batches = _downstream(batch)
         self.status = dict(Batch.objects.filter(pk__in=batches).values_list("pk", "status"))
-        self.charged = inputs(batches)
+        self.charged, self.feeds = inputs(batches), feeds(batches)
         self.outputs: dict[int, dict[int, tuple[OutputFate, int | None, Masses]]] = defaultdict(dict)
         needs: dict[int, set[int]] = {pk: set() for pk in batches}
         rows = (
@@ -258,7 +271,8 @@ class _Downstream:
             if self.status[at] != BatchStatus.CLOSED:
                 _add(fates[OutputFate.PENDING], mine)
                 continue
-            shares = {e: kg / Fraction(self.charged[at][e]) for e, kg in mine.items() if kg}
+            known = self.feeds.get(at, ALL_KNOWN).share
+            shares = {e: kg / Fraction(self.charged[at][e]) * known for e, kg in mine.items() if kg}
             for lot, (fate, into, masses) in self.outputs[at].items():
                 kg = {e: masses[e] * share for e, share in shares.items() if masses.get(e)}
                 if not kg:

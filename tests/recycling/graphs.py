@@ -49,6 +49,8 @@ class BatchPlan:
     external: tuple[LotPlan, ...]
     outputs: tuple[LotPlan, ...]
     is_open: bool
+    unknown: int = 0
+    """Packs of unknown content, of a kilogram each as all packs."""
 
 
 type Masses = dict[str, Fraction]
@@ -74,6 +76,7 @@ batch_plans = st.builds(
     external=st.lists(lot_plans, max_size=2).map(tuple),
     outputs=st.lists(lot_plans, max_size=4).map(tuple),
     is_open=st.integers(0, 5).map(lambda n: n == 0),
+    unknown=st.sampled_from([0, 0, 1, 2]),
 )
 graphs = st.lists(batch_plans, min_size=1, max_size=6)
 
@@ -84,6 +87,8 @@ class Built:
 
     ids: list[int] = field(default_factory=list)
     is_open: list[bool] = field(default_factory=list)
+    fed: dict[int, list[Fraction]] = field(default_factory=lambda: defaultdict(lambda: [Fraction(0), Fraction(0)]))
+    """By batch: dry kilograms charged whose content is known, and all."""
     sources: list[tuple[int, Masses]] = field(default_factory=list)
     """Packs and outside lots: the batch they went into, and what they contain."""
     outputs: list[tuple[int, str, int | None, Masses]] = field(default_factory=list)
@@ -127,7 +132,7 @@ def build(w: World, plans: list[BatchPlan]) -> Built:
     def lot(plan: LotPlan, status: str, kg: Decimal, whole: Lot | None = None) -> Lot:
         made = Lot.objects.create(
             number=f"L{next(_numbers)}", owner=w.recycler, material_id=MATERIALS[plan.kind], mass_value=kg,
-            moisture=plan.moisture, status=status, made_at=ago(days=9), split_from=whole,
+            moisture=plan.moisture, status=status, made_at=ago(days=9), split_from=whole, assay_basis="measured",
             facility=w.plant_site if status == "in_stock" else None,
         )  # fmt: skip
         Assay.objects.bulk_create(
@@ -135,6 +140,10 @@ def build(w: World, plans: list[BatchPlan]) -> Built:
             for element, share in zip(ELEMENTS, plan.assay, strict=True)
         )
         return made
+
+    def weigh(position: int, kg: Fraction) -> None:
+        built.fed[position][0] += kg
+        built.fed[position][1] += kg
 
     charged_from: set[int] = set()
     for position, plan in enumerate(plans):
@@ -149,10 +158,13 @@ def build(w: World, plans: list[BatchPlan]) -> Built:
                 built.batteries.append(battery)
                 intensity = INTENSITIES[chemistry]
                 built.sources.append((position, {e: Fraction(energy) * Fraction(kg) for e, kg in intensity.items()}))
+                weigh(position, Fraction(1))
+        _charge_unknown(w, built, position, plan.unknown)
         for outside in plan.external:
             brought = lot(outside, "consumed", outside.kg)
             Charge.objects.create(batch=batch, lot=brought, mass_kg=outside.kg, charged_at=ago(days=9))
             built.sources.append((position, content(outside, outside.kg)))
+            weigh(position, Fraction(outside.kg) * (1 - Fraction(outside.moisture)))
             built.batteries.append(None)
         for made in plan.outputs:
             goes_on = made.kind == "intermediate" and made.into and position + made.into < len(plans)
@@ -171,6 +183,7 @@ def build(w: World, plans: list[BatchPlan]) -> Built:
                 if into is not None:
                     charged_from.add(position)
                     Charge.objects.create(batch=batch_rows[into], lot=row, mass_kg=kg, charged_at=ago(days=9))
+                    weigh(into, Fraction(kg) * (1 - Fraction(made.moisture)))
                 elif made.status == "void":
                     continue
                 fate = "charged" if into is not None else fate_of(made)
@@ -181,6 +194,15 @@ def build(w: World, plans: list[BatchPlan]) -> Built:
     closing = [pk for pk, is_open in zip(built.ids, built.is_open, strict=True) if not is_open]
     Batch.objects.filter(pk__in=closing).update(status="closed", closed_at=ago(days=8))
     return built
+
+
+def _charge_unknown(w: World, built: Built, position: int, packs: int) -> None:
+    for _pack in range(packs):
+        battery = Battery.objects.create(registered_by=w.recycler, status="consumed")
+        Charge.objects.create(
+            batch_id=built.ids[position], battery=battery, mass_kg=1, charged_at=ago(days=9)
+        )  # fmt: skip
+        built.fed[position][1] += 1
 
 
 @dataclass
@@ -210,6 +232,11 @@ class Oracle:
         for element, kg in contained.items():
             self.charged_kg[position, element] += kg
 
+    def _known(self, position: int) -> Fraction:
+        """What came out is shared by mass with what is of unknown content."""
+        known, whole = self.built.fed[position]
+        return known / whole if whole else Fraction(1)
+
     def follow(self) -> Followed:
         found = Followed(
             [self._onward(position, contained) for position, contained in self.built.sources],
@@ -220,9 +247,10 @@ class Oracle:
             for element, kg in contained.items() if not self.built.is_open[position] else ():
                 if fate == "recovered":
                     found.in_products[element] += kg
-                if not self.charged_kg[position, element]:
+                astray = 1 - self._known(position) if self.charged_kg[position, element] else Fraction(1)
+                if astray:
                     ended = {fate: {element: kg}} if into is None else self._onward(into, {element: kg})
-                    found.unattributed[element] += ended.get("recovered", {}).get(element, Fraction(0))
+                    found.unattributed[element] += astray * ended.get("recovered", {}).get(element, Fraction(0))
         return found
 
     def _onward(self, start: int, contained: Masses) -> Ended:
@@ -234,7 +262,7 @@ class Oracle:
                 if is_open:
                     ended["pending"][element] += mine
                 for fate, into, made in self.by_batch[position] if mine and not is_open else ():
-                    kg = made.get(element, 0) * mine / self.charged_kg[position, element]
+                    kg = made.get(element, 0) * mine / self.charged_kg[position, element] * self._known(position)
                     target = ended[fate] if into is None else inside[into]
                     target[element] = target.get(element, Fraction(0)) + kg
         return ended
