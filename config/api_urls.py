@@ -75,6 +75,7 @@ router.register("inspections", inspections.InspectionViewSet)
 router.register("batches", batches.BatchViewSet)
 router.register("charges", batches.ChargeViewSet)
 router.register("factors", batches.FactorViewSet)
+router.register("outcomes", batches.OutcomeViewSet)
 router.register("battery-traces", trace.BatteryTraceViewSet, "battery-trace")
 router.register("lot-traces", trace.LotTraceViewSet, "lot-trace")
 

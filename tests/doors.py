@@ -425,6 +425,7 @@ API: dict[tuple[str, str], Door] = {
     ),
     **resource("charges", Door("recycler", record=records.charge)),
     **resource("factors", Door("recycler", record=records.factor)),
+    **resource("outcomes", Door("recycler", record=records.outcome)),
     ("GET", "battery-traces/{pk}/"): Door("recycler", record=records.charged_pack),
     ("GET", "lot-traces/{pk}/"): Door("recycler", record=records.output_lot),
     ("GET", "utilization/"): Door("recycler", is_table=True),

@@ -48,7 +48,7 @@ from collection.services import (
 )
 from collection.services.findings import Scan
 from collection.validators import is_vin
-from recycling.models import EprScheme, Factor, Inspection, UtilizationRun
+from recycling.models import EprScheme, Factor, Inspection, Outcome, UtilizationRun
 from recycling.services import elements_taken, factors, intakes, outputs, plants, report_job, reports, utilization
 from tests.recycling import chains, filing
 from tests.world import (
@@ -353,6 +353,12 @@ def factor(w: World) -> Any:
     closed_batch(w)
     factors.refresh()
     return Factor.objects.first()
+
+
+def outcome(w: World) -> Any:
+    closed_batch(w)
+    factors.refresh()
+    return Outcome.objects.first()
 
 
 def reinstated_lot(w: World) -> Lot:

@@ -20,7 +20,7 @@ from collection.admin.search import battery_named
 from collection.models import Lot
 from collection.units import Unit
 from recycling.admin.scans import battery_ids, lot_ids
-from recycling.models import Batch, Charge, Factor, InputAnalysis, Output, ProcessLine, Reagent
+from recycling.models import Batch, Charge, Factor, InputAnalysis, Outcome, Output, ProcessLine, Reagent
 from recycling.queries.balance import balance_of
 from recycling.services import batches, charges, input_analyses, outputs
 from recycling.services.charges import LotCharge
@@ -195,6 +195,11 @@ class FactorInline(PartInline):
         return factor.lost
 
 
+class OutcomeInline(PartInline):
+    model = Outcome
+    fields = ("element", "became", "country", "share")
+
+
 #: What a batch must have for a button to be of use.
 _NEEDS = {charges.uncharge: "charges", outputs.remove_output: "outputs", outputs.remove_reagent: "reagents"}
 
@@ -208,7 +213,7 @@ class BatchAdmin(ScopedAdmin):
     search_fields = ("number", "line__plant__facility__name")
     search_help_text = gettext_lazy("A batch number, a plant, or a whole identifier of a battery that was charged.")
     date_hierarchy = "started_at"
-    inlines = (OutputInline, ChargeInline, ReagentInline, FactorInline)
+    inlines = (OutputInline, ChargeInline, ReagentInline, FactorInline, OutcomeInline)
     create = Button(gettext_lazy("Open a batch"), batches.open_batch, OpenForm)
     buttons = (
         Button(gettext_lazy("charge"), charges.charge, ChargeForm),

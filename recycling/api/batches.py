@@ -24,7 +24,18 @@ from collection.api.fields import (
     UnitField,
 )
 from collection.models import LotStatus, Material
-from recycling.models import Batch, Charge, Factor, InputAnalysis, InputShare, Output, ProcessLine, Reagent, Stage
+from recycling.models import (
+    Batch,
+    Charge,
+    Factor,
+    InputAnalysis,
+    InputShare,
+    Outcome,
+    Output,
+    ProcessLine,
+    Reagent,
+    Stage,
+)
 from recycling.queries.balance import balance_of
 from recycling.services import batches, charges, input_analyses, outputs
 from recycling.services.charges import LotCharge
@@ -297,3 +308,20 @@ class FactorViewSet(VisibleViewSet):
     queryset = Factor.objects.all()
     serializer_class = FactorOut
     filterset_fields = ("batch", "element")
+
+
+class OutcomeOut(RecordSerializer[Outcome]):
+    """What share of an element charged, or of the whole mass (no element), became what; they add up to 1."""
+
+    class Meta:
+        model = Outcome
+        fields = ("id", "batch", "element", "became", "country", "share")
+        read_only_fields = fields
+
+
+class OutcomeViewSet(VisibleViewSet):
+    """What became of what was charged into batches, by (EU) 2025/606, Annex, through all the stages that follow."""
+
+    queryset = Outcome.objects.all()
+    serializer_class = OutcomeOut
+    filterset_fields = ("batch", "element", "became")
