@@ -125,14 +125,14 @@ def became(lot: Lot) -> str:
     is_used = use in ("original", "other") and lot.destination is not None and lot.destination.ended_waste
     if lot.status == "lost":
         return "lost"
-    if lot.kind == "energy" or use in ("fuel", "energy") or lot.status == "energy_recovered" and not is_used:
+    if lot.kind == "energy" or use in ("fuel", "energy") or (lot.status == "energy_recovered" and not is_used):
         return "energy"
     if is_intermediate:
         if there:
             return "pending"  # black mass never is an output, and neither is what is waste batteries still
         if is_used and lot.material in ("modules", "cells"):
             return "second_life"
-    elif is_used or lot.is_converted and use in ("", "original", "other") and (there or lot.status == "sold"):
+    elif is_used or (lot.is_converted and use in ("", "original", "other") and (there or lot.status == "sold")):
         return "substitutes" if lot.is_substitute and lot.material != "slag" else "converted"
     if use in ("landfill_construction", "backfilling", "disposal") or lot.status in ("landfilled", "mineralized"):
         return "landfilled"
@@ -156,7 +156,9 @@ class Trace:
                 continue
             if lot.into is not None:
                 known[lot.into][lot.is_known] += lot.dry
-                self._charge(lot.into, {element: kg for element, kg in apart(lot.assay).items() if kg} | {WHOLE: lot.dry})
+                self._charge(
+                    lot.into, {element: kg for element, kg in apart(lot.assay).items() if kg} | {WHOLE: lot.dry}
+                )
             if lot.made_by is not None:
                 self.made[lot.made_by].append(lot)
         self.known = {batch: yes / (no + yes) if yes else ZERO for batch, (no, yes) in known.items()}
@@ -186,7 +188,9 @@ class Trace:
         if element == WHOLE:
             return {WHOLE: lot.dry if lot.kind == "intermediate" else sum(own.values(), ZERO)}
         charged = self.charged[lot.made_by or 0]
-        found = {one: kg for one, kg in own.items() if (one if charged.get(one, ZERO) > 0 else OF.get(one, one)) == element}
+        found = {
+            one: kg for one, kg in own.items() if (one if charged.get(one, ZERO) > 0 else OF.get(one, one)) == element
+        }
         return found if charged.get(element, ZERO) > 0 else {}
 
     def follow(self, batch: int, element: str, kg: Fraction) -> Ways:
@@ -258,7 +262,12 @@ class Report:
 
 
 def report(
-    trace: Trace, batteries: Iterable[Battery], year: int, home: str, proven: Collection[int], taken: Mapping[int, set[str]]
+    trace: Trace,
+    batteries: Iterable[Battery],
+    year: int,
+    home: str,
+    proven: Collection[int],
+    taken: Mapping[int, set[str]],
 ) -> Report:
     """Of batteries in closed batches; `taken` are the optional elements that a recycler takes into account."""
     found = Report(
