@@ -158,7 +158,7 @@ def batch_plans(stages: list[str]) -> st.SearchStrategy[BatchPlan]:
     return st.builds(
         BatchPlan, site=st.sampled_from([0, 0, 1, 2]), stage=st.sampled_from(stages),
         packs=st.lists(pack_plans, max_size=3).map(tuple), outside=st.lists(outside_plans, max_size=1).map(tuple),
-        outputs=st.lists(lot_plans, min_size=1, max_size=4).map(tuple),
+        outputs=st.lists(lot_plans, min_size=2, max_size=5).map(tuple),
         status=st.sampled_from(["closed"] * 6 + ["open", "void"]), analysis=st.sampled_from([0, 0, 1, 2]),
     )  # fmt: skip
 

@@ -193,7 +193,7 @@ LOSES_LOTS = "outcomes._flows overwrites groups that differ in country '' and NU
 
 @pytest.mark.xfail(reason=LOSES_LOTS)
 @GENERATED
-@given(plans=st.lists(plans_of.worlds, min_size=2, max_size=4), is_proven=st.booleans())
+@given(plans=st.lists(plans_of.worlds, min_size=5, max_size=8), is_proven=st.booleans())
 def test_what_is_followed_forward_is_what_the_report_says(
     setting: Setting, plans: list[plans_of.Plan], is_proven: bool
 ) -> None:
