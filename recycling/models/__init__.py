@@ -14,6 +14,7 @@ from recycling.models.market_statistics import MarketStatistic
 from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
 from recycling.models.report_flows import EprFeed, EprLot, EprStep
+from recycling.models.report_names import EprName
 from recycling.models.reports import (
     FILED_REPORTS,
     OPEN_REPORTS,
@@ -68,6 +69,7 @@ __all__ = [
     "EprFeed",
     "EprIntensity",
     "EprLot",
+    "EprName",
     "EprPlacement",
     "EprReport",
     "EprReportLine",

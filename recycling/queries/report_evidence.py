@@ -26,6 +26,28 @@ _FATE_OF = {
     Metric.CLAIMED_RECYCLED_KG: EprEvidence.Fate.CLAIMED_RECYCLED,
     Metric.CLAIMED_CONTENT: EprEvidence.Fate.CLAIMED_RECYCLED,
     Metric.CLAIMED_RECOVERED: EprEvidence.Fate.CLAIMED_RECYCLED,
+    Metric.RETURNED_UNITS: EprEvidence.Fate.RETURNED,
+    Metric.RETURNED_KG: EprEvidence.Fate.RETURNED,
+    Metric.LOST_UNITS: EprEvidence.Fate.LOST,
+    Metric.LOST_KG: EprEvidence.Fate.LOST,
+    Metric.AWAY_COLLECTED: EprEvidence.Fate.AWAY_COLLECTED,
+    Metric.AWAY_COLLECTED_KG: EprEvidence.Fate.AWAY_COLLECTED,
+    Metric.AWAY_REUSED: EprEvidence.Fate.AWAY_SECOND_LIFE,
+    Metric.AWAY_REUSED_KG: EprEvidence.Fate.AWAY_SECOND_LIFE,
+    Metric.AWAY_RECYCLED: EprEvidence.Fate.AWAY_RECYCLED,
+    Metric.AWAY_RECYCLED_KG: EprEvidence.Fate.AWAY_RECYCLED,
+    Metric.CLAIMED_AWAY: EprEvidence.Fate.CLAIMED_AWAY,
+    Metric.CLAIMED_AWAY_KG: EprEvidence.Fate.CLAIMED_AWAY,
+}
+
+#: Breakdowns that are a text of the evidence: which, and the dimension of the line that it equals.
+_OF_BREAKDOWN: dict[str, tuple[str, str]] = {
+    Breakdown.FAMILY: ("family", "family"),
+    Breakdown.METHOD: ("method", "method"),
+    Breakdown.DECISION: ("decision", "decision"),
+    Breakdown.COUNTRY: ("country", "country"),
+    Breakdown.ORIGIN: ("collected_in", "origin"),
+    Breakdown.MARKET: ("placed_in", "origin"),
 }
 
 
@@ -35,17 +57,12 @@ def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
     if line.metric in PLACED:
         return rows.none()
     rows = rows.filter(fate=_FATE_OF.get(Metric(line.metric), EprEvidence.Fate.RECYCLED))
+    if line.breakdown in _OF_BREAKDOWN:
+        field, dimension = _OF_BREAKDOWN[line.breakdown]
+        rows = rows.filter(**{field: getattr(line, dimension)})
     match Breakdown(line.breakdown):
         case Breakdown.CHEMISTRY:
             rows = rows.filter(chemistry=line.chemistry_id) if line.chemistry_id else rows.filter(chemistry=None)
-        case Breakdown.FAMILY:
-            rows = rows.filter(family=line.family)
-        case Breakdown.METHOD:
-            rows = rows.filter(method=line.method)
-        case Breakdown.DECISION:
-            rows = rows.filter(decision=line.decision)
-        case Breakdown.COUNTRY:
-            rows = rows.filter(country=line.country)
         case Breakdown.FACILITY:
             rows = rows.filter(facility=line.facility_id)
             if line.metric == Metric.FACILITY:

@@ -21,9 +21,11 @@ class Method:
     materials: tuple[str, ...]
     choices: tuple[str, ...]
     form: int = 1
-    """The canonical form that its reports are hashed in: the second has what a recycler's documentation keeps, too."""
+    """The canonical form that its reports are hashed in (`report_proof`, docs/canonical-form.md)."""
     #: Whether what was placed in periods that reach beyond the report's stands in lines of its own.
     shows_periods_across: bool = False
+    #: Whether what was collected is shown by both places, beside what counts elsewhere, came back, or was lost.
+    shows_where: bool = False
 
 
 METHODS = {
@@ -82,10 +84,27 @@ _add(
         shows_periods_across=True,
     )
 )
+_BEFORE = METHODS["relode-2026.3 (EU 2023/1542 reference)"]
+_add(
+    replace(
+        _BEFORE,
+        version="relode-2026.4 (EU 2025/606, Annex)",
+        choices=(
+            *_BEFORE.choices,
+            (
+                "a battery counts where it was collected or where it was placed on the market, as the scheme says; what is here by the "
+                "other place alone stands in lines of its own"
+            ),
+            "collected where the chain begins: at the first entry of the ledger; once, however often it comes back",
+            "the mass is that of the entry, or as it was last corrected since",
+        ),
+        form=3,
+        shows_where=True,
+    )
+)
 CURRENT_METHOD = next(reversed(METHODS.values()))
 
-#: How a recycler's documentation is computed.
-DOCUMENTATION = Method(
+_DOCUMENTATION_1 = Method(
     version="relode-2026.r1 (EU 2025/606, Annex)",
     counted=frozenset(),
     materials=(Element.CO, Element.CU, Element.LI, Element.NI),
@@ -119,7 +138,11 @@ DOCUMENTATION = Method(
     ),
     form=2,
 )
-METHODS[DOCUMENTATION.version] = DOCUMENTATION
+_add(_DOCUMENTATION_1)
+
+#: How a recycler's documentation is computed: as before, and it keeps what things are called.
+DOCUMENTATION = replace(_DOCUMENTATION_1, version="relode-2026.r2 (EU 2025/606, Annex)", form=3)
+_add(DOCUMENTATION)
 
 
 def method_of(shape: str) -> Method:

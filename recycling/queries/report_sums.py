@@ -25,6 +25,8 @@ class MassGroup(NamedTuple):
     decision: str
     facility: int | None
     country: str
+    placed_in: str
+    collected_in: str
     rows: int
     without_mass: int
     mass: Decimal
@@ -80,10 +82,10 @@ class Kept:
 
 
 _MASSES = f"""
-    SELECT fate, chemistry_id, family, method, decision, facility_id, country,
+    SELECT fate, chemistry_id, family, method, decision, facility_id, country, placed_in, collected_in,
         count(*), count(*) - count(mass_kg), round(coalesce(sum(mass_kg), 0), {PLACES})
     FROM recycling_eprevidence WHERE report_id = %(report)s
-    GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 """  # noqa: S608 - composed of constants
 
 #: Batteries of one batch and one composition share all factors, so their energies are added up first. Factors are looked

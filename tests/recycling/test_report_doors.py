@@ -113,7 +113,7 @@ def test_downloads(world: World) -> None:
     table = list(csv.reader(io.StringIO(body(producer.get(f"{API}{report.pk}/download/csv/")))))
     header = {row[0]: row[1] for row in table[: table.index([])]}
     assert header["content_hash_sha256"] == report.content_hash
-    assert header["method_version"].startswith("relode-2026.3")
+    assert header["method_version"].startswith("relode-2026.4")
     assert header["simulated_data"] == "false" and header["legal_status_of_targets"]
     columns = table[table.index([]) + 1]
     figures = [dict(zip(columns, row, strict=True)) for row in table[table.index([]) + 2 :]]
@@ -122,7 +122,7 @@ def test_downloads(world: World) -> None:
     assert not any(cell.startswith(("=", "+", "@")) for row in table for cell in row)
 
     whole = json.loads(body(producer.get(f"{API}{report.pk}/download/json/")))
-    assert whole["header"]["content_hash_sha256"] == report.content_hash
+    assert whole["about"]["content_hash_sha256"] == report.content_hash
     assert len(whole["evidence"]) == 20 and len(whole["lines"]) == len(figures)
     canonical = body(producer.get(f"{API}{report.pk}/download/canonical/"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == report.content_hash

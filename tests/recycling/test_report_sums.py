@@ -14,7 +14,7 @@ from recycling.queries import report_evidence
 from recycling.queries.report_figure import Figure
 from recycling.queries.report_lines import lines
 from tests.recycling.chain import at, process
-from tests.recycling.filing import drafted, shared_batch, value
+from tests.recycling.filing import drafted, scheme, shared_batch, value
 from tests.world import World, batteries_at
 
 
@@ -169,5 +169,5 @@ def test_what_stayed_at_home_is_not_behind_what_was_exported(world: World) -> No
     shared_batch(world)
     packs = batteries_at(world, world.refinery_site, 2, at=at(2025, 3, 1))
     process(world, world.hydro, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
-    line = of(drafted(world), "mass_exported", breakdown="")
+    line = of(drafted(world, scheme("eu_reference", counts_by="placed")), "mass_exported", breakdown="")
     assert {row.battery_id for row in report_evidence.evidence_of(line)} == {pack.pk for pack in packs}
