@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='eprreportline',
             name='origin',
-            field=models.CharField(blank=True, db_default='', help_text='Where it was collected; broken down by place of marketing, where it was placed on the market.', max_length=6, verbose_name='place'),
+            field=models.CharField(blank=True, db_default='', max_length=6, verbose_name='place'),
         ),
         migrations.AlterField(
             model_name='eprtarget',

@@ -367,13 +367,7 @@ class EprReportLine(models.Model):
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
     element = models.CharField(_("element"), max_length=8, choices=LINE_ELEMENTS, blank=True)
-    origin = models.CharField(
-        _("place"),
-        max_length=6,
-        blank=True,
-        db_default="",
-        help_text=_("Where it was collected; broken down by place of marketing, where it was placed on the market."),
-    )
+    origin = models.CharField(_("place"), max_length=6, blank=True, db_default="")
     basis = models.CharField(_("basis"), max_length=9, blank=True, db_default="")
     value = models.DecimalField(_("value"), max_digits=30, decimal_places=9, null=True, blank=True)
     unit = models.CharField(_("unit"), max_length=10)

@@ -73,6 +73,13 @@ _INTO_EVIDENCE = """
     )
 """
 
+#: A day of the time zone of the facility; where there is none, of the place of marketing.
+_DAY = """
+    CROSS JOIN LATERAL (
+        SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
+    ) day
+"""
+
 #: What every row of evidence says last.
 _WHERE_AND_WHO = f"s.placed_in, s.collected_in, {_IDENTIFIER}"
 
@@ -85,9 +92,7 @@ _COLLECTED = f"""
     FROM scope s
     JOIN collection_custodyevent e ON e.id = s.entry
     LEFT JOIN collection_facility f ON f.id = s.facility_id
-    CROSS JOIN LATERAL (
-        SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
-    ) day
+    {_DAY}
     WHERE day.day BETWEEN %(start)s AND %(end)s
 """  # noqa: S608 - composed of constants
 
@@ -109,9 +114,7 @@ _SECOND_LIFE = f"""
         WHERE i.battery_id = s.id AND i.inspected_at <= e.occurred_at
         ORDER BY i.inspected_at DESC, i.id DESC LIMIT 1
     ) triage ON true
-    CROSS JOIN LATERAL (
-        SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
-    ) day
+    {_DAY}
     WHERE {_IS_TOLD} AND day.day BETWEEN %(start)s AND %(end)s
         AND NOT EXISTS (
             SELECT 1 FROM collection_custodyevent undone
@@ -131,9 +134,7 @@ _RETURNED = f"""
     JOIN collection_custodyevent p ON p.battery_id = s.id AND p.sequence = e.sequence - 1 AND p.to_status = 'second_life'
     LEFT JOIN collection_shipment sh ON sh.id = e.to_shipment_id
     LEFT JOIN collection_facility f ON f.id = coalesce(e.to_facility_id, sh.origin_id)
-    CROSS JOIN LATERAL (
-        SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
-    ) day
+    {_DAY}
     WHERE s.claim = '' AND day.day BETWEEN %(start)s AND %(end)s
     ORDER BY s.id, e.sequence DESC
 """  # noqa: S608 - composed of constants
@@ -148,9 +149,7 @@ _LOST = f"""
     JOIN collection_custodyevent e ON e.battery_id = s.id AND e.kind = 'lost'
     LEFT JOIN collection_shipment sh ON sh.id = e.from_shipment_id
     LEFT JOIN collection_facility f ON f.id = coalesce(e.from_facility_id, sh.origin_id)
-    CROSS JOIN LATERAL (
-        SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
-    ) day
+    {_DAY}
     WHERE s.claim = '' AND day.day BETWEEN %(start)s AND %(end)s
         AND NOT EXISTS (
             SELECT 1 FROM collection_custodyevent found
