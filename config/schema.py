@@ -73,6 +73,7 @@ ENUM_NAMES = {
     "Metric": "recycling.models.schemes.Metric",
     "PlacementStatus": "recycling.models.schemes.PlacementStatus",
     "EprSchemeShape": "recycling.models.schemes.EprScheme.Shape",
+    "EprSchemeCounts": "recycling.models.schemes.EprScheme.Counts",
     "BacklogSnapshotFeed": "recycling.models.utilization.BacklogSnapshot.Feed",
     "RunStatus": "recycling.models.utilization.UtilizationStatus",
 }

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recycling.models import EprReportLine, Metric
+from recycling.models import Breakdown, EprReportLine, Metric
 from recycling.queries.annex import LINES
 from recycling.queries.report_flows import CODES
 
@@ -78,7 +78,7 @@ def _steps(by_metric: dict[str, list[EprReportLine]]) -> list[dict[str, Any]]:
         for line in by_metric[metric]:
             step = steps.setdefault(
                 line.facility_id,
-                {"facility": line.facility, "input": None, "passed_on": [], "outputs": [], "output": None},
+                {"facility": line.facility_name, "input": None, "passed_on": [], "outputs": [], "output": None},
             )
             if metric == Metric.STEP_INPUT:
                 step["input"] = line
@@ -92,5 +92,7 @@ def _steps(by_metric: dict[str, list[EprReportLine]]) -> list[dict[str, Any]]:
 
 
 def place_of(line: EprReportLine) -> str:
-    """Where what a line is of was collected, in words; empty for all."""
+    """Where what a line is of was collected, or placed on the market, in words; empty for all."""
+    if line.breakdown == Breakdown.MARKET:
+        return _("placed on the market in %(place)s") % {"place": line.origin or _("no known place")}
     return _("collected in %(place)s") % {"place": line.origin} if line.origin else ""

@@ -32,6 +32,7 @@ from recycling.models import (
     chain_told,
 )
 from recycling.queries import report_evidence
+from recycling.queries.report_names import named
 from recycling.queries.reports import difference, preamble
 from recycling.services import reports
 from recycling.tasks import reports as tasks
@@ -94,7 +95,7 @@ class ReportAdmin(ScopedAdmin):
         return bar(report.progress.percent) if report.status in PENDING_REPORTS else ""
 
     def about(self, request: HttpRequest, record: EprReport) -> dict[str, Any]:
-        lines = list(record.lines.select_related("facility", "report").order_by("position"))
+        lines = named(record.lines.select_related("facility", "report").order_by("position"))
         is_documentation = record.scheme.shape == EprScheme.Shape.RECYCLER
         return {
             "template": template_of(lines) if is_documentation and lines else None,
@@ -156,7 +157,7 @@ def _subject(line: EprReportLine) -> str:
         line.chemistry_id or (line.get_family_display() if line.family else ""),
         chain_told(line.method),
         line.get_decision_display() if line.decision else "",
-        str(line.facility) if line.facility else "",
+        line.facility_name,  # type: ignore[attr-defined]
         line.country,
         place_of(line),
         BASES.get(line.basis, line.basis),
@@ -192,21 +193,17 @@ class OfLine(admin.SimpleListFilter):
         number = whole_number(text)
         if number is None:
             return None
-        return (
-            EprReportLine.objects.visible_to(request.user)  # type: ignore[arg-type]
-            .select_related("report", "facility")
-            .filter(pk=number)
-            .first()
-        )
+        found = EprReportLine.objects.visible_to(request.user)  # type: ignore[arg-type]
+        return next(iter(named(found.select_related("report", "facility").filter(pk=number))), None)
 
 
 @admin.register(EprEvidence)
 class EvidenceAdmin(ScopedAdmin):
     list_display = (
-        "battery", "fate", "occurred_on", "facility", "country", "batch", "method", "decision", "chemistry", "mass_kg",
-        "report",
+        "battery", "identifier", "fate", "occurred_on", "facility", "country", "placed_in", "collected_in", "batch", "method",
+        "decision", "chemistry", "mass_kg", "report",
     )  # fmt: skip
-    list_filter = (OfLine, "fate", "basis", "decision")
+    list_filter = (OfLine, "fate", "basis", "decision", "placed_in", "collected_in")
     list_select_related = ("battery", "facility", "batch", "chemistry", "report__scheme", "report__producer")
     sortable_by = ()
     search_fields = ("battery",)

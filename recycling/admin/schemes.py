@@ -13,8 +13,18 @@ class TargetInline(FactInline):
 
 @admin.register(EprScheme)
 class SchemeAdmin(FactAdmin):
-    list_display = ("code", "version", "name", "jurisdiction", "shape", "legal_status", "first_due_on", "is_verified")
-    list_filter = ("shape", "legal_status", "jurisdiction")
+    list_display = (
+        "code",
+        "version",
+        "name",
+        "jurisdiction",
+        "shape",
+        "counts_by",
+        "legal_status",
+        "first_due_on",
+        "is_verified",
+    )
+    list_filter = ("shape", "counts_by", "legal_status", "jurisdiction")
     list_select_related = ("jurisdiction",)
     search_fields = ("code", "name", "citation")
     inlines = (TargetInline,)

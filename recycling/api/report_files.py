@@ -10,9 +10,10 @@ from django.http import StreamingHttpResponse
 from django.utils.translation import gettext as _
 
 from collection import csv_out
-from recycling.models import EprReport
+from recycling.models import EprName, EprReport
 from recycling.queries.report_lines import LINE_FIELDS
-from recycling.queries.report_proof import canonical, parts
+from recycling.queries.report_names import Names
+from recycling.queries.report_proof import canonical, form_of, header, number_of, parts, plain
 from recycling.queries.reports import preamble
 
 
@@ -22,12 +23,17 @@ class ComputedAgain(Exception):
 
 def as_csv(report: EprReport) -> StreamingHttpResponse:
     """The figures as a table; above it, a name and a value in each line, what they are."""
+    names = Names(report, EprName.Kind.FACILITY, EprName.Kind.SCHEME)
 
     def rows() -> Iterator[tuple[Any, ...]]:
         yield ()
-        yield LINE_FIELDS
+        yield (*LINE_FIELDS, *(_OF_FACILITY if names else ()))
         for line in report.lines.select_related("facility").order_by("position"):
-            yield tuple(_cell(line, name) for name in LINE_FIELDS)
+            said = names.details(EprName.Kind.FACILITY, line.facility_id)
+            yield (
+                *(_cell(line, name, names) for name in LINE_FIELDS),
+                *((said.get(name, "") for name in _OF_FACILITY) if names else ()),
+            )
 
     first, *others = preamble(report).items()
 
@@ -39,15 +45,23 @@ def as_csv(report: EprReport) -> StreamingHttpResponse:
 
 
 def as_json(report: EprReport) -> StreamingHttpResponse:
-    """Everything that is kept with the report, as one JSON document that is written while it is read."""
+    """Everything that is kept with the report, as one JSON document that is written while it is read.
+
+    From the third form on the hash can be rebuilt from it (docs/canonical-form.md): it says in which order the parts and their
+    fields follow each other, and writes each value as the canonical form does.
+    """
 
     def chunks() -> Iterator[str]:
-        yield f'{{"header":{_json(preamble(report))}'
+        if number_of(report) > 2:
+            order = [{"part": name, "fields": fields} for name, _order, fields in form_of(report)]
+            yield f'{{"about":{_json(preamble(report))},"header":{_json(header(report))},"form":{_json(order)}'
+        else:
+            yield f'{{"header":{_json_before(preamble(report))}'
         for name, fields, several in parts(report):
             yield f',"{name}":['
-            separator = ""
+            separator, encode = "", _json if number_of(report) > 2 else _json_before
             for rows in several:
-                yield separator + ",\n".join(_json(dict(zip(fields, row, strict=True))) for row in rows)
+                yield separator + ",\n".join(encode(dict(zip(fields, row, strict=True))) for row in rows)
                 separator = ",\n"
             yield "]"
         yield "}\n"
@@ -73,15 +87,20 @@ def _of_one_computation[Chunk](report: EprReport, chunks: Iterator[Chunk]) -> It
     yield held
 
 
-def _cell(line: Any, name: str) -> Any:
+#: What the table says of a facility, from the third form on.
+_OF_FACILITY = ("operator", "address", "country_class")
+
+
+def _cell(line: Any, name: str, names: Names) -> Any:
     if name == "facility":
-        return line.facility.name if line.facility else ""
+        return names.name(EprName.Kind.FACILITY, line.facility_id, str(line.facility or ""))
     if name == "chemistry":
         return line.chemistry_id
     return getattr(line, name)
 
 
-_json = json.JSONEncoder(default=str, ensure_ascii=False).encode
+_json = json.JSONEncoder(default=plain, ensure_ascii=False).encode
+_json_before = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
 
 def _name(report: EprReport) -> str:

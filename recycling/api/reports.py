@@ -30,6 +30,7 @@ from recycling.api import report_files
 from recycling.models import EprEvidence, EprPlacement, EprReport, EprReportLine, EprScheme, Plant
 from recycling.queries import report_evidence, report_proof
 from recycling.queries.report_lines import LINE_FIELDS
+from recycling.queries.report_names import named
 from recycling.queries.reports import difference
 from recycling.services import reports
 from recycling.tasks import reports as tasks
@@ -61,7 +62,7 @@ class ReportOut(RecordSerializer[EprReport]):
 class FigureOut(RecordSerializer[EprReportLine]):
     """A figure. Lines of one metric and one breakdown add up to the line of that metric without any."""
 
-    facility_name = serializers.CharField(source="facility.name", default="", read_only=True)
+    facility_name = serializers.CharField(read_only=True, help_text="As the report calls it.")
 
     class Meta:
         model = EprReportLine
@@ -92,7 +93,8 @@ class EvidenceOut(RecordSerializer[EprEvidence]):
     class Meta:
         model = EprEvidence
         fields = (
-            "id", "battery", "fate", "occurred_on", "facility", "country", "batch", "method", "decision", "chemistry",
+            "id", "battery", "fate", "identifier", "occurred_on", "facility", "country", "placed_in",
+            "collected_in", "batch", "method", "decision", "chemistry",
             "family", "composition", "content_kwh", "mass_kg", "content_kg", "recovered_kg", "pending_kg", "residue_kg",
             "recovered_share", "pending_share", "residue_share",
         )  # fmt: skip
@@ -240,7 +242,7 @@ class ReportViewSet(VisibleViewSet):
     def lines(self, request: Request, pk: str) -> Response:
         """Read all figures of a report."""
         rows = self.get_object().lines.select_related("facility").order_by("position")
-        return Response(FigureOut(rows, many=True).data)
+        return Response(FigureOut(named(rows), many=True).data)
 
     @extend_schema(responses=EvidenceOut(many=True), parameters=[_LINE], filters=False)
     @action(detail=True, filter_backends=())

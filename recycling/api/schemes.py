@@ -32,7 +32,8 @@ class SchemeOut(Sourced):
     class Meta:
         model = EprScheme
         fields = (
-            "id", "code", "version", "name", "jurisdiction", "shape", "families", "valid_from", "valid_until", "legal_status",
+            "id", "code", "version", "name", "jurisdiction", "shape", "families", "counts_by", "counts_source",
+            "counts_confidence", "valid_from", "valid_until", "legal_status",
             "citation", "note", "first_period_start", "first_due_on", "due_source", "due_confidence",
             "targets", "source", "confidence", "is_unverified",
         )  # fmt: skip

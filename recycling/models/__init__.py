@@ -15,6 +15,7 @@ from recycling.models.outcomes import RECOVERED, WHOLE, Became, EprBatch, EprInp
 from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
 from recycling.models.report_flows import EprFeed, EprLot, EprStep
+from recycling.models.report_names import EprName
 from recycling.models.reports import (
     FILED_REPORTS,
     OPEN_REPORTS,
@@ -75,6 +76,7 @@ __all__ = [
     "EprInputShare",
     "EprIntensity",
     "EprLot",
+    "EprName",
     "EprOutcome",
     "EprPlacement",
     "EprReport",

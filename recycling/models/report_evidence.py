@@ -27,6 +27,12 @@ class EprEvidence(models.Model):
         CLAIMED_COLLECTED = "claimed_collected", _("collected; claimed, not confirmed")
         CLAIMED_SECOND_LIFE = "claimed_second_life", _("reused, repurposed or remanufactured; claimed, not confirmed")
         CLAIMED_RECYCLED = "claimed_recycled", _("recycled; claimed, not confirmed")
+        RETURNED = "returned", _("back from a further use")
+        LOST = "lost", _("lost or destroyed")
+        AWAY_COLLECTED = "away_collected", _("collected; counts elsewhere")
+        AWAY_SECOND_LIFE = "away_second_life", _("reused, repurposed or remanufactured; counts elsewhere")
+        AWAY_RECYCLED = "away_recycled", _("recycled; counts elsewhere")
+        CLAIMED_AWAY = "claimed_away", _("collected; counts elsewhere; claimed, not confirmed")
 
     report = models.ForeignKey(
         EprReport, on_delete=models.CASCADE, related_name="evidence", db_index=False, verbose_name=_("report")
@@ -47,6 +53,15 @@ class EprEvidence(models.Model):
         verbose_name=_("facility"),
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
+    placed_in = models.CharField(_("placed on the market in"), max_length=6, blank=True, db_default="")
+    collected_in = models.CharField(_("collected in"), max_length=6, blank=True, db_default="")
+    identifier = models.CharField(
+        _("identifier"),
+        max_length=120,
+        blank=True,
+        db_default="",
+        help_text=_("What it was known by, with its scheme."),
+    )
     batch = models.ForeignKey(
         Batch,
         on_delete=models.PROTECT,

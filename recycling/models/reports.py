@@ -339,6 +339,7 @@ class Breakdown(models.TextChoices):
     COUNTRY = "country", _("by country")
     ELEMENT = "element", _("by element")
     ORIGIN = "origin", _("by place of collection")
+    MARKET = "market", _("by place of marketing")
     BASIS = "basis", _("by what it rests on")
 
 
@@ -375,7 +376,7 @@ class EprReportLine(models.Model):
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
     element = models.CharField(_("element"), max_length=8, choices=LINE_ELEMENTS, blank=True)
-    origin = models.CharField(_("collected in"), max_length=6, blank=True, db_default="")
+    origin = models.CharField(_("place"), max_length=6, blank=True, db_default="")
     basis = models.CharField(_("basis"), max_length=9, blank=True, db_default="")
     value = models.DecimalField(_("value"), max_digits=30, decimal_places=9, null=True, blank=True)
     unit = models.CharField(_("unit"), max_length=10)

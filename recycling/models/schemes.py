@@ -85,6 +85,24 @@ class Metric(models.TextChoices):
     CLAIMED_RECYCLED_KG = "claimed_recycled_kg", _("mass recycled; claimed, not confirmed")
     CLAIMED_CONTENT = "claimed_content", _("element mass in recycled batteries; claimed, not confirmed")
     CLAIMED_RECOVERED = "claimed_recovered", _("element mass recovered; claimed, not confirmed")
+    RETURNED_UNITS = "returned_units", _("units back from a further use; not collected anew")
+    RETURNED_KG = "returned_kg", _("mass back from a further use; not collected anew")
+    LOST_UNITS = "lost_units", _("units lost or destroyed, not found again")
+    LOST_KG = "lost_kg", _("mass lost or destroyed, not found again")
+    AWAY_COLLECTED = "away_collected", _("units collected that count elsewhere; in no other figure")
+    AWAY_COLLECTED_KG = "away_collected_kg", _("mass collected that counts elsewhere; in no other figure")
+    AWAY_REUSED = (
+        "away_reused",
+        _("units reused, repurposed or remanufactured that count elsewhere; in no other figure"),
+    )
+    AWAY_REUSED_KG = (
+        "away_reused_kg",
+        _("mass reused, repurposed or remanufactured that counts elsewhere; in no other figure"),
+    )
+    AWAY_RECYCLED = "away_recycled", _("units charged for recycling that count elsewhere; in no other figure")
+    AWAY_RECYCLED_KG = "away_recycled_kg", _("mass charged for recycling that counts elsewhere; in no other figure")
+    CLAIMED_AWAY = "claimed_away", _("units collected that count elsewhere; claimed, not confirmed")
+    CLAIMED_AWAY_KG = "claimed_away_kg", _("mass collected that counts elsewhere; claimed, not confirmed")
 
 
 class SchemeQuerySet(ReferenceQuerySet["EprScheme"]):
@@ -103,6 +121,10 @@ class EprScheme(models.Model):
         MASS = "mass", _("mass, method, efficiency, facilities (Colorado)")
         EU_REFERENCE = "eu_reference", _("EU reference method")
         RECYCLER = "recycler", _("documentation of a first recycler")
+
+    class Counts(models.TextChoices):
+        PLACED = "placed", _("where it was placed on the market")
+        COLLECTED = "collected", _("where it was collected")
 
     code = models.CharField(_("code"), max_length=40)
     version = models.CharField(_("version"), max_length=40)
@@ -123,6 +145,25 @@ class EprScheme(models.Model):
         blank=True,
         verbose_name=_("stream"),
         help_text=_("Of a recycler's documentation: the chemistry families that it is of."),
+    )
+    counts_by = models.CharField(
+        _("a battery counts"),
+        max_length=9,
+        choices=Counts.choices,
+        default=Counts.COLLECTED,
+        db_default=Counts.COLLECTED,
+        help_text=_("Which place decides whether it is in the figures; the other is shown in lines of its own."),
+    )
+    counts_source = models.CharField(
+        _("source of where it counts"), max_length=300, blank=True, default="", db_default=""
+    )
+    counts_confidence = models.CharField(
+        _("confidence of where it counts"),
+        max_length=6,
+        choices=Confidence.choices,
+        blank=True,
+        default="",
+        db_default="",
     )
     valid = DateRangeField(_("valid"))
     legal_status = models.CharField(_("legal status"), max_length=10, choices=LegalStatus.choices)
@@ -167,6 +208,13 @@ class EprScheme(models.Model):
                     & ~Q(due_confidence="")
                 ),
                 name="epr_scheme_says_what_is_due",
+            ),
+            models.CheckConstraint(
+                condition=Q(counts_by__in=["placed", "collected"]), name="epr_scheme_counts_by_a_place"
+            ),
+            models.CheckConstraint(
+                condition=Q(counts_source="", counts_confidence="") | (~Q(counts_source="") & ~Q(counts_confidence="")),
+                name="epr_scheme_says_how_sure_where_is",
             ),
         )
 

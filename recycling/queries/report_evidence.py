@@ -45,8 +45,19 @@ _FATE_OF = {
     Metric.CLAIMED_RECYCLED_KG: EprEvidence.Fate.CLAIMED_RECYCLED,
     Metric.CLAIMED_CONTENT: EprEvidence.Fate.CLAIMED_RECYCLED,
     Metric.CLAIMED_RECOVERED: EprEvidence.Fate.CLAIMED_RECYCLED,
+    Metric.RETURNED_UNITS: EprEvidence.Fate.RETURNED,
+    Metric.RETURNED_KG: EprEvidence.Fate.RETURNED,
+    Metric.LOST_UNITS: EprEvidence.Fate.LOST,
+    Metric.LOST_KG: EprEvidence.Fate.LOST,
+    Metric.AWAY_COLLECTED: EprEvidence.Fate.AWAY_COLLECTED,
+    Metric.AWAY_COLLECTED_KG: EprEvidence.Fate.AWAY_COLLECTED,
+    Metric.AWAY_REUSED: EprEvidence.Fate.AWAY_SECOND_LIFE,
+    Metric.AWAY_REUSED_KG: EprEvidence.Fate.AWAY_SECOND_LIFE,
+    Metric.AWAY_RECYCLED: EprEvidence.Fate.AWAY_RECYCLED,
+    Metric.AWAY_RECYCLED_KG: EprEvidence.Fate.AWAY_RECYCLED,
+    Metric.CLAIMED_AWAY: EprEvidence.Fate.CLAIMED_AWAY,
+    Metric.CLAIMED_AWAY_KG: EprEvidence.Fate.CLAIMED_AWAY,
 }
-
 
 def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
     """The batteries behind a figure; none for what was placed on the market (see `placements_of`)."""
@@ -70,6 +81,8 @@ _ALONG = {
     Breakdown.CHEMISTRY: ("chemistry", "chemistry_id"),
     Breakdown.FACILITY: ("facility", "facility_id"),
     Breakdown.BASIS: ("basis", "basis"),
+    Breakdown.ORIGIN: ("collected_in", "origin"),
+    Breakdown.MARKET: ("placed_in", "origin"),
 }
 
 

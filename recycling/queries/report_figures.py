@@ -31,7 +31,7 @@ def figures(report: EprReport) -> list[Figure]:
         return list(documentation(report))
     with localcontext(EXACT):
         build = _Builder(report, kept(report))
-        return plausible([*_SHAPES[EprScheme.Shape(report.scheme.shape)](build), *build.claimed()])
+        return plausible([*_SHAPES[EprScheme.Shape(report.scheme.shape)](build), *build.claimed(), *build.away()])
 
 
 #: What cannot be more than what: (EU) 2025/2289, Annex III, part 2.
@@ -91,6 +91,17 @@ class _Builder:
                         notes=(_("%(count)s without a mass are not in it") % {"count": unknown},) if unknown else (),
                         **dimensions,
                     )
+
+    def collected(self, units: str | None, mass: str | None, breakdowns: Sequence[str]) -> Iterator[Figure]:
+        """What was collected, by both places, too; then what came back from a further use, and what was lost."""
+        yield from self.batteries("collected", units, mass, [*breakdowns, *self._places])
+        if self.rule.shows_where:
+            yield from self.batteries("returned", Metric.RETURNED_UNITS, mass and Metric.RETURNED_KG, [])
+            yield from self.batteries("lost", Metric.LOST_UNITS, mass and Metric.LOST_KG, [])
+
+    @property
+    def _places(self) -> Sequence[str]:
+        return (Breakdown.ORIGIN, Breakdown.MARKET) if self.rule.shows_where else ()
 
     def placed(self, units: str | None, mass: str | None) -> Iterator[Figure]:
         """Units and mass placed on the market: the total, then by chemistry."""
@@ -251,6 +262,19 @@ class _Builder:
                     rows=sum(g.rows for g in members),
                 )
 
+    def away(self) -> Iterator[Figure]:
+        """What was collected or placed on the market here and counts where the other happened: lines of their own, which no
+        other line or rate contains. Only where there is any.
+        """
+        for fate, units, mass in (
+            ("away_collected", Metric.AWAY_COLLECTED, Metric.AWAY_COLLECTED_KG),
+            ("away_second_life", Metric.AWAY_REUSED, Metric.AWAY_REUSED_KG),
+            ("away_recycled", Metric.AWAY_RECYCLED, Metric.AWAY_RECYCLED_KG),
+            ("claimed_away", Metric.CLAIMED_AWAY, Metric.CLAIMED_AWAY_KG),
+        ):
+            if any(group.fate == fate for group in self.data.masses):
+                yield from self.batteries(fate, units, mass, self._places)
+
     def _by_element(self) -> list[tuple[str, list[ElementGroup]]]:
         return _by_element(self.data.elements)
 
@@ -296,7 +320,12 @@ _KEPT_APART: dict[str, tuple[str, ...]] = {
     Breakdown.DECISION: ("decision",),
     Breakdown.FACILITY: ("country", "facility"),
     Breakdown.COUNTRY: ("country",),
+    Breakdown.MARKET: ("placed_in",),
+    Breakdown.ORIGIN: ("collected_in",),
 }
+
+#: Which dimension of a figure shows such a field, where it is called otherwise.
+_SHOWN_AS = {"placed_in": "origin", "collected_in": "origin"}
 
 
 def _split[G: tuple[Any, ...]](groups: Sequence[G], breakdown: str) -> list[tuple[dict[str, Any], list[G]]]:
@@ -306,19 +335,20 @@ def _split[G: tuple[Any, ...]](groups: Sequence[G], breakdown: str) -> list[tupl
     for group in groups:
         together.setdefault(tuple(getattr(group, name) for name in names), []).append(group)
     ordered = sorted(together.items(), key=lambda item: tuple((part is None, str(part or "")) for part in item[0]))
-    return [(dict(zip(names, values, strict=True)), members) for values, members in ordered]
+    dimensions = [_SHOWN_AS.get(name, name) for name in names]
+    return [(dict(zip(dimensions, values, strict=True)), members) for values, members in ordered]
 
 
 def _units(build: _Builder) -> Iterator[Figure]:
     """New Jersey: units placed on the market; what was collected is for information."""
     yield from build.placed(Metric.UNITS_PLACED, None)
-    for figure in build.batteries("collected", Metric.UNITS_COLLECTED, None, [Breakdown.CHEMISTRY]):
+    for figure in build.collected(Metric.UNITS_COLLECTED, None, [Breakdown.CHEMISTRY]):
         yield figure.with_note(_("for information"))
 
 
 def _mass_shape(build: _Builder) -> Iterator[Figure]:
     """Colorado: mass collected by chemistry, recycled in total and by method, efficiency, list of facilities."""
-    yield from build.batteries("collected", Metric.UNITS_COLLECTED, Metric.MASS_COLLECTED, [Breakdown.CHEMISTRY])
+    yield from build.collected(Metric.UNITS_COLLECTED, Metric.MASS_COLLECTED, [Breakdown.CHEMISTRY])
     yield from build.batteries("second_life", Metric.UNITS_SECOND_LIFE, Metric.MASS_SECOND_LIFE, [])
     yield from build.recycled([Breakdown.METHOD, Breakdown.CHEMISTRY])
     yield from build.efficiency()
@@ -328,7 +358,7 @@ def _mass_shape(build: _Builder) -> Iterator[Figure]:
 def _eu_reference(build: _Builder) -> Iterator[Figure]:
     """What Regulation (EU) 2023/1542 Art. 75 asks for, with efficiency and recovery by Annex XII."""
     yield from build.placed(Metric.UNITS_PLACED, Metric.MASS_PLACED)
-    yield from build.batteries("collected", Metric.UNITS_COLLECTED, Metric.MASS_COLLECTED, [Breakdown.CHEMISTRY])
+    yield from build.collected(Metric.UNITS_COLLECTED, Metric.MASS_COLLECTED, [Breakdown.CHEMISTRY])
     yield from build.batteries("second_life", Metric.UNITS_SECOND_LIFE, Metric.MASS_SECOND_LIFE, [Breakdown.DECISION])
     yield from build.recycled([Breakdown.CHEMISTRY, Breakdown.METHOD, Breakdown.FACILITY])
     yield from build.exported()

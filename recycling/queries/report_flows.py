@@ -16,7 +16,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from collection.models import Facility, Material
-from recycling.models import Breakdown, EprReport, Metric
+from recycling.models import Breakdown, EprName, EprReport, Metric
 from recycling.queries.annex import (
     BASES_IN_ORDER,
     LINES,
@@ -38,6 +38,7 @@ from recycling.queries.annex import (
     rates,
 )
 from recycling.queries.report_figure import STEP, Figure
+from recycling.queries.report_names import Names
 
 #: How the lines of the template are called here: carbon is graphite and other carbon, iron is that of active materials.
 CODES = {"C": "carbon", "Fe": "Fe-cell"}
@@ -79,7 +80,10 @@ def _content(written: dict[str, str]) -> dict[str, Fraction]:
 
 def documentation(report: EprReport) -> Iterator[Figure]:
     """All figures, in the order of the template."""
-    families, year = report.scheme.families, report.period_start.year
+    names = Names(report)
+    said = names.details(EprName.Kind.SCHEME, report.scheme_id)
+    families = said["families"].split() if said else report.scheme.families
+    year = report.period_start.year
     graph = graph_of(report)
     first = {row.batch_id for row in report.steps.all() if row.is_first}
     flow = follow(graph, first, year, frozenset(families), report.jurisdiction_id[:2])
@@ -90,7 +94,7 @@ def documentation(report: EprReport) -> Iterator[Figure]:
     places = sorted({entered.feed.origin for entered in flow.entered})
     for place in places if len(places) > 1 else ():
         yield from _part_1(flow, lines, families, place)
-    yield from _part_2(report, graph, flow, lines)
+    yield from _part_2(report, graph, flow, lines, names)
 
 
 def _figure(metric: str, kg: Fraction | None, **more: Any) -> Figure:
@@ -211,18 +215,21 @@ def _recovery_notes(found: Rates, target: str) -> list[str]:
     return notes
 
 
-def _part_2(report: EprReport, graph: Graph, flow: Flow, lines: Sequence[str]) -> Iterator[Figure]:
+def _part_2(report: EprReport, graph: Graph, flow: Flow, lines: Sequence[str], kept: Names) -> Iterator[Figure]:
     """The steps are the facilities; their inputs and outputs add up to those of part 1, since intermediates are neither."""
-    names = dict(Material.objects.values_list("pk", "name"))
+    names = {pk: kept.name(EprName.Kind.MATERIAL, pk, name) for pk, name in Material.objects.values_list("pk", "name")}
     said = {row.lot_id: row for row in report.lots.all()}
     left: dict[int, list[Left]] = defaultdict(list)
     for one in flow.left:
         left[one.step.facility].append(one)
     entered, passed = _entered_at(graph, flow, lines), _passed_on(graph)
-    sites = Facility.objects.in_bulk({step.facility for step in graph.steps.values()})
+    countries = {step.facility: step.country for step in graph.steps.values()}
+    sites = {
+        pk: kept.name(EprName.Kind.FACILITY, pk, site.name) for pk, site in Facility.objects.in_bulk(countries).items()
+    }
     for site in sorted(set(left) | set(entered) | set(passed)):
         where: dict[str, Any] = {
-            "breakdown": Breakdown.FACILITY, "facility": site, "country": sites[site].jurisdiction_id[:2],
+            "breakdown": Breakdown.FACILITY, "facility": site, "country": countries[site],
         }  # fmt: skip
         yield _figure(Metric.STEP_INPUT, entered[site], **where)
         for material, target, kg in passed.get(site, ()):

@@ -21,11 +21,13 @@ class Method:
     materials: tuple[str, ...]
     choices: tuple[str, ...]
     form: int = 1
-    """The canonical form that its reports are hashed in: the second has what a recycler's documentation keeps, too."""
+    """The canonical form that its reports are hashed in (`report_proof`, docs/canonical-form.md)."""
     #: Whether what was placed in periods that reach beyond the report's stands in lines of its own.
     shows_periods_across: bool = False
     #: Whether what became of the batteries is by the Annex of (EU) 2025/606 (`report_recovery`); then `counted` is empty.
     by_annex: bool = False
+    #: Whether what was collected is shown by both places, beside what counts elsewhere, came back, or was lost.
+    shows_where: bool = False
 
 
 METHODS = {
@@ -116,16 +118,22 @@ _add(
             "batteries that went to a further use are no input",
             "batteries that are claimed to be the producer's and not confirmed are in no figure but those of claims",
             "placements in periods that reach beyond the report's are in lines of their own, not in what was placed",
+            (
+                "a battery counts where it was collected or where it was placed on the market, as the scheme says; what is here by the "
+                "other place alone stands in lines of its own"
+            ),
+            "collected where the chain begins: at the first entry of the ledger; once, however often it comes back",
+            "the mass is that of the entry, or as it was last corrected since",
         ),
         form=3,
         shows_periods_across=True,
+        shows_where=True,
         by_annex=True,
     )
 )
 CURRENT_METHOD = next(reversed(METHODS.values()))
 
-#: How a recycler's documentation is computed.
-DOCUMENTATION = Method(
+_DOCUMENTATION_1 = Method(
     version="relode-2026.r1 (EU 2025/606, Annex)",
     counted=frozenset(),
     materials=(Element.CO, Element.CU, Element.LI, Element.NI),
@@ -159,7 +167,11 @@ DOCUMENTATION = Method(
     ),
     form=2,
 )
-METHODS[DOCUMENTATION.version] = DOCUMENTATION
+_add(_DOCUMENTATION_1)
+
+#: How a recycler's documentation is computed: as before, and it keeps what things are called.
+DOCUMENTATION = replace(_DOCUMENTATION_1, version="relode-2026.r2 (EU 2025/606, Annex)", form=3)
+_add(DOCUMENTATION)
 
 
 def method_of(shape: str) -> Method:

@@ -9,6 +9,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -126,9 +128,11 @@ _FORM_2: tuple[Part, ...] = (
         ),
     ),
 )  # fmt: skip
+#: The third knows where a battery was placed on the market and collected, by what number it was known, what things are called, and
+#: what became of what it was charged into.
 _FORM_3: tuple[Part, ...] = (
     _FORM_2[0],
-    ("evidence", _FORM_1[1][1], (*_FORM_1[1][2], "basis")),
+    ("evidence", _FORM_1[1][1], (*_FORM_1[1][2], "placed_in", "collected_in", "identifier", "basis")),
     _FORM_1[2],
     (
         "batches",
@@ -143,21 +147,28 @@ _FORM_3: tuple[Part, ...] = (
     _FORM_1[4],
     ("input_shares", ("batch_id", "element"), ("batch_id", "element", "fraction")),
     ("sites", ("facility_id", "method"), ("facility_id", "method", "country", "is_proven")),
+    *_FORM_2[6:],
+    ("names", ("kind", "key"), ("kind", "key", "name", "details")),
 )
 
 _FORMS = {1: _FORM_1, 2: _FORM_2, 3: _FORM_3}
 
 
+def number_of(report: EprReport) -> int:
+    """Which canonical form a report has, by the method that it was computed by."""
+    method = METHODS.get(report.method_version)
+    return method.form if method is not None else 1
+
+
 def form_of(report: EprReport) -> tuple[Part, ...]:
     """What is kept with it, in the form of the method that it was computed by."""
-    method = METHODS.get(report.method_version)
-    return _FORMS[method.form if method is not None else 1]
+    return _FORMS[number_of(report)]
 
 
 def header(report: EprReport) -> Mapping[str, Any]:
     """What a report is about; fixed once it is filed."""
     method = METHODS.get(report.method_version)
-    return {
+    found = {
         "report": report.pk,
         "scheme": report.scheme_id,
         "producer": report.producer_id,
@@ -169,22 +180,36 @@ def header(report: EprReport) -> Mapping[str, Any]:
         "computed_at": report.computed_at,
         "supersedes": report.supersedes_id,
         "is_simulated": report.is_simulated,
-    } | ({"elements_taken": report.elements_taken} if method is not None and method.form == 2 else {})
+    }
+    form = number_of(report)
+    return (
+        found | ({"elements_taken": report.elements_taken} if form > 1 else {}) | ({"form": form} if form > 2 else {})
+    )
 
 
-_encode = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+def plain(value: object) -> str:
+    """How the third form writes what JSON has no word for: decimals in full, with the decimals of their column."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _encoder(form: int) -> Callable[[object], str]:
+    default = plain if form > 2 else str
+    return json.JSONEncoder(default=default, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def canonical(report: EprReport) -> Iterator[bytes]:
-    """Header, lines, evidence, placements, factors, intensities and sites of a report, in one fixed form.
+    """The header of a report and all parts that it keeps, in one fixed form (docs/canonical-form.md).
 
-    Each row is one line of JSON: an array whose first member names the part, with numbers as the database writes them,
-    in a fixed order. Many lines come at once, and never all.
+    Each row is one line of JSON: an array whose first member names the part, in a fixed order. Many lines come at once, and
+    never all.
     """
-    yield f"{_encode(['header', header(report)])}\n".encode()
+    encode = _encoder(number_of(report))
+    yield f"{encode(['header', header(report)])}\n".encode()
     for name, _fields, chunks in parts(report):
         for rows in chunks:
-            yield "".join(f"{_encode((name, *row))}\n" for row in rows).encode()
+            yield "".join(f"{encode((name, *row))}\n" for row in rows).encode()
 
 
 def parts(report: EprReport) -> Iterator[tuple[str, tuple[str, ...], Iterator[Rows]]]:

@@ -26,6 +26,8 @@ class MassGroup(NamedTuple):
     facility: int | None
     country: str
     basis: str
+    placed_in: str
+    collected_in: str
     rows: int
     without_mass: int
     mass: Decimal
@@ -81,10 +83,10 @@ class Kept:
 
 
 _MASSES = f"""
-    SELECT fate, chemistry_id, family, method, decision, facility_id, country, basis,
+    SELECT fate, chemistry_id, family, method, decision, facility_id, country, basis, placed_in, collected_in,
         count(*), count(*) - count(mass_kg), round(coalesce(sum(mass_kg), 0), {PLACES})
     FROM recycling_eprevidence WHERE report_id = %(report)s
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 """  # noqa: S608 - composed of constants
 
 #: Batteries of one batch and one composition share all factors, so their energies are added up first. Factors are looked

@@ -10,16 +10,18 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.errors import Refused
-from recycling.models import EprReport, EprReportLine
+from recycling.models import EprName, EprReport, EprReportLine
 from recycling.queries.report_lines import figure_of
 from recycling.queries.report_methods import METHODS
+from recycling.queries.report_names import Names, named
 
 
 def preamble(report: EprReport) -> dict[str, Any]:
     """What a reader must know before the figures: whose they are, by which method, how binding, and whether real."""
     scheme = report.scheme
     method = METHODS.get(report.method_version)
-    return {
+    names = Names(report, EprName.Kind.SCHEME, EprName.Kind.PRODUCER, EprName.Kind.JURISDICTION)
+    found = {
         "report": report.pk,
         "status": report.status,
         "simulated_data": report.is_simulated,
@@ -44,6 +46,26 @@ def preamble(report: EprReport) -> dict[str, Any]:
         "supersedes": report.supersedes_id,
         "submitted_at": report.submitted_at,
         "content_hash_sha256": report.content_hash,
+    }
+    return found | _as_kept(report, names) if names else found
+
+
+def _as_kept(report: EprReport, names: Names) -> dict[str, Any]:
+    """How scheme, producer and place read when the report was computed."""
+    said = names.details(EprName.Kind.SCHEME, report.scheme_id)
+    start, end = str(report.period_start), str(report.period_end)
+    return {
+        "scheme": said["code"],
+        "scheme_version": said["version"],
+        "scheme_name": names.name(EprName.Kind.SCHEME, report.scheme_id),
+        "legal_status_of_scheme": said["legal_status"],
+        "citation": said["citation"],
+        "scheme_valid_from": said["valid_from"],
+        "in_force_throughout_period": said["valid_from"] <= start
+        and (not said["valid_until"] or end < said["valid_until"]),
+        "counts_by": said["counts_by"],
+        "producer": names.name(EprName.Kind.PRODUCER, report.producer_id),
+        "jurisdiction_name": names.name(EprName.Kind.JURISDICTION, report.jurisdiction_id),
     }
 
 
@@ -86,4 +108,4 @@ def difference(report: EprReport) -> Sequence[Change]:
 
 def _by_subject(report_id: int) -> dict[tuple[object, ...], EprReportLine]:
     lines = EprReportLine.objects.filter(report=report_id).select_related("facility", "chemistry").order_by("position")
-    return {figure_of(line).subject: line for line in lines}
+    return {figure_of(line).subject: line for line in named(lines)}

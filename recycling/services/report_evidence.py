@@ -25,44 +25,82 @@ _PARTS = (
     "reportline", "evidence", "placement", "factor", "intensity", "site", "batch", "outcome", "inputshare",
 )  # fmt: skip
 
-#: The producer's batteries that were placed on the market of the jurisdiction, or of a part of it.
-_SCOPE = """
+_PLACED_HERE = "%(jurisdiction)s IN (j.code, j.parent_id)"
+_COLLECTED_HERE = "%(jurisdiction)s IN (c.code, c.parent_id)"
+_COUNTS = f"CASE WHEN %(counts_by)s = 'collected' THEN {_COLLECTED_HERE} ELSE {_PLACED_HERE} END"
+_OTHER_PLACE = f"CASE WHEN %(counts_by)s = 'collected' THEN {_PLACED_HERE} ELSE {_COLLECTED_HERE} END"
+
+#: The producer's batteries that count in the jurisdiction, or in a part of it, by the place that decides in the scheme; or, `away`, those
+#: of which only the other place is there. A battery was collected where the chain begins: at the first entry of it in the ledger.
+_SCOPE = f"""
     scope AS (
-        SELECT b.id, b.model_id, b.chemistry_id, coalesce(c.family, '') AS family, b.mass_kg, j.time_zone,
-            CASE WHEN b.producer_ground = 'claimed' THEN 'claimed_' ELSE '' END AS claim
+        SELECT b.id, b.model_id, b.chemistry_id, coalesce(k.family, '') AS family, b.mass_kg,
+            coalesce(j.time_zone, %(time_zone)s) AS time_zone,
+            CASE WHEN b.producer_ground = 'claimed' THEN 'claimed_' WHEN %(away)s THEN 'away_' ELSE '' END AS claim,
+            coalesce(b.placed_in_id, '') AS placed_in, coalesce(c.code, '') AS collected_in, e.id AS entry, at.id AS facility_id
         FROM collection_battery b
-        JOIN collection_jurisdiction j ON j.code = b.placed_in_id
-        LEFT JOIN collection_chemistry c ON c.code = b.chemistry_id
-        WHERE b.producer_id = %(producer)s AND (j.code = %(jurisdiction)s OR j.parent_id = %(jurisdiction)s)
+        JOIN collection_custodyevent e ON e.battery_id = b.id AND e.sequence = 1
+        LEFT JOIN collection_shipment sh ON sh.id = e.to_shipment_id
+        LEFT JOIN collection_facility at ON at.id = coalesce(e.to_facility_id, sh.origin_id)
+        LEFT JOIN collection_jurisdiction c ON c.code = at.jurisdiction_id
+        LEFT JOIN collection_jurisdiction j ON j.code = b.placed_in_id
+        LEFT JOIN collection_chemistry k ON k.code = b.chemistry_id
+        WHERE b.producer_id = %(producer)s
+            AND CASE WHEN %(away)s THEN {_OTHER_PLACE} AND ({_COUNTS}) IS NOT TRUE ELSE {_COUNTS} END
     )
+"""  # noqa: S608 - composed of constants
+
+#: What a battery is known by, the maker's number before others.
+_IDENTIFIER = """
+    coalesce((
+        SELECT left(i.scheme || ' ' || i.value, 120) FROM collection_identifier i WHERE i.battery_id = s.id
+        ORDER BY array_position(ARRAY['oem_serial', 'sgtin', 'giai', 'gbt34014', 'carb', 'vin'], i.scheme), i.id LIMIT 1
+    ), '')
+"""
+
+#: Kilograms at an entry `e`, unless they were corrected since: then by the newest correction of that entry, or of the battery, which
+#: names no document. That of a shipment's line says what the shipment was declared as, and nothing of any other entry.
+_MASS = """
+    coalesce((
+        SELECT k.mass_kg FROM collection_custodyevent k
+        WHERE k.battery_id = s.id AND k.sequence > e.sequence AND k.kind = 'corrected' AND k.mass_kg IS NOT NULL
+            AND (k.corrects_id = e.id OR k.reference = '')
+        ORDER BY k.sequence DESC LIMIT 1
+    ), e.mass_kg, s.mass_kg)
 """
 
 _INTO_EVIDENCE = """
     INSERT INTO recycling_eprevidence (
         report_id, fate, battery_id, occurred_on, facility_id, country, batch_id, method, decision,
-        chemistry_id, family, composition_id, content_kwh, mass_kg, basis
+        chemistry_id, family, composition_id, content_kwh, mass_kg, basis, placed_in, collected_in, identifier
     )
 """
 
-#: The first entry of a battery in the ledger is its arrival in the chain; a correction of it may have weighed it anew.
-_COLLECTED = f"""
-    {_INTO_EVIDENCE}
-    WITH {_SCOPE}
-    SELECT %(report)s, s.claim || 'collected', s.id, day.day, f.id, coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', '',
-        s.chemistry_id, s.family, NULL, NULL, coalesce(corrected.mass_kg, e.mass_kg, s.mass_kg), ''
-    FROM scope s
-    JOIN collection_custodyevent e ON e.battery_id = s.id AND e.sequence = 1
-    LEFT JOIN collection_shipment sh ON sh.id = e.to_shipment_id
-    LEFT JOIN collection_facility f ON f.id = coalesce(e.to_facility_id, sh.origin_id)
-    LEFT JOIN LATERAL (
-        SELECT k.mass_kg FROM collection_custodyevent k
-        WHERE k.corrects_id = e.id AND k.mass_kg IS NOT NULL ORDER BY k.sequence DESC LIMIT 1
-    ) corrected ON true
+#: A day of the time zone of the facility; where there is none, of the place of marketing.
+_DAY = """
     CROSS JOIN LATERAL (
         SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
     ) day
+"""
+
+#: What every row of evidence says last.
+_WHERE_AND_WHO = f"s.placed_in, s.collected_in, {_IDENTIFIER}"
+
+#: The first entry of a battery in the ledger is its arrival in the chain.
+_COLLECTED = f"""
+    {_INTO_EVIDENCE}
+    WITH {_SCOPE}
+    SELECT %(report)s, CASE WHEN %(away)s AND s.claim = 'claimed_' THEN 'claimed_away' ELSE s.claim || 'collected' END, s.id, day.day,
+        f.id, coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', '', s.chemistry_id, s.family, NULL, NULL, {_MASS}, '', {_WHERE_AND_WHO}
+    FROM scope s
+    JOIN collection_custodyevent e ON e.id = s.entry
+    LEFT JOIN collection_facility f ON f.id = s.facility_id
+    {_DAY}
     WHERE day.day BETWEEN %(start)s AND %(end)s
 """  # noqa: S608 - composed of constants
+
+#: Of what is claimed and counts elsewhere, only that it was collected is told.
+_IS_TOLD = "NOT (%(away)s AND s.claim = 'claimed_')"
 
 #: The last release within the period counts, unless it was undone; the decision is that of the newest triage before it.
 _SECOND_LIFE = f"""
@@ -70,7 +108,7 @@ _SECOND_LIFE = f"""
     WITH {_SCOPE}
     SELECT DISTINCT ON (s.id) %(report)s, s.claim || 'second_life', s.id, day.day, f.id,
         coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', coalesce(triage.decision, ''),
-        s.chemistry_id, s.family, NULL, NULL, coalesce(e.mass_kg, s.mass_kg), ''
+        s.chemistry_id, s.family, NULL, NULL, {_MASS}, '', {_WHERE_AND_WHO}
     FROM scope s
     JOIN collection_custodyevent e ON e.battery_id = s.id AND e.kind = 'released'
     LEFT JOIN collection_facility f ON f.id = e.from_facility_id
@@ -79,13 +117,46 @@ _SECOND_LIFE = f"""
         WHERE i.battery_id = s.id AND i.inspected_at <= e.occurred_at
         ORDER BY i.inspected_at DESC, i.id DESC LIMIT 1
     ) triage ON true
-    CROSS JOIN LATERAL (
-        SELECT (e.occurred_at AT TIME ZONE coalesce(f.time_zone, s.time_zone))::date AS day
-    ) day
-    WHERE day.day BETWEEN %(start)s AND %(end)s
+    {_DAY}
+    WHERE {_IS_TOLD} AND day.day BETWEEN %(start)s AND %(end)s
         AND NOT EXISTS (
             SELECT 1 FROM collection_custodyevent undone
             WHERE undone.corrects_id = e.id AND undone.to_facility_id IS NOT NULL
+        )
+    ORDER BY s.id, e.sequence DESC
+"""  # noqa: S608 - composed of constants
+
+#: What comes back from a further use, the last time in the period. It was collected long before, and is not collected anew.
+_RETURNED = f"""
+    {_INTO_EVIDENCE}
+    WITH {_SCOPE}
+    SELECT DISTINCT ON (s.id) %(report)s, 'returned', s.id, day.day, f.id, coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', '',
+        s.chemistry_id, s.family, NULL, NULL, {_MASS}, '', {_WHERE_AND_WHO}
+    FROM scope s
+    JOIN collection_custodyevent e ON e.battery_id = s.id AND e.kind <> 'corrected' AND e.to_status <> 'second_life'
+    JOIN collection_custodyevent p ON p.battery_id = s.id AND p.sequence = e.sequence - 1 AND p.to_status = 'second_life'
+    LEFT JOIN collection_shipment sh ON sh.id = e.to_shipment_id
+    LEFT JOIN collection_facility f ON f.id = coalesce(e.to_facility_id, sh.origin_id)
+    {_DAY}
+    WHERE s.claim = '' AND day.day BETWEEN %(start)s AND %(end)s
+    ORDER BY s.id, e.sequence DESC
+"""  # noqa: S608 - composed of constants
+
+#: What was lost in the period and not found since.
+_LOST = f"""
+    {_INTO_EVIDENCE}
+    WITH {_SCOPE}
+    SELECT DISTINCT ON (s.id) %(report)s, 'lost', s.id, day.day, f.id, coalesce(left(f.jurisdiction_id, 2), ''), NULL, '', '',
+        s.chemistry_id, s.family, NULL, NULL, {_MASS}, '', {_WHERE_AND_WHO}
+    FROM scope s
+    JOIN collection_custodyevent e ON e.battery_id = s.id AND e.kind = 'lost'
+    LEFT JOIN collection_shipment sh ON sh.id = e.from_shipment_id
+    LEFT JOIN collection_facility f ON f.id = coalesce(e.from_facility_id, sh.origin_id)
+    {_DAY}
+    WHERE s.claim = '' AND day.day BETWEEN %(start)s AND %(end)s
+        AND NOT EXISTS (
+            SELECT 1 FROM collection_custodyevent found
+            WHERE found.battery_id = s.id AND found.sequence > e.sequence AND found.to_status <> 'lost'
         )
     ORDER BY s.id, e.sequence DESC
 """  # noqa: S608 - composed of constants
@@ -196,18 +267,19 @@ _BATCHES = f"""
 _RECYCLED = f"""
     {_INTO_EVIDENCE}
     WITH {_SCOPE}
-    SELECT %(report)s, s.claim || 'recycled', s.id, day.day, f.id, left(f.jurisdiction_id, 2), c.batch_id, x.chain, '',
+    SELECT %(report)s, s.claim || 'recycled', s.id, day.day, f.id, left(f.jurisdiction_id, 2), c.batch_id, coalesce(x.chain, l.stage), '',
         s.chemistry_id, s.family, c.composition_id, c.content_kwh, c.mass_kg,
         CASE
             WHEN x.analysis <> '' THEN x.analysis
             WHEN c.content_kwh IS NULL THEN 'unknown'
             WHEN m.composition_id = c.composition_id THEN 'producers'
             ELSE 'assumed'
-        END
+        END,
+        {_WHERE_AND_WHO}
     {_CHARGED}
-    JOIN recycling_eprbatch x ON x.report_id = %(report)s AND x.batch_id = c.batch_id
+    LEFT JOIN recycling_eprbatch x ON x.report_id = %(report)s AND x.batch_id = c.batch_id
     LEFT JOIN collection_batterymodel m ON m.id = s.model_id
-    {_WITHIN}
+    {_WITHIN} AND {_IS_TOLD}
 """
 
 _PLACEMENTS = """
@@ -318,6 +390,8 @@ _STEPS: tuple[tuple[str, int, str | Promise], ...] = (
     (_PLACEMENTS, 15, _("market placements")),
     (_COLLECTED, 20, _("batteries collected")),
     (_SECOND_LIFE, 40, _("batteries with a further use")),
+    (_RETURNED, 45, _("batteries with a further use")),
+    (_LOST, 47, _("batteries lost")),
     (_BATCHES, 50, _("batches")),
     (_RECYCLED, 55, _("batteries recycled")),
     (_OUTCOMES, 70, _("recovery factors")),
@@ -325,6 +399,9 @@ _STEPS: tuple[tuple[str, int, str | Promise], ...] = (
     (_INPUT_SHARES, 78, _("element contents")),
     (_SITES, 80, _("facilities")),
 )
+
+#: What is written of those of which only the other place is there, too.
+_AWAY = (_COLLECTED, _SECOND_LIFE, _RECYCLED)
 
 
 def gather(report: EprReport, tell: Callable[[int, str], None]) -> bool:
@@ -342,6 +419,9 @@ def gather(report: EprReport, tell: Callable[[int, str], None]) -> bool:
         "prepares": [str(stage) for stage in PREPARES],
         "stages": Stage.values,
         "optional": OptionalElement.values,
+        "counts_by": report.scheme.counts_by,
+        "time_zone": report.jurisdiction.time_zone,
+        "away": False,
     }
     with connection.cursor() as cursor:
 
@@ -355,6 +435,8 @@ def gather(report: EprReport, tell: Callable[[int, str], None]) -> bool:
         for sql, percent, step in _STEPS:
             tell(percent, str(step))
             cursor.execute(sql, values)
+            if sql in _AWAY:
+                cursor.execute(sql, values | {"away": True})
         if is_true(_OUT_OF_DATE):
             raise FactorsOutOfDate
         return is_true(_SIMULATED) or report.producer.is_simulated

@@ -21,6 +21,7 @@ from recycling.queries.report_methods import method_of
 from recycling.services import factors
 from recycling.services.report_evidence import FactorsOutOfDate, gather
 from recycling.services.report_flows import gather_flows
+from recycling.services.report_names import keep_names
 from recycling.services.report_work import Work
 
 WORK = Work(waiting=ReportStatus.QUEUED, working=ReportStatus.COMPUTING)
@@ -76,6 +77,7 @@ def _fill(report: EprReport, pulse: pending.Pulse) -> None:
     """Replace everything that is kept with the report, and make it a draft, in the transaction that is open."""
     gathers = gather_flows if report.scheme.shape == EprScheme.Shape.RECYCLER else gather
     is_simulated = gathers(report, lambda percent, step: pulse.tell(percent=percent, step=step))
+    keep_names(report)
     pulse.tell(percent=90, step=_("figures"))
     report.method_version = method_of(report.scheme.shape).version
     targets = list(EprTarget.objects.filter(scheme=report.scheme_id))

@@ -122,7 +122,7 @@ def test_downloads(world: World) -> None:
     assert not any(cell.startswith(("=", "+", "@")) for row in table for cell in row)
 
     whole = json.loads(body(producer.get(f"{API}{report.pk}/download/json/")))
-    assert whole["header"]["content_hash_sha256"] == report.content_hash
+    assert whole["about"]["content_hash_sha256"] == report.content_hash
     assert len(whole["evidence"]) == 20 and len(whole["lines"]) == len(figures)
     canonical = body(producer.get(f"{API}{report.pk}/download/canonical/"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == report.content_hash

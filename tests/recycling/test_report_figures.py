@@ -163,7 +163,7 @@ def test_second_life_by_decision(world: World) -> None:
 def test_charged_abroad_is_exported(world: World) -> None:
     packs = batteries_at(world, world.refinery_site, 2, at=at(2025, 3, 1))
     process(world, world.hydro, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
-    report = drafted(world)
+    report = drafted(world, scheme("eu_reference", counts_by="placed"))
     assert value(report, "mass_exported", breakdown="country", country="CA") == 800
     assert value(report, "mass_exported") == 800
 
@@ -175,6 +175,7 @@ def test_only_closed_batches_count(world: World) -> None:
 
 
 def test_batteries_of_other_places_do_not_count(world: World) -> None:
+    scheme("eu_reference", counts_by="placed")
     batteries_at(world, world.yard, 1, at=at(2025, 3, 1), placed_in=world.nj)
     batteries_at(world, world.yard, 1, at=at(2025, 3, 1))
     assert value(drafted(world), "units_collected") == 1

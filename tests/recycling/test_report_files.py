@@ -19,7 +19,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from recycling.api import report_files
 from recycling.models import EprEvidence, EprReport
 from recycling.queries import report_proof
-from recycling.queries.report_proof import CHUNK, content_hash, form_of, parts
+from recycling.queries.report_proof import CHUNK, content_hash, form_of, header, parts
 from recycling.queries.reports import preamble
 from tests.recycling.filing import declared, drafted, filed, shared_batch
 from tests.recycling.test_report_doors import API, api
@@ -43,13 +43,15 @@ def plain(report: EprReport) -> bytes:
     """The JSON document as it is defined, read at once."""
 
     def text(value: Any) -> str:
-        return json.dumps(value, default=str, ensure_ascii=False)
+        return json.dumps(value, default=report_proof.plain, ensure_ascii=False)
 
     kept = [
         f',"{name}":[' + ",\n".join(text(row) for row in getattr(report, name).order_by(*order).values(*fields)) + "]"
         for name, order, fields in form_of(report)
     ]
-    return (f'{{"header":{text(preamble(report))}' + "".join(kept) + "}\n").encode()
+    order = [{"part": name, "fields": fields} for name, _order, fields in form_of(report)]
+    first = f'{{"about":{text(preamble(report))},"header":{text(header(report))},"form":{text(order)}'
+    return (first + "".join(kept) + "}\n").encode()
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 10, 20, CHUNK])

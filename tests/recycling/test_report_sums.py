@@ -15,7 +15,7 @@ from recycling.queries.report_figure import Figure
 from recycling.queries.report_lines import lines
 from recycling.services import elements_taken, report_job, reports
 from tests.recycling.chain import at, process
-from tests.recycling.filing import drafted, value
+from tests.recycling.filing import drafted, scheme, value
 from tests.world import INTENSITIES, World, batteries_at
 
 
@@ -177,6 +177,6 @@ def test_what_stayed_at_home_is_not_behind_what_was_exported(world: World) -> No
     process(world, world.shredder, packs=at_home, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
     packs = batteries_at(world, world.refinery_site, 2, at=at(2025, 3, 1))
     process(world, world.hydro, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
-    for line in drafted(world).lines.filter(metric="mass_exported"):
+    for line in drafted(world, scheme("eu_reference", counts_by="placed")).lines.filter(metric="mass_exported"):
         assert (line.value, line.rows) == (800, 2)
         assert {row.battery_id for row in report_evidence.evidence_of(line)} == {pack.pk for pack in packs}

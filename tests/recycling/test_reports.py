@@ -299,6 +299,8 @@ def test_a_correction_without_changes_says_so(world: World) -> None:
 
 
 def test_statements_do_not_grow_with_batteries(world: World) -> None:
+    scheme("eu_reference", counts_by="placed")
+
     def statements(number: int, jurisdiction: Any) -> int:
         packs = batteries_at(world, world.plant_site, number, at=at(2025, 3, 1), placed_in=jurisdiction)
         process(world, world.shredder, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])

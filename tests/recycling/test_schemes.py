@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
 
 from accounts.actors import Actor
 from accounts.errors import Forbidden
@@ -10,6 +11,7 @@ from accounts.models import Role, User
 from collection.models import Jurisdiction
 from recycling.models import EprScheme, EprTarget
 from recycling.services import schemes
+from tests.migrations import migration_named
 from tests.world import World
 
 
@@ -28,6 +30,20 @@ def test_loaded_twice_changes_nothing(platform: Actor) -> None:
     again = schemes.load_reference(platform)
     assert all((tally.created, tally.changed) == (0, 0) for tally in again.values())
     assert [list(model.objects.order_by("pk").values()) for model in (EprScheme, EprTarget)] == before
+
+
+def test_each_scheme_says_which_counts_and_how_sure(platform: Actor) -> None:
+    schemes.load_reference(platform)
+    rows = EprScheme.objects.values_list("code", "counts_by", "counts_confidence")
+    assert set(rows) == {
+        ("us-nj-evbma", "placed", "B-med"), ("us-co-bsa", "collected", "B-med"), ("eu-2023-1542", "collected", "S"),
+        ("eu-2025-606-lithium", "collected", "S"), ("eu-2025-606-other", "collected", "S"),
+    }  # fmt: skip
+    assert not EprScheme.objects.filter(counts_source="").exists()
+    told = {scheme.pk: (scheme.counts_by, scheme.counts_source) for scheme in EprScheme.objects.all()}
+    EprScheme.objects.update(counts_by="collected", counts_source="", counts_confidence="")
+    migration_named("where_it_counts", "recycling").say(apps, None)
+    assert told == {scheme.pk: (scheme.counts_by, scheme.counts_source) for scheme in EprScheme.objects.all()}
 
 
 def test_an_edited_row_is_brought_back(platform: Actor) -> None:
