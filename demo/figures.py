@@ -48,7 +48,8 @@ def utilization(world: World) -> list[dict[str, Any]]:
     return [
         {
             "plant": plants[int(load.key)], "line": load.name, "stage": load.stage, "year": load.start.year,
-            "processed_kg": _kg(load.processed_kg),
+            "processed_kg": None if load.processed_kg is None else _kg(load.processed_kg),
+            "coverage": None if load.coverage is None else str(load.coverage),
             "available_kg": None if load.available_kg is None else _kg(load.available_kg),
             "utilization": None if load.utilization is None else str(load.utilization), "is_over": load.is_over,
         }
@@ -125,11 +126,13 @@ def tables(figures: dict[str, Any]) -> list[str]:
     """The figures as lines of text."""
     out = ["", "Capacity utilization (simulated)", ""]
     out += _table(
-        ["plant", "line", "stage", "year", "processed t", "available t", "utilization"],
+        ["plant", "line", "stage", "year", "processed t", "available t", "reported", "utilization"],
         [
             [
-                _short(row["plant"]), row["line"], row["stage"], str(row["year"]), _tonnes(row["processed_kg"]),
+                _short(row["plant"]), row["line"], row["stage"], str(row["year"]),
+                "not reported" if row["processed_kg"] is None else _tonnes(row["processed_kg"]),
                 _tonnes(row["available_kg"]),
+                "-" if row["coverage"] is None else f"{Decimal(row['coverage']) * 100:.1f} %",
                 "-" if row["utilization"] is None else f"{Decimal(row['utilization']) * 100:.1f} %"
                 + (" OVER" if row["is_over"] else ""),
             ]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.constraints import explain
 from collection.models import Assay, Battery, Lot
+from recycling.models.due_days import BY_LOTS
 
 explain(
     charged_as_what_it_is=_(
@@ -192,6 +193,7 @@ class TracedLot(Lot):
         verbose_name = _("traced lot")
         verbose_name_plural = _("traced lots")
         triggers = (
+            BY_LOTS,
             pgtrigger.Trigger(
                 name="parts_are_outputs",
                 level=pgtrigger.Statement,

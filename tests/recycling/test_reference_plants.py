@@ -32,7 +32,7 @@ def test_real_plants_with_source_and_confidence(actor):
     tallies = reference_plants.load_reference(actor)
     assert tallies["plants"].created == Plant.objects.count() >= 16
     for plant in Plant.objects.select_related("facility__operator"):
-        assert plant.facility.source and plant.facility.confidence and plant.operating_status and plant.status_as_of
+        assert plant.facility.source and plant.facility.confidence
         assert not plant.facility.is_simulated
         assert plant.facility.operator.has_function(Function.RECYCLER)
         assert len(plant.facility.source) < 300
@@ -68,7 +68,7 @@ def test_a_new_figure_follows_the_old_one(actor, tmp_path):
     with (folder / "plants.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     row = next(row for row in rows if row["name"] == "Glencore Arizona")
-    row["nameplate_t_per_year"], row["status_as_of"] = "20000", "2026-07"
+    row["nameplate_t_per_year"], row["started"] = "20000", "2026-07"
     with (folder / "plants.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
@@ -76,6 +76,6 @@ def test_a_new_figure_follows_the_old_one(actor, tmp_path):
     tallies = reference_plants.load_reference(actor, folder=folder)
     assert (tallies["nameplates"].created, tallies["process lines"].created) == (1, 0)
     old, new = Nameplate.objects.filter(line__plant__facility__name="Glencore Arizona").order_by("valid")
-    assert (old.t_per_year, old.valid.lower, old.valid.upper) == (Decimal(10000), date(2025, 8, 1), date(2026, 7, 1))
+    assert (old.t_per_year, old.valid.lower, old.valid.upper) == (Decimal(10000), None, date(2026, 7, 1))
     assert (new.t_per_year, new.valid.lower, new.valid.upper) == (Decimal(20000), date(2026, 7, 1), None)
     assert ProcessLine.objects.filter(plant__facility__name="Glencore Arizona").count() == 1
