@@ -13,9 +13,18 @@ from unfold.decorators import display
 from accounts.acting import as_platform
 from accounts.admin.forms import VerbForm
 from accounts.admin.scoped import Button, ScopedAdmin
+from accounts.models import Organization
 from collection.admin.reference import FactAdmin
 from recycling.admin.bars import bar
-from recycling.models import Distribution, ForecastStatus, Inputs, ReturnForecast, ReturnForecastLine, VehicleSales
+from recycling.models import (
+    Distribution,
+    ForecastStatus,
+    Inputs,
+    MarketStatistic,
+    ReturnForecast,
+    ReturnForecastLine,
+    VehicleSales,
+)
 from recycling.queries.capacity import gaps
 from recycling.queries.lifetimes import weibull_of
 from recycling.services import forecasts
@@ -28,6 +37,12 @@ def _years(label: Any, initial: str) -> forms.DecimalField:
 
 class ForecastForm(VerbForm):
     inputs = forms.ChoiceField(choices=Inputs.choices, label=gettext_lazy("computed from"))
+    authority = forms.ModelChoiceField(
+        Organization.objects.filter(pk__in=MarketStatistic.objects.values("authority")),
+        required=False,
+        label=gettext_lazy("authority"),
+        help_text=gettext_lazy("Whose market statistics, if it is computed from these."),
+    )
     first_year = forms.IntegerField(min_value=1990, max_value=2100, label=gettext_lazy("first year"))
     last_year = forms.IntegerField(min_value=1990, max_value=2100, initial=2035, label=gettext_lazy("last year"))
     distribution = forms.ChoiceField(choices=Distribution.choices, label=gettext_lazy("distribution of lifetimes"))
@@ -53,6 +68,7 @@ class ForecastAdmin(ScopedAdmin):
         "requested_at",
     )
     list_filter = ("status", "inputs", "distribution")
+    list_select_related = ("authority",)
     change_form_outer_before_template = "relode/forecast.html"
     create = Button(gettext_lazy("Forecast what comes back"), forecasts.request, ForecastForm, after=tasks.enqueue)
     buttons = (Button(gettext_lazy("cancel"), forecasts.cancel, is_final=True),)

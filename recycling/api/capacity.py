@@ -184,7 +184,10 @@ class FreeOut(serializers.Serializer[Any]):
     says_chemistries = serializers.BooleanField(help_text="Whether the lines name the chemistries that they accept.")
     says_conditions = serializers.BooleanField(help_text="Whether the lines name the conditions that they accept.")
     week_kg = serializers.DecimalField(
-        max_digits=30, decimal_places=3, allow_null=True, help_text="What it can take in the week, less outages."
+        max_digits=30,
+        decimal_places=3,
+        allow_null=True,
+        help_text="What it can take in the week, less outages; told as `free_kg` is.",
     )
     backlog_kg = serializers.DecimalField(
         max_digits=30, decimal_places=3, rounding="ROUND_HALF_EVEN", allow_null=True,

@@ -20,7 +20,8 @@ from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.renderers import CsvDownload
-from accounts.api.viewsets import VisibleViewSet
+from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
+from accounts.models import Organization
 from collection.api.fields import Sourced
 from recycling.api.capacity import SHARE, TONNES
 from recycling.api.utilization import as_table
@@ -47,7 +48,7 @@ class ForecastOut(RecordSerializer[ReturnForecast]):
     class Meta:
         model = ReturnForecast
         fields = (
-            "id", "inputs", "distribution", "mean_years", "large_mean_years", "sd_years", "band_years", "weibull",
+            "id", "inputs", "authority", "distribution", "mean_years", "large_mean_years", "sd_years", "band_years", "weibull",
             "first_year", "last_year", "status", "progress", "message", "input_rows", "input_units", "inputs_sha256",
             "requested_at", "finished_at", "verbs",
         )  # fmt: skip
@@ -64,6 +65,9 @@ class ForecastIn(serializers.Serializer[Any]):
     first_year = serializers.IntegerField(min_value=forecasts.EARLIEST, max_value=forecasts.LATEST)
     last_year = serializers.IntegerField(min_value=forecasts.EARLIEST, max_value=forecasts.LATEST)
     inputs = serializers.ChoiceField(choices=Inputs.choices, required=False)
+    authority = VisibleRelatedField(
+        queryset=Organization.objects.all(), required=False, allow_null=True, help_text="For `statistics`: whose."
+    )
     distribution = serializers.ChoiceField(choices=Distribution.choices, required=False)
     mean_years = serializers.DecimalField(max_digits=5, decimal_places=2, required=False)
     large_mean_years = serializers.DecimalField(max_digits=5, decimal_places=2, required=False)
@@ -138,7 +142,7 @@ class ForecastViewSet(VisibleViewSet):
 
     queryset = ReturnForecast.objects.all()
     serializer_class = ForecastOut
-    filterset_fields = ("status", "inputs", "distribution")
+    filterset_fields = ("status", "inputs", "authority", "distribution")
     ordering_fields = ("id", "requested_at")
 
     create = opens(forecasts.request, ForecastIn, after=tasks.enqueue)

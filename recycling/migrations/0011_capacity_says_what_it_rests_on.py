@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
     """What is not reported, whether capacity runs, which days are stale, what was announced and what comes back."""
 
     dependencies = [
+        ('accounts', '0003_claimed_organizations'),
         ('collection', '0016_market_statistics_and_duties'),
         ('pghistory', '0007_auto_20250421_0444'),
         ('recycling', '0010_statistics_know_their_vehicles'),
@@ -83,7 +84,7 @@ class Migration(migrations.Migration):
             name='ReturnForecast',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('inputs', models.CharField(choices=[('placements', 'market placements, as declared'), ('momentum', 'vehicle sales by a source, scenario momentum'), ('ambitious', 'vehicle sales by a source, scenario ambitious')], default='placements', max_length=10, verbose_name='computed from')),
+                ('inputs', models.CharField(choices=[('placements', 'market placements, as declared'), ('statistics', 'market statistics of an authority'), ('momentum', 'vehicle sales by a source, scenario momentum'), ('ambitious', 'vehicle sales by a source, scenario ambitious')], default='placements', max_length=10, verbose_name='computed from')),
                 ('distribution', models.CharField(choices=[('normal', 'normal'), ('weibull', 'Weibull')], default='normal', max_length=7, verbose_name='distribution of lifetimes')),
                 ('mean_years', models.DecimalField(decimal_places=2, default=Decimal('15'), max_digits=5, validators=[django.core.validators.MinValueValidator(Decimal('1')), django.core.validators.MaxValueValidator(60)], verbose_name='mean lifetime, light vehicles (years)')),
                 ('large_mean_years', models.DecimalField(decimal_places=2, default=Decimal('8'), max_digits=5, validators=[django.core.validators.MinValueValidator(Decimal('1')), django.core.validators.MaxValueValidator(60)], verbose_name='mean lifetime, buses and trucks (years)')),
@@ -95,7 +96,7 @@ class Migration(migrations.Migration):
                 ('progress', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='progress (%)')),
                 ('message', models.TextField(blank=True, editable=False, verbose_name='message')),
                 ('input_rows', models.PositiveIntegerField(editable=False, null=True, verbose_name='rows computed from')),
-                ('input_units', models.PositiveBigIntegerField(editable=False, null=True, verbose_name='units computed from')),
+                ('input_units', models.PositiveBigIntegerField(editable=False, help_text='Empty where it rests on declarations of fewer than three producers; so is the hash.', null=True, verbose_name='units computed from')),
                 ('inputs_sha256', models.CharField(blank=True, editable=False, max_length=64, verbose_name='hash of what it was computed from')),
                 ('requested_at', models.DateTimeField(auto_now_add=True, verbose_name='requested at')),
                 ('claimed_at', models.DateTimeField(editable=False, null=True, verbose_name='taken up at')),
@@ -313,6 +314,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='returnforecast',
+            name='authority',
+            field=models.ForeignKey(blank=True, db_index=False, help_text='Whose market statistics it is computed from.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization', verbose_name='authority'),
+        ),
+        migrations.AddField(
+            model_name='returnforecast',
             name='requested_by',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by'),
         ),
@@ -384,9 +390,14 @@ class Migration(migrations.Migration):
             model_name='returnforecast',
             constraint=models.CheckConstraint(condition=models.Q(('large_mean_years__gt', models.F('band_years')), ('mean_years__gt', models.F('band_years')), ('sd_years__gt', 0), ('band_years__gte', 0)), name='return_forecast_lives'),
         ),
+
         migrations.AddConstraint(
             model_name='returnforecast',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'done'), _negated=True), models.Q(models.Q(('inputs_sha256', ''), _negated=True), ('input_rows__isnull', False)), _connector='OR'), name='return_forecast_says_from_what'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'done'), _negated=True), models.Q(('input_rows__isnull', False), models.Q(models.Q(('inputs_sha256', ''), _negated=True), models.Q(('input_units__isnull', True), ('inputs', 'placements')), _connector='OR')), _connector='OR'), name='return_forecast_says_from_what'),
+        ),
+        migrations.AddConstraint(
+            model_name='returnforecast',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('authority__isnull', False), ('inputs', 'statistics')), models.Q(models.Q(('inputs', 'statistics'), _negated=True), ('authority__isnull', True)), _connector='OR'), name='return_forecast_names_authority'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='returnforecast',
@@ -429,7 +440,16 @@ class Migration(migrations.Migration):
                 coalesce(nullif(left(f.source, 300), ''), 'as entered for the plant'), coalesce(nullif(f.confidence, ''), 'B-lo')
             FROM recycling_plant p JOIN collection_facility f ON f.id = p.facility_id
             WHERE p.operating_status IN ('planned', 'building', 'unfinished', 'operating', 'expanding', 'curtailed', 'paused', 'closed')
-                AND p.status_as_of ~ '^[0-9]{4}(-[0-9]{2}){0,2}$';
+                AND p.status_as_of ~ '^[0-9]{4}(-[0-9]{2}){0,2}$'
+                AND pg_input_is_valid(rpad(p.status_as_of, 10, '-01-01'), 'date');
+            INSERT INTO recycling_plantstatus (plant_id, line_id, status, valid, source, confidence)
+            SELECT l.plant_id, l.id, 'paused', daterange(coalesce((
+                    SELECT min(e.pgh_created_at)::date FROM recycling_processlineevent e
+                    WHERE e.pgh_obj_id = l.id AND e.pgh_id > coalesce((
+                        SELECT max(a.pgh_id) FROM recycling_processlineevent a WHERE a.pgh_obj_id = l.id AND a.is_active
+                    ), 0)
+                ), current_date), NULL), 'out of use, says the operator', 'S'
+            FROM recycling_processline l WHERE NOT l.is_active;
             INSERT INTO recycling_utilizationdue (line_id, month, noted_at)
             SELECT DISTINCT line_id, date_trunc('month', day)::date, statement_timestamp() FROM recycling_utilizationsnapshot;
             """,

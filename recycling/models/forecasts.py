@@ -103,9 +103,10 @@ FORECAST_MOVES: list[tuple[str, str]] = [
 
 
 class Inputs(models.TextChoices):
-    """What a forecast starts from. The two describe the same vehicles, so they are never added."""
+    """What a forecast starts from. All describe the same vehicles, so they are never added."""
 
     PLACEMENTS = "placements", _("market placements, as declared")
+    STATISTICS = "statistics", _("market statistics of an authority")
     MOMENTUM = "momentum", _("vehicle sales by a source, scenario momentum")
     AMBITIOUS = "ambitious", _("vehicle sales by a source, scenario ambitious")
 
@@ -141,6 +142,16 @@ class ReturnForecast(models.Model):
     """
 
     inputs = models.CharField(_("computed from"), max_length=10, choices=Inputs.choices, default=Inputs.PLACEMENTS)
+    authority = models.ForeignKey(
+        "accounts.Organization",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("authority"),
+        help_text=_("Whose market statistics it is computed from."),
+    )
     distribution = models.CharField(
         _("distribution of lifetimes"), max_length=7, choices=Distribution.choices, default=Distribution.NORMAL
     )
@@ -158,7 +169,12 @@ class ReturnForecast(models.Model):
     progress = models.PositiveSmallIntegerField(_("progress (%)"), default=0, editable=False)
     message = models.TextField(_("message"), blank=True, editable=False)
     input_rows = models.PositiveIntegerField(_("rows computed from"), null=True, editable=False)
-    input_units = models.PositiveBigIntegerField(_("units computed from"), null=True, editable=False)
+    input_units = models.PositiveBigIntegerField(
+        _("units computed from"),
+        null=True,
+        editable=False,
+        help_text=_("Empty where it rests on declarations of fewer than three producers; so is the hash."),
+    )
     inputs_sha256 = models.CharField(_("hash of what it was computed from"), max_length=64, blank=True, editable=False)
     requested_by = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("requested by")
@@ -186,8 +202,15 @@ class ReturnForecast(models.Model):
                 name="return_forecast_lives",
             ),
             models.CheckConstraint(
-                condition=~Q(status="done") | (~Q(inputs_sha256="") & Q(input_rows__isnull=False)),
+                condition=~Q(status="done")
+                | Q(input_rows__isnull=False)
+                & (~Q(inputs_sha256="") | Q(inputs="placements", input_units__isnull=True)),
                 name="return_forecast_says_from_what",
+            ),
+            models.CheckConstraint(
+                condition=Q(inputs="statistics", authority__isnull=False)
+                | ~Q(inputs="statistics") & Q(authority__isnull=True),
+                name="return_forecast_names_authority",
             ),
         )
         triggers = (
@@ -205,7 +228,8 @@ class ReturnForecast(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.first_year} – {self.last_year}, {self.get_inputs_display()}"
+        inputs = self.get_inputs_display() if self.authority is None else str(self.authority)
+        return f"{self.first_year} – {self.last_year}, {inputs}"
 
 
 #: Declared figures of fewer producers would tell what one of them declared.

@@ -44,7 +44,7 @@ def with_status_today(plants: QuerySet[Plant]) -> QuerySet[Plant]:
 
 
 #: Of each nameplate, in which of the years it had which status, for how many days. The days that no status covers count as
-#: running if the nameplate begins with a start-up, else as not known; so they do in `LINE_DAYS`.
+#: running if the nameplate begins with a start-up or the plant reported, else as not known; so they do in `LINE_DAYS`.
 _NAMEPLATES = """
     WITH span AS (
         SELECT y AS year, daterange(make_date(y, 1, 1), make_date(y + 1, 1, 1)) AS days
@@ -61,23 +61,33 @@ _NAMEPLATES = """
         GROUP BY l.id, s.status, o.days
     ), told AS (
         SELECT line_id, range_agg(days) AS days FROM status GROUP BY 1
+    ), silent AS (
+        SELECT n.line_id, n.t_per_year, n.basis, n.confidence, lower(n.valid) IS NOT NULL AS began,
+            datemultirange(n.valid) - coalesce(t.days, '{}') AS days
+        FROM recycling_nameplate n LEFT JOIN told t ON t.line_id = n.line_id
+    ), reported AS (
+        SELECT line_id, range_agg(daterange(day, day + 1)) AS days FROM recycling_utilizationsnapshot
+        WHERE processed_kg IS NOT NULL AND line_id IN (SELECT line_id FROM silent WHERE NOT began)
+        GROUP BY 1
     ), state AS (
         SELECT n.line_id, n.t_per_year, n.basis, n.confidence, s.status, datemultirange(n.valid) * s.days AS days
         FROM recycling_nameplate n JOIN status s ON s.line_id = n.line_id
         UNION ALL
-        SELECT n.line_id, n.t_per_year, n.basis, n.confidence,
-            CASE WHEN lower(n.valid) IS NULL THEN '' ELSE 'operating' END,
-            datemultirange(n.valid) - coalesce(t.days, '{}')
-        FROM recycling_nameplate n LEFT JOIN told t ON t.line_id = n.line_id
+        SELECT line_id, t_per_year, basis, confidence, 'operating', days FROM silent WHERE began
+        UNION ALL
+        SELECT s.line_id, s.t_per_year, s.basis, s.confidence, x.status, x.days
+        FROM silent s LEFT JOIN reported r ON r.line_id = s.line_id
+        CROSS JOIN LATERAL (VALUES
+            ('operating', s.days * coalesce(r.days, '{}')), ('', s.days - coalesce(r.days, '{}'))
+        ) x (status, days)
+        WHERE NOT s.began
     ), part AS (
         SELECT s.*, y.year, s.days * datemultirange(y.days) AS in_year, upper(y.days) - lower(y.days) AS whole,
             s.days @> upper(y.days) - 1 AS at_end
         FROM state s JOIN span y ON NOT isempty(s.days * datemultirange(y.days))
     )
     SELECT left(f.jurisdiction_id, %(length)s), l.stage, p.basis, f.is_simulated, p.year,
-        CASE WHEN l.is_active OR p.year < extract(year FROM now()) OR p.status NOT IN ('operating', 'curtailed', '')
-            THEN p.status ELSE 'paused' END,
-        p.confidence = 'S',
+        p.status, p.confidence = 'S',
         sum(p.t_per_year * (SELECT sum(upper(r) - lower(r)) FROM unnest(p.in_year) r) / p.whole),
         coalesce(sum(p.t_per_year) FILTER (WHERE p.at_end), 0)
     FROM part p

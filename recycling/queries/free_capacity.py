@@ -74,7 +74,10 @@ _LINES = f"""
 
 @dataclass(frozen=True)
 class Free:
-    """A stage of a plant that could take it. `free_kg` is empty where it is not known or not told: `why` says which."""
+    """A stage of a plant that could take it. `free_kg` is empty where it is not known or not told: `why` says which.
+
+    `week_kg` is less outages, which are the operator's own: it is told as `free_kg` is.
+    """
 
     plant: int
     plant_name: str
@@ -141,7 +144,7 @@ def _free(lines: list[Any], waiting: Any, is_told: bool) -> Free:
     plant, facility, name, place, is_simulated, km, _line, _name, stage, *_rest = lines[0]
     until = [row[12] for row in lines if row[12] is not None]
     in_week = [row[13] for row in lines if row[13] is not None]
-    week = sum(in_week, Decimal(0)) if in_week else None
+    week = sum(in_week, Decimal(0)).quantize(Decimal("0.001")) if in_week else None
     statuses = {row[11] or "" for row in lines}
     status = "operating" if "operating" in statuses else max(statuses)
     why, free, waits = "", None, None
@@ -157,11 +160,12 @@ def _free(lines: list[Any], waiting: Any, is_told: bool) -> Free:
         # All that comes is taken to go through the first stage that takes batteries, as in the backlog.
         is_first = waiting.stage in ("", stage)
         waits = waiting.waiting_kg + waiting.in_transit_kg + waiting.scheduled_kg if is_first else Decimal(0)
-        free = min(week, max(Decimal(0), sum(until, Decimal(0)) - waits)).quantize(Decimal("0.001"))
+        left = max(Decimal(0), sum(until, Decimal(0)) - waits).quantize(Decimal("0.001"))
+        free = min(week, left)
     return Free(
         plant=plant, plant_name=name, facility=facility, jurisdiction=place, is_simulated=is_simulated, km=round(km, 1),
         stage=stage, status=status, lines=[row[7] for row in lines], says_chemistries=all(row[9] for row in lines),
-        says_conditions=all(row[10] for row in lines), week_kg=None if week is None else week.quantize(Decimal("0.001")),
+        says_conditions=all(row[10] for row in lines), week_kg=week if is_told else None,
         backlog_kg=waits, unweighed=waiting.unweighed if waits is not None else None, free_kg=free, why=why,
     )  # fmt: skip
 

@@ -19,13 +19,15 @@ from django.utils.translation import gettext as _
 from accounts import pending
 from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid
-from accounts.models import Function
+from accounts.models import Function, Organization
 from accounts.verbs import verb
 from recycling.models import (
+    FEWEST_PRODUCERS,
     FORECAST_MOVES,
     Distribution,
     ForecastStatus,
     Inputs,
+    MarketStatistic,
     ReturnForecast,
     ReturnForecastLine,
     VehicleKind,
@@ -62,6 +64,7 @@ def request(
     first_year: int,
     last_year: int,
     inputs: str = Inputs.PLACEMENTS,
+    authority: Organization | None = None,
     distribution: str = Distribution.NORMAL,
     mean_years: Decimal = Decimal(15),
     large_mean_years: Decimal = Decimal(8),
@@ -72,10 +75,16 @@ def request(
     waits is returned.
 
     The means and the deviation that are there if nothing is said are those of a published model; the band is the difference
-    between its lifetimes of batteries (15 years) and of vehicles (17). Operators of recyclers, collectors and regulators may.
+    between its lifetimes of batteries (15 years) and of vehicles (17). `authority` is whose market statistics it starts from, and
+    only for these. Operators of recyclers, collectors and regulators may.
     """
     if inputs not in Inputs.values:
         raise Invalid(_("“%(value)s” is nothing to forecast from.") % {"value": inputs}, field="inputs")
+    if inputs == Inputs.STATISTICS:
+        if authority is None or not MarketStatistic.objects.filter(authority=authority).exists():
+            raise Invalid(_("Give an authority whose market statistics are here."), field="authority")
+    elif authority is not None:
+        raise Invalid(_("Only a forecast from market statistics names an authority."), field="authority")
     if distribution not in Distribution.values:
         raise Invalid(_("“%(value)s” is no distribution.") % {"value": distribution}, field="distribution")
     if not EARLIEST <= first_year <= LATEST:
@@ -91,8 +100,9 @@ def request(
         if mean <= band_years:
             raise Invalid(_("The band is wider than the lifetime."), field="band_years")
     asked = {
-        "inputs": inputs, "distribution": distribution, "mean_years": mean_years, "large_mean_years": large_mean_years,
-        "sd_years": sd_years, "band_years": band_years, "first_year": first_year, "last_year": last_year,
+        "inputs": inputs, "authority": authority, "distribution": distribution, "mean_years": mean_years,
+        "large_mean_years": large_mean_years, "sd_years": sd_years, "band_years": band_years,
+        "first_year": first_year, "last_year": last_year,
     }  # fmt: skip
     waiting = ReturnForecast.objects.filter(**asked, status=ForecastStatus.QUEUED).first()
     return waiting or ReturnForecast.objects.create(**asked, requested_by=actor.user, heartbeat_at=timezone.now())
@@ -134,7 +144,7 @@ def run(forecast_id: int | None = None) -> bool | None:
     ours = pending.ours(claimed)
     try:
         with pending.Pulse(ours) as pulse:
-            found = cohorts(Inputs(claimed.inputs))
+            found = cohorts(claimed)
             pulse.tell(progress=20)
             lines = _lines(claimed, found)
             pulse.tell(progress=80)
@@ -167,13 +177,14 @@ def _claim(forecast_id: int | None) -> ReturnForecast | None:
 
 @transaction.atomic
 def _finish(ours: Any, claimed: ReturnForecast, found: Sequence[Cohort], lines: list[ReturnForecastLine]) -> bool:
+    is_told = claimed.inputs != Inputs.PLACEMENTS or len(set().union(*(c.producers for c in found))) >= FEWEST_PRODUCERS
     is_ours = ours.update(
         status=ForecastStatus.DONE,
         progress=100,
         finished_at=timezone.now(),
         input_rows=len(found),
-        input_units=int(sum(cohort.units for cohort in found)),
-        inputs_sha256=digest(found),
+        input_units=int(sum(cohort.units for cohort in found)) if is_told else None,
+        inputs_sha256=digest(found) if is_told else "",
     )
     if is_ours:
         ReturnForecastLine.objects.bulk_create(lines, batch_size=2000)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import DateRangeField
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.db.models import DateField, Func, Value
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import rules
@@ -165,18 +167,39 @@ def change_line(
 
 @verb(lock_line, of="line__plant__facility__operator", role=Role.MANAGER, field="is_active", when=[False])
 def activate_line(*, actor: Actor, line: ProcessLine) -> ProcessLine:
-    """A line is in use again. Needs a manager."""
+    """A line is in use again, and operates from today on. Needs a manager."""
     line.is_active = True
     line.save(update_fields=["is_active"])
+    _from_today(line, OperatingStatus.OPERATING, _("in use again, says the operator"))
     return line
 
 
 @verb(lock_line, of="line__plant__facility__operator", role=Role.MANAGER, field="is_active", when=[True])
 def deactivate_line(*, actor: Actor, line: ProcessLine) -> ProcessLine:
-    """A line is out of use: no batch is opened on it. Needs a manager."""
+    """A line is out of use: no batch is opened on it, and it is paused from today on. Needs a manager."""
     line.is_active = False
     line.save(update_fields=["is_active"])
+    _from_today(line, OperatingStatus.PAUSED, _("out of use, says the operator"))
     return line
+
+
+def _from_today(line: ProcessLine, status: str, source: str) -> None:
+    """The line has this status from today on, until what was said to follow."""
+    plant = lock_plant(line.plant)
+    today = timezone.localdate(timezone=ZoneInfo(plant.facility.time_zone))
+    said = PlantStatus.objects.filter(plant=plant, line=line)
+    now = said.filter(valid__contains=today).first()
+    fields = {"status": status, "source": source, "confidence": Confidence.READ}
+    if now is not None and now.valid.lower == today:
+        PlantStatus.objects.filter(pk=now.pk).update(**fields)
+        return
+    if now is not None:
+        until = now.valid.upper
+        PlantStatus.objects.filter(pk=now.pk).update(valid=DateRange(now.valid.lower, today))
+    else:
+        following = said.filter(valid__startswith__gt=today).order_by("valid").first()
+        until = following.valid.lower if following is not None else None
+    PlantStatus.objects.create(plant=plant, line=line, valid=DateRange(today, until), **fields)
 
 
 @verb(lock_line, of="line__plant__facility__operator", role=Role.MANAGER)

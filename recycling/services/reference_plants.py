@@ -60,8 +60,8 @@ def load_reference(actor: Actor, *, folder: Path = FOLDER) -> dict[str, Tally]:
 
 
 def _statuses(rows: Iterable[Row], plants: Mapping[tuple[str, str], int]) -> Tally:
-    """Periods of plants, or of the lines of one stage. A new one ends the one before it on the day it starts; what
-    starts on the same day corrects it.
+    """Periods of plants, or of the lines of one stage. A new one ends the one before it on the day it starts, and itself
+    ends where one that is known begins; what starts on the same day corrects it.
     """
     lines = {(line.plant_id, line.stage): line.pk for line in ProcessLine.objects.all()}
     known: dict[tuple[int, int | None], list[PlantStatus]] = defaultdict(list)
@@ -77,16 +77,18 @@ def _statuses(rows: Iterable[Row], plants: Mapping[tuple[str, str], int]) -> Tal
 
 def _status(row: Row, plant: int, line: int | None, known: list[PlantStatus]) -> Tally:
     since = first_day(row["first_day"])
-    until = first_day(row["last_day"]) + timedelta(days=1) if row["last_day"] else None
+    ends = [status.valid.lower for status in known if status.valid.lower > since]
+    if row["last_day"]:
+        ends.append(date.fromisoformat(row["last_day"]) + timedelta(days=1))
     fields = {
         "status": row["status"],
-        "valid": DateRange(since, until),
+        "valid": DateRange(since, min(ends, default=None)),
         "source": "; ".join(part for part in (row["source"], row["note"]) if part),
         "confidence": row["confidence"],
     }
     same = next((status for status in known if status.valid.lower == since), None)
     if same is not None:
-        if until is None:  # what followed it ended it
+        if not row["last_day"]:  # whoever said what followed ended it
             fields["valid"] = same.valid
         if all(getattr(same, name) == value for name, value in fields.items()):
             return Tally(unchanged=1)
@@ -96,7 +98,8 @@ def _status(row: Row, plant: int, line: int | None, known: list[PlantStatus]) ->
         (s for s in known if s.valid.lower < since and (s.valid.upper is None or since < s.valid.upper)), None
     )
     if before is not None:
-        PlantStatus.objects.filter(pk=before.pk).update(valid=DateRange(before.valid.lower, since))
+        before.valid = DateRange(before.valid.lower, since)
+        before.save(update_fields=["valid"])
     known.append(PlantStatus.objects.create(plant_id=plant, line_id=line, **fields))
     return Tally(created=1)
 

@@ -14,7 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from collection.models import Facility
-from recycling.models import CapacityStatement, Nameplate, Plant, PlantStatus, ProcessLine, Stage
+from recycling.models import (
+    CapacityStatement,
+    Nameplate,
+    Outage,
+    Plant,
+    PlantStatus,
+    ProcessLine,
+    Stage,
+    UtilizationSnapshot,
+)
 from recycling.queries.capacity import Capacity, capacities
 from recycling.queries.free_capacity import free_capacity, monday_of
 from tests.world import World
@@ -132,6 +141,25 @@ def test_undated_tonnes_are_in_no_year_and_flagged(world: World, confidence: str
     assert row.is_unverified is bool(unverified)
 
 
+def test_no_more_reports_than_runs(world: World) -> None:
+    """A plant of which no start-up and no status is known runs on the days that it reports; a line out of use does not."""
+    plant = plant_of(world, "P", jurisdiction=world.nj)
+    known, second = line_of(plant, "A"), line_of(plant, "B")
+    rated(known, start=None)
+    rated(second, start=None)
+    for line in (known, second):
+        for day in (date(2025, 4, 1), date(2025, 4, 2)):
+            UtilizationSnapshot.objects.create(
+                line=line, day=day, processed_kg=1, nameplate_kg=10_000, status="operating", computed_at=timezone.now()
+            )
+    (row,) = in_new_jersey(2025, 2025)
+    assert (row.operating_t, row.unknown_t) == (40, 7260) and row.coverage == 1
+    PlantStatus.objects.create(plant=plant, line=second, status="paused", valid=(date(2025, 1, 1), None), source="x")
+    UtilizationSnapshot.objects.filter(line=second).update(status="paused")
+    (row,) = in_new_jersey(2025, 2025)
+    assert (row.operating_t, row.paused_t, row.reporting_t) == (20, 3650, 20)
+
+
 def test_lines_without_a_nameplate_are_counted(world: World) -> None:
     plant = plant_of(world, "P", jurisdiction=world.nj)
     rated(line_of(plant, "A"))
@@ -202,6 +230,27 @@ def test_a_week_is_that_of_the_days_it_runs(world: World) -> None:
     assert (asked(world)["P"].free_kg, asked(world)["P"].why) == (None, "not_reported")
     line_of(near(world, "Unrated"))
     assert asked(world)["Unrated"].free_kg is None
+
+
+def test_outages_are_told_by_what_is_free_to_those_alone_who_may_read_them(world: World) -> None:
+    plant = near(world, "P")
+    line = line_of(plant)
+    rated(line)
+    monday = monday_of(timezone.now().date()) + timedelta(days=7)
+    Outage.objects.create(line=line, days=(monday, monday + timedelta(days=7)), kind="planned")
+    assert asked(world)["P"].week_kg == 0
+
+    def read_by_a_stranger() -> Any:
+        found = free_capacity(
+            world.user(world.collector), latitude=Decimal("39.5"), longitude=Decimal(-119), within_km=Decimal(100),
+            chemistry=world.nmc.pk, condition="intact", monday=monday,
+        )  # fmt: skip
+        return next(row for row in found if row.plant_name == "P")
+
+    row = read_by_a_stranger()
+    assert (row.week_kg, row.free_kg, row.why) == (None, None, "not_shown")
+    Plant.objects.filter(pk=plant.pk).update(shows_free_capacity=True)
+    assert read_by_a_stranger().week_kg == 0
 
 
 def raw(sql: str) -> None:

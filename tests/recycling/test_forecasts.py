@@ -19,6 +19,7 @@ from recycling.models import (
     CapacityStatement,
     ForecastStatus,
     Inputs,
+    MarketPlacement,
     Nameplate,
     Plant,
     ProcessLine,
@@ -27,8 +28,8 @@ from recycling.models import (
     VehicleSales,
 )
 from recycling.queries.capacity import gaps
-from recycling.services import forecasts
-from tests.recycling.filing import declared
+from recycling.services import forecasts, placements
+from tests.recycling.filing import counted, declared
 from tests.refusals import refused
 from tests.world import World
 
@@ -197,11 +198,15 @@ def test_who_may_ask_and_cancel(world: World) -> None:
     refused(Forbidden, forecasts.cancel, actor=world.actor(world.collector), forecast=asked(world))
 
 
+YEAR = {"period_start": date(2015, 1, 1), "period_end": date(2015, 12, 31)}
+
+
 def placed(world: World, producers: list[Any], **fields: Any) -> None:
-    year = {"period_start": date(2015, 1, 1), "period_end": date(2015, 12, 31)}
-    for number, producer in enumerate(producers):
-        made = declared(world, f"p{number}", **{**year, "jurisdiction": world.nv, **fields})
-        type(made).objects.filter(pk=made.pk).update(producer=producer)
+    """Each producer declares the same; the first is the world's own."""
+    made = declared(world, "p", **{**YEAR, "jurisdiction": world.nv, **fields})
+    for producer in producers[1:]:
+        made.pk, made.producer, made._state.adding = None, producer, True
+        made.save()
 
 
 def test_fewer_than_three_producers_are_not_told(world: World) -> None:
@@ -211,16 +216,80 @@ def test_fewer_than_three_producers_are_not_told(world: World) -> None:
     lines = two.lines.all()
     assert not lines.visible_to(world.user(world.recycler)).exists()
     assert lines.visible_to(world.user(world.regulator)).count() == 41
-    made = declared(world, "third", jurisdiction=world.nv, period_start=date(2015, 1, 1), period_end=date(2015, 12, 31))
-    type(made).objects.filter(pk=made.pk).update(producer=world.stranger)
+    MarketPlacement.objects.all().delete()
+    placed(world, [world.producer, world.other_producer, world.stranger])
     three = computed(world, inputs=Inputs.PLACEMENTS)
     assert three.lines.visible_to(world.user(world.recycler)).count() == 41
+
+
+def test_what_rests_on_few_producers_says_neither_how_many_nor_a_hash(world: World) -> None:
+    """Everybody reads a forecast itself: its units would be the one producer's, and a hash of them can be guessed."""
+    placed(world, [world.producer, world.other_producer])
+    two = computed(world, inputs=Inputs.PLACEMENTS)
+    assert (two.input_rows, two.input_units, two.inputs_sha256) == (1, None, "")
+    MarketPlacement.objects.all().delete()
+    placed(world, [world.producer, world.other_producer, world.stranger])
+    three = computed(world, inputs=Inputs.PLACEMENTS)
+    assert three.input_units == 300 and len(three.inputs_sha256) == 64
+
+
+def test_a_declaration_that_was_withdrawn_comes_back_once(world: World) -> None:
+    """Declared, withdrawn, declared otherwise: the same batteries."""
+    year = {"jurisdiction": world.nv, **YEAR}
+    wrong = declared(world, "wrong", **year, units=900)
+    placements.withdraw(actor=world.actor(world.producer), placement=wrong, reason="Was of the year before.")
+    declared(world, "right", **year, units=100)
+    forecast = computed(world, inputs=Inputs.PLACEMENTS)
+    assert float(sum(line.units for line in forecast.lines.all())) == pytest.approx(100, abs=0.5)
+
+
+QUARTER = {"period_start": date(2015, 4, 1), "period_end": date(2015, 6, 30)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "units"),
+    [
+        ([{"units": 90}, {"units": 10, "producer": None}], 90),
+        ([{"units": 90}, {"units": 5, **QUARTER}], 90),
+        ([{"units": 7, **QUARTER}], 7),
+        ([{"units": 90, "jurisdiction": "US"}, {"units": 40, "jurisdiction": "US-NV"}], 40),
+        ([{"units": 90, "jurisdiction": "US"}, {"units": 40, "jurisdiction": "US-NV", "period_start": date(2014, 1, 1),
+           "period_end": date(2014, 12, 31)}], 130),
+        ([{"units": 90}, {"units": 80, "producer": "other"}], 170),
+        ([{"units": 90}, {"units": 80, "authority": "federal"}], 90),
+    ],
+    ids=["all producers", "a quarter", "a quarter alone", "a country", "another year", "producers", "authorities"],
+)  # fmt: skip
+def test_no_vehicle_that_an_authority_counted_counts_twice(
+    world: World, rows: list[dict[str, Any]], units: int
+) -> None:
+    named = {"other": world.other_producer, "federal": world.federal, "US": world.us, "US-NV": world.nv}
+    for number, row in enumerate(rows):
+        given = {name: named.get(value, value) if isinstance(value, str) else value for name, value in row.items()}
+        counted(world, f"s{number}", **{"model": world.nmc_pack, **YEAR, **given})
+    forecast = computed(world, inputs=Inputs.STATISTICS, authority=world.regulator)
+    assert forecast.input_units == units
+    assert {line.producers for line in forecast.lines.all()} == {None}
+
+
+def test_statistics_are_of_an_authority_that_counted(world: World) -> None:
+    for inputs, authority in (
+        (Inputs.STATISTICS, None),
+        (Inputs.STATISTICS, world.regulator),
+        (Inputs.MOMENTUM, world.regulator),
+    ):
+        refused(Invalid, asked, "authority", world=world, inputs=inputs, authority=authority)
+    counted(world, "s")
+    waiting = asked(world, inputs=Inputs.STATISTICS, authority=world.regulator)
+    assert str(world.regulator) in str(waiting)
+    with pytest.raises(IntegrityError, match="return_forecast_names_authority"):
+        raw(f"UPDATE recycling_returnforecast SET authority_id = NULL WHERE id = {waiting.pk}")
 
 
 def test_a_period_of_two_years_is_spread_by_its_days(world: World) -> None:
     placed(world, [world.producer], period_start=date(2015, 7, 1), period_end=date(2016, 6, 30), units=366)
     forecast = computed(world, inputs=Inputs.PLACEMENTS)
-    assert (forecast.input_rows, forecast.input_units) == (2, 366)
+    assert forecast.input_rows == 2
     f = density("normal", 15, 4)
     whole = area(f, 0, 120, 4000)
     units = [184 * area(f, 14.5, 15.5) / whole, 182 * area(f, 13.5, 14.5) / whole]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.errors import Forbidden, Invalid, Refused
@@ -261,6 +263,31 @@ def test_saying_whether_a_plant_runs(world: World) -> None:
     assert ended.valid.upper == date(2025, 7, 1)
     refused(Invalid, plants.end_status, "last_day", actor=manager, period=paused, last_day=date(2024, 1, 1))
     refused(Forbidden, plants.end_status, actor=world.actor(world.recycler), period=own, last_day=date(2026, 1, 1))
+
+
+def test_a_line_out_of_use_is_paused_from_today_on(world: World) -> None:
+    """Before, a line out of use stayed in what could have been done, and dragged the load of its plant down."""
+    manager, line = world.actor(world.recycler, Role.MANAGER), world.shredder
+    today = timezone.localdate(timezone=ZoneInfo(world.plant_site.time_zone))
+    in_nine_days = today + timedelta(days=9)
+    said(world.plant, "closed", in_nine_days, None, line=line)
+
+    def told() -> list[tuple[str, date, date | None]]:
+        rows = PlantStatus.objects.filter(line=line).order_by("valid")
+        return [(row.status, row.valid.lower, row.valid.upper) for row in rows]
+
+    plants.deactivate_line(actor=manager, line=line)
+    assert told() == [("paused", today, in_nine_days), ("closed", in_nine_days, None)]
+    computed(world, today, today)
+    row = UtilizationSnapshot.objects.get(line=line, day=today)
+    assert (row.status, row.available_kg) == ("paused", 0)
+    line.refresh_from_db()
+    plants.activate_line(actor=manager, line=line)
+    assert told()[0] == ("operating", today, in_nine_days)
+    PlantStatus.objects.filter(line=line, status="operating").update(valid=(date(2025, 1, 1), in_nine_days))
+    line.refresh_from_db()
+    plants.deactivate_line(actor=manager, line=line)
+    assert told()[:2] == [("operating", date(2025, 1, 1), today), ("paused", today, in_nine_days)]
 
 
 def test_the_database_refuses_statuses_that_contradict(world: World) -> None:
