@@ -12,8 +12,18 @@ from django.db.models import Count, F, Sum
 
 from collection.models import Battery, Lot, LotStatus, Material
 from demo.world import World
-from recycling.models import Batch, EprReport, EprReportLine, Intake, ReportStatus, UtilizationSnapshot
+from recycling.models import (
+    Batch,
+    EprReport,
+    EprReportLine,
+    ForecastStatus,
+    Intake,
+    ReportStatus,
+    ReturnForecast,
+    UtilizationSnapshot,
+)
 from recycling.queries import epr
+from recycling.queries.capacity import LAST_YEAR, gaps
 from recycling.queries.utilization import Level, Period, loads
 
 #: Figures are written with these decimals of a kilogram: to the gram, with some to spare for adding them up.
@@ -37,6 +47,7 @@ def collect(world: World, *, seed: int, packs: int) -> dict[str, Any]:
             "lots": Lot.objects.filter(is_simulated=True).count(),
         },
         "utilization": utilization(world),
+        "returns": returns(world),
         "epr": {"totals": totals(), "unattributed": unattributed(), "products": products(), "reports": filed()},
     }
 
@@ -54,6 +65,24 @@ def utilization(world: World) -> list[dict[str, Any]]:
             "utilization": None if load.utilization is None else str(load.utilization), "is_over": load.is_over,
         }
         for load in loads(rows, level=Level.LINE, period=Period.YEAR)
+    ]  # fmt: skip
+
+
+def returns(world: World) -> list[dict[str, Any]]:
+    """What comes back against the pre-processing that is known, per country and year as far as plans are known."""
+    return [
+        {
+            "inputs": forecast.get_inputs_display(), "place": gap.place, "year": gap.year,
+            "is_simulated": gap.is_simulated, "running_coverage": None if gap.coverage is None else str(gap.coverage),
+            "is_unverified": gap.is_unverified, "assumed_share": str(gap.assumed_share),
+            "unknown_share": str(gap.unknown_share),
+        }
+        | {
+            name: str(round(getattr(gap, name), 3))
+            for name in ("units", "returns_t", "low_t", "high_t", "running_t", "announced_t", "beyond_known_t")
+        }
+        for forecast in ReturnForecast.objects.filter(status=ForecastStatus.DONE).order_by("pk")
+        for gap in gaps(forecast.lines.filter(year__gte=world.now.year, year__lte=LAST_YEAR))
     ]  # fmt: skip
 
 
@@ -137,6 +166,17 @@ def tables(figures: dict[str, Any]) -> list[str]:
                 + (" OVER" if row["is_over"] else ""),
             ]
             for row in figures["utilization"]
+        ],
+    )  # fmt: skip
+    out += ["", "What comes back, against pre-processing that is known (t)", ""]
+    out += _table(
+        ["forecast from", "place", "year", "batteries", "comes back", "least", "most", "runs", "announced", "beyond what runs"],
+        [
+            [row["inputs"] + (" (simulated)" if row["is_simulated"] else ""), row["place"], str(row["year"])]
+            + [f"{Decimal(row[name]):,.0f}" for name in (
+                "units", "returns_t", "low_t", "high_t", "running_t", "announced_t", "beyond_known_t",
+            )]
+            for row in figures["returns"]
         ],
     )  # fmt: skip
     out += ["", "Element masses in recycled batteries, and what became of them (kg, simulated)", ""]

@@ -234,6 +234,7 @@ CELERY_TASK_ROUTES = {
     "recycling.seal_report": {"queue": "reports"},
     "recycling.run_utilization": {"queue": "utilization"},
     "recycling.run_forecast": {"queue": "utilization"},
+    "recycling.utilization_due": {"queue": "utilization"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

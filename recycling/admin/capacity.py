@@ -19,7 +19,7 @@ from accounts.admin.forms import VerbForm
 from collection.admin.reference import FactAdmin
 from collection.models import Chemistry, Condition, Facility
 from recycling.models import CapacityStatement, Stage
-from recycling.queries.capacity import capacities
+from recycling.queries.capacity import LAST_YEAR, MOST_YEARS, capacities
 from recycling.queries.free_capacity import (
     NO_NAMEPLATE,
     NOT_REPORTED,
@@ -29,9 +29,6 @@ from recycling.queries.free_capacity import (
     free_capacity,
     monday_of,
 )
-
-#: The last year that plans are known for.
-LAST_YEAR = 2030
 
 _WHY = {
     NOT_SHOWN: gettext_lazy("the plant does not show it"),
@@ -52,26 +49,37 @@ class CapacityStatementAdmin(FactAdmin):
     search_fields = ("name", "source", "note")
 
 
-class YearsForm(forms.Form):
-    """Which years, and added up to what; anything else is left as it is."""
+class YearsForm(VerbForm):
+    """Which years and stage, and added up to what."""
 
     level = forms.ChoiceField(
         choices=[("country", gettext_lazy("country")), ("jurisdiction", gettext_lazy("jurisdiction"))],
         required=False,
         label=gettext_lazy("added up by"),
     )
+    stage = forms.ChoiceField(
+        choices=[("", gettext_lazy("all")), *Stage.choices], required=False, label=gettext_lazy("stage")
+    )
     first_year = forms.IntegerField(min_value=1990, max_value=2100, required=False, label=gettext_lazy("first year"))
     last_year = forms.IntegerField(min_value=1990, max_value=2100, required=False, label=gettext_lazy("last year"))
+
+    def clean(self) -> dict[str, Any]:
+        asked: dict[str, Any] = super().clean() or {}
+        first = asked.get("first_year") or min(timezone.now().year, asked.get("last_year") or LAST_YEAR)
+        last = asked.get("last_year") or max(LAST_YEAR, first)
+        if not 0 <= last - first < MOST_YEARS:
+            self.add_error("last_year", _("Give at most %(most)s years, in order.") % {"most": MOST_YEARS})
+        return asked | {"first_year": first, "last_year": last}
 
 
 def capacity_page(page: Any, request: HttpRequest) -> HttpResponse:
     """Capacity running, paused, planned and announced, per place, stage and year; with what it rests on."""
-    form = YearsForm(request.GET)
+    form = YearsForm(request.GET, user=request.user, target=None)  # type: ignore[arg-type]
     asked: dict[str, Any] = form.cleaned_data if form.is_valid() else {}
-    first = asked.get("first_year") or timezone.now().year
-    last = max(first, min(asked.get("last_year") or max(LAST_YEAR, first), first + 20))
+    found = []
     with as_platform():  # what reports is summed over plants whose own load nobody else reads
-        found = capacities(first, last, by_country=asked.get("level") != "jurisdiction")
+        if asked:
+            found = capacities(asked["first_year"], asked["last_year"], by_country=asked["level"] != "jurisdiction")
         totals = list(CapacityStatement.objects.filter(is_total=True).select_related("jurisdiction"))
     labels = dict(Stage.choices)
     context = {
@@ -79,9 +87,11 @@ def capacity_page(page: Any, request: HttpRequest) -> HttpResponse:
         "title": _("Capacity"),
         "opts": page.opts,
         "form": form,
-        "first": first,
-        "last": last,
-        "rows": [(row, labels.get(row.stage, _("stage not said"))) for row in found],
+        "rows": [
+            (row, labels.get(row.stage, _("stage not said")))
+            for row in found
+            if row.stage == (asked["stage"] or row.stage)
+        ],
         "totals": totals,
         "has_simulated": any(row.is_simulated for row in found),
     }

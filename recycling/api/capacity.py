@@ -26,7 +26,7 @@ from collection.api.fields import Sourced
 from collection.models import Chemistry, Condition, Facility
 from recycling.api.utilization import as_table
 from recycling.models import Basis, CapacityStatement, Stage
-from recycling.queries.capacity import Capacity, capacities
+from recycling.queries.capacity import LAST_YEAR, MOST_YEARS, Capacity, capacities
 from recycling.queries.free_capacity import (
     NO_NAMEPLATE,
     NOT_REPORTED,
@@ -39,9 +39,6 @@ from recycling.queries.free_capacity import (
 
 TONNES: dict[str, Any] = {"max_digits": 40, "decimal_places": 3, "rounding": "ROUND_HALF_EVEN"}
 SHARE: dict[str, Any] = {"max_digits": 10, "decimal_places": 6, "allow_null": True}
-
-#: How far plans are known, and how many years may be asked for at once.
-LAST_YEAR, MOST_YEARS = 2030, 60
 
 
 class CapacityOut(serializers.Serializer[Any]):

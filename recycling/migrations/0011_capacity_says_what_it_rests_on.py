@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=60, unique=True, verbose_name='key')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('is_total', models.BooleanField(default=False, verbose_name='total')),
-                ('standing', models.CharField(choices=[('running', 'running'), ('announced', 'announced'), ('building', 'being built'), ('paused', 'paused'), ('withdrawn', 'withdrawn')], max_length=9, verbose_name='standing')),
+                ('standing', models.CharField(choices=[('running', 'running'), ('announced', 'announced'), ('building', 'being built'), ('started', 'started: in the nameplates'), ('paused', 'paused'), ('withdrawn', 'withdrawn')], max_length=9, verbose_name='standing')),
                 ('stage', models.CharField(blank=True, choices=[('discharge', 'discharge'), ('dismantle', 'dismantling'), ('preprocess', 'pre-processing to black mass'), ('pyro', 'pyrometallurgy'), ('hydro', 'hydrometallurgy'), ('direct', 'direct recycling'), ('refine', 'refining')], max_length=10, verbose_name='stage')),
                 ('t_per_year', models.DecimalField(blank=True, decimal_places=3, help_text='Empty: not said.', max_digits=10, null=True, verbose_name='capacity (t per year)')),
                 ('basis', models.CharField(blank=True, choices=[('input', 'mass charged'), ('output', 'mass of products made')], max_length=6, verbose_name='basis')),

@@ -15,6 +15,7 @@ class Standing(models.TextChoices):
     RUNNING = "running", _("running")
     ANNOUNCED = "announced", _("announced")
     BUILDING = "building", _("being built")
+    STARTED = "started", _("started: in the nameplates")
     PAUSED = "paused", _("paused")
     WITHDRAWN = "withdrawn", _("withdrawn")
 

@@ -29,6 +29,9 @@ from recycling.models import (
     UtilizationSnapshot,
 )
 
+#: The last year that plans are known for, and how many years may be asked for at once.
+LAST_YEAR, MOST_YEARS = 2030, 60
+
 #: Stages that take batteries as they come back; the others take what these make, which is no measure for returns.
 TAKES_BATTERIES = (Stage.DISCHARGE, Stage.DISMANTLE, Stage.PREPROCESS, Stage.PYRO, Stage.DIRECT)
 

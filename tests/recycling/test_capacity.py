@@ -125,6 +125,7 @@ def test_what_was_announced_counts_from_its_year(world: World) -> None:
     said(world, t_per_year=None)
     said(world, t_per_year=9, standing="withdrawn")
     said(world, t_per_year=9, standing="paused")
+    said(world, t_per_year=9, standing="started")
     said(world, is_total=True, t_per_year=99_999)
     rows = in_new_jersey(2025, 2027)
     assert [row.announced_t for row in rows] == [0, 100, 140]
