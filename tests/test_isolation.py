@@ -29,10 +29,10 @@ from accounts.models import PartQuerySet, Role, User
 from accounts.models.told import ACTS, READS
 from accounts.replicas import one_snapshot
 from collection.imports import runs
-from collection.models import Battery, ImportStatus, Lot, Relation
+from collection.models import Battery, Facility, ImportStatus, Lot, Relation
 from collection.services import lots
 from recycling.models import Intake
-from recycling.services import input_analyses, report_job, reports
+from recycling.services import forecasts, input_analyses, report_job, reports
 from tests import admin_doors, records
 from tests.doors import API
 from tests.recycling import filing
@@ -126,9 +126,20 @@ def faulty_import(world: World) -> Any:
     return run.errors.create(line=1, message="x")
 
 
+def returning(world: World) -> Any:
+    """With what comes back, and a plant that is somewhere."""
+    Facility.objects.filter(pk=world.plant_site.pk).update(latitude=Decimal("39.5"), longitude=Decimal("-119.5"))
+    records.vehicle_sales(world)
+    forecast = forecasts.request(
+        actor=world.actor(world.recycler), first_year=2025, last_year=2026, inputs="momentum"
+    )  # fmt: skip
+    assert forecasts.run(forecast.pk) and forecast.lines.exists()
+    return forecast
+
+
 #: More worlds, with what no door names.
 MORE = (
-    admin_doors.evidence, admin_doors.counted, admin_doors.backlog, records.with_code, faulty_import, documentation,
+    admin_doors.evidence, admin_doors.counted, admin_doors.backlog, records.with_code, faulty_import, documentation, returning,
     lambda world: scheduled_pickup(world, batteries=[battery.pk for battery in batteries_at(world, world.yard, 2)]),
 )  # fmt: skip
 
@@ -560,6 +571,8 @@ def test_who_reads_more_than_it_shows_is_named_here() -> None:
         "collection/models/custody.py", "collection/models/records.py", "collection/models/sight.py",  # ties
         "collection/queries/lives.py", "recycling/queries/sightings.py",  # lives and traces
         "recycling/api/epr.py", "recycling/api/utilization.py", "config/start_page.py",  # sums
+        "recycling/api/capacity.py", "recycling/api/forecasts.py",  # sums, and what is free at plants that show it
+        "recycling/admin/capacity.py", "recycling/admin/forecasts.py",
     }  # fmt: skip
 
 

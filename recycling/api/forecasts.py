@@ -25,7 +25,8 @@ from accounts.models import Organization
 from collection.api.fields import Sourced
 from recycling.api.capacity import SHARE, TONNES
 from recycling.api.utilization import as_table
-from recycling.models import Distribution, Inputs, ReturnForecast, ReturnForecastLine, Stage, VehicleSales
+from recycling.models import Distribution, Inputs, ReturnForecast, ReturnForecastLine, Stage, VehicleKind, VehicleSales
+from recycling.models.forecasts import ReturnForecastLineQuerySet
 from recycling.queries.capacity import TAKES_BATTERIES, Gap, gaps
 from recycling.queries.lifetimes import weibull_of
 from recycling.services import forecasts
@@ -129,12 +130,12 @@ class GapsIn(serializers.Serializer[Any]):
     place = TextField(max_length=6, required=False, help_text="US is all of its states too.")
 
 
-class ForecastLineFilter(FilterSet):
-    year = WholeNumberFilter("year")
+class LinesIn(serializers.Serializer[Any]):
+    """Of which year, place and kind."""
 
-    class Meta:
-        model = ReturnForecastLine
-        fields = ("jurisdiction", "kind")
+    year = serializers.IntegerField(min_value=forecasts.EARLIEST, max_value=forecasts.LATEST, required=False)
+    place = TextField(max_length=6, required=False, help_text="US is all of its states too.")
+    kind = serializers.ChoiceField(choices=VehicleKind.choices, required=False)
 
 
 class ForecastViewSet(VisibleViewSet):
@@ -148,14 +149,12 @@ class ForecastViewSet(VisibleViewSet):
     create = opens(forecasts.request, ForecastIn, after=tasks.enqueue)
     cancel = door(forecasts.cancel)
 
-    @extend_schema(responses=ForecastLineOut(many=True), filters=False)
+    @extend_schema(parameters=[LinesIn], responses=ForecastLineOut(many=True), filters=False)
     @action(detail=True, filter_backends=())
     def lines(self, request: Request, pk: str) -> Response:
         """Read what comes back, by place, kind and year."""
-        forecast = self.get_object()
-        narrowed = ForecastLineFilter(request.query_params, ReturnForecastLine.objects.filter(forecast=forecast))
-        rows = narrowed.qs.visible_to(request.user)
-        page = self.paginate_queryset(rows)
+        lines, asked = self._lines(request, LinesIn)
+        page = self.paginate_queryset(lines.filter(**{name: asked[name] for name in ("year", "kind") if name in asked}))
         return self.get_paginated_response(ForecastLineOut(page, many=True).data)
 
     @extend_schema(parameters=[GapsIn], responses=GapOut(many=True), filters=False)
@@ -174,15 +173,21 @@ class ForecastViewSet(VisibleViewSet):
         return as_table("return-gaps", GapOut, self._gaps(request))
 
     def _gaps(self, request: Request) -> list[Gap]:
-        forecast = self.get_object()
-        question = GapsIn(data=request.query_params)
-        question.is_valid(raise_exception=True)
-        asked = question.validated_data
-        lines = ReturnForecastLine.objects.filter(forecast=forecast).visible_to(request.user)  # type: ignore[arg-type]
-        if "place" in asked:
-            lines = lines.filter(jurisdiction__code__startswith=asked["place"])
+        lines, asked = self._lines(request, GapsIn)
         with as_platform():  # sums of lines that the caller may read, and of what reports
             return gaps(lines, by_country=asked["level"] == "country", stages=[asked["stage"]])
+
+    def _lines(
+        self, request: Request, question: type[serializers.Serializer[Any]]
+    ) -> tuple[ReturnForecastLineQuerySet, dict[str, Any]]:
+        """The lines of the place that is asked about, as far as the caller may read them; and what else is asked."""
+        forecast = self.get_object()
+        asked = question(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        lines = ReturnForecastLine.objects.filter(forecast=forecast).visible_to(request.user)  # type: ignore[arg-type]
+        if "place" in asked.validated_data:
+            lines = lines.filter(jurisdiction__code__startswith=asked.validated_data["place"])
+        return lines, asked.validated_data
 
 
 class VehicleSalesOut(Sourced):

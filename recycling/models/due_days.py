@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pgtrigger
 
-#: A plant that opened no batch for so many days does not report: what was not recorded is not nothing.
+#: A plant that neither opened a batch nor weighed a shipment in for so many days does not report: what was not recorded is
+#: not nothing.
 REPORTS_FOR_DAYS = 31
 
 _NOTE = """
@@ -129,6 +130,17 @@ BY_BATCHES = (
             _LINES_OF_BATCH,
             *(_REPORTS.format(at=at, days=REPORTS_FOR_DAYS + 2) for at in ("OLD.started_at", "NEW.started_at")),
         ),
+    ),
+)
+
+
+#: So it does with a weighing at its gate.
+BY_INTAKES = notes(
+    "days_by_report",
+    pgtrigger.Insert | pgtrigger.UpdateOf("weighed_at") | pgtrigger.Delete,
+    computed_within(
+        "SELECT l.id FROM recycling_processline l WHERE l.plant_id IN (NEW.plant_id, OLD.plant_id)",
+        *(_REPORTS.format(at=at, days=REPORTS_FOR_DAYS + 2) for at in ("OLD.weighed_at", "NEW.weighed_at")),
     ),
 )
 

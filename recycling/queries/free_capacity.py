@@ -31,6 +31,9 @@ _LINES = f"""
             (now() AT TIME ZONE f.time_zone)::date AS today, EXISTS (
                 SELECT FROM recycling_processline k JOIN recycling_batch b ON b.line_id = k.id
                 WHERE k.plant_id = p.id AND b.started_at > now() - interval '{REPORTS_FOR_DAYS} days'
+                UNION ALL
+                SELECT FROM recycling_intake i
+                WHERE i.plant_id = p.id AND i.weighed_at > now() - interval '{REPORTS_FOR_DAYS} days'
             ) AS reports, 2 * {EARTH_KM} * asin(least(1, sqrt(
                 power(sin(radians(f.latitude - %(latitude)s) / 2), 2)
                 + cos(radians(f.latitude)) * cos(radians(%(latitude)s)) * power(sin(radians(f.longitude - %(longitude)s) / 2), 2)

@@ -34,9 +34,10 @@ STATUS_OF_DAY = """
 #: that year. Of lots that were split only the whole counts, as it was made. Days that have not begun at the plant are
 #: left out.
 #:
-#: A plant reports on a day if it opened a batch then or in the month before, or said of a line that it stood still; what is not
-#: reported is not known, and not nothing. Whether a line runs is what `PlantStatus` says; else it runs from its start-up on, and while it
-#: reports. What is planned, being built or closed is no capacity; of what is paused nothing is available.
+#: A plant reports on a day if it opened a batch or weighed a shipment in then or in the month before, or said of a line that it
+#: stood still; what is not reported is not known, and not nothing. Whether a line runs is what `PlantStatus` says; else it runs
+#: from its start-up on, and while it reports. What is planned, being built or closed is no capacity; of what is paused nothing
+#: is available.
 LINE_DAYS = f"""
     WITH site AS (
         SELECT l.id AS line_id, l.plant_id, f.time_zone, (now() AT TIME ZONE f.time_zone)::date AS today
@@ -66,6 +67,21 @@ LINE_DAYS = f"""
         JOIN collection_material m ON m.code = t.material_id AND m.kind = 'product'
         WHERE t.made_at >= %(from)s::date - 2 AND t.made_at < %(to)s::date + 3
         GROUP BY 1, 2
+    ), heard AS (
+        SELECT s.plant_id, range_agg(daterange(x.day, x.day + {REPORTS_FOR_DAYS})) AS days
+        FROM (SELECT DISTINCT plant_id, time_zone FROM site) s
+        CROSS JOIN LATERAL (
+            SELECT (b.started_at AT TIME ZONE s.time_zone)::date AS day
+            FROM recycling_processline l JOIN recycling_batch b ON b.line_id = l.id
+            WHERE l.plant_id = s.plant_id
+                AND b.started_at >= %(from)s::date - {REPORTS_FOR_DAYS + 2} AND b.started_at < %(to)s::date + 3
+            UNION ALL
+            SELECT (i.weighed_at AT TIME ZONE s.time_zone)::date
+            FROM recycling_intake i
+            WHERE i.plant_id = s.plant_id
+                AND i.weighed_at >= %(from)s::date - {REPORTS_FOR_DAYS + 2} AND i.weighed_at < %(to)s::date + 3
+        ) x
+        GROUP BY 1
     ), rated AS (
         SELECT d.line_id, d.day, coalesce(n.basis, 'input') AS basis, n.kg, coalesce(o.share, 0) AS out, w.did_report,
             coalesce(s.status, CASE WHEN n.began OR w.did_report THEN 'operating' ELSE '' END) AS status, w.kg AS processed
@@ -80,14 +96,10 @@ LINE_DAYS = f"""
         LEFT JOIN LATERAL ({STATUS_OF_DAY.format(plant="d.plant_id", line="d.line_id", day="d.day")}) s ON true
         LEFT JOIN charged c ON c.line_id = d.line_id AND c.day = d.day
         LEFT JOIN made m ON m.line_id = d.line_id AND m.day = d.day
+        LEFT JOIN heard h ON h.plant_id = d.plant_id
         CROSS JOIN LATERAL (
             SELECT CASE n.basis WHEN 'output' THEN m.kg ELSE c.kg END AS kg,
-                o.id IS NOT NULL OR c.kg IS NOT NULL OR m.kg IS NOT NULL OR EXISTS (
-                    SELECT FROM recycling_processline l JOIN recycling_batch b ON b.line_id = l.id
-                    WHERE l.plant_id = d.plant_id
-                        AND b.started_at >= (d.day - {REPORTS_FOR_DAYS - 1})::timestamp AT TIME ZONE d.time_zone
-                        AND b.started_at < (d.day + 1)::timestamp AT TIME ZONE d.time_zone
-                ) AS did_report
+                o.id IS NOT NULL OR c.kg IS NOT NULL OR m.kg IS NOT NULL OR coalesce(h.days @> d.day, false) AS did_report
         ) w
     )
     SELECT r.line_id, r.day, r.basis, r.status,

@@ -11,6 +11,7 @@ import pytest
 from django.db import Error, IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from accounts.errors import Forbidden, Invalid
 from accounts.models import Role
@@ -190,6 +191,22 @@ def test_one_that_breaks(world: World, monkeypatch: pytest.MonkeyPatch, error: t
 )
 def test_what_cannot_be_asked(world: World, field: str, fields: dict[str, Any]) -> None:
     refused(Invalid, asked, field, world=world, **fields)
+
+
+def test_lines_are_narrowed_and_nonsense_is_refused(world: World) -> None:
+    sold(world)
+    forecast = computed(world, first_year=2030, last_year=2032)
+    api = APIClient()
+    api.force_authenticate(world.user(world.collector))
+
+    def read(**asked: Any) -> Any:
+        return api.get(f"/api/v1/return-forecasts/{forecast.pk}/lines/", asked)
+
+    assert [row["year"] for row in read(year=2031, place="US", kind="car").json()["results"]] == [2031]
+    assert not read(place="CA").json()["results"]
+    for name, value in (("year", "x"), ("year", 10**30), ("place", "\0"), ("kind", "boat")):
+        answer = read(**{name: value})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, name)
 
 
 def test_who_may_ask_and_cancel(world: World) -> None:

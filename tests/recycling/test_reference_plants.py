@@ -15,7 +15,7 @@ from accounts.errors import Forbidden
 from accounts.models import Function, User
 from accounts.services.platform import platform_actor
 from collection.services import reference
-from recycling.models import Nameplate, Plant, ProcessLine, Stage
+from recycling.models import Nameplate, Plant, PlantStatus, ProcessLine, Stage
 from recycling.services import reference_plants
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +60,27 @@ def test_only_the_platform_loads(actor):
     with pytest.raises(Forbidden):
         reference_plants.load_reference(Actor.of(User.objects.create(email="someone@example.com", name="Someone")))
     assert not Plant.objects.exists()
+
+
+def test_statuses_that_follow_each_other_never_overlap(actor, tmp_path):
+    """Three in a row, entered in any order; what an operator said meanwhile stays."""
+    reference_plants.load_reference(actor)
+    plant = Plant.objects.get(facility__name="Redwood Nevada")
+    (said,) = plant.statuses.all()
+    PlantStatus.objects.filter(pk=said.pk).update(valid=(date(2026, 3, 1), None), status="paused", source="by hand")
+    folder = shutil.copytree(reference_plants.FOLDER, tmp_path / "reference")
+    with (folder / "plant_statuses.csv").open("a", encoding="utf-8") as file:
+        for first, last in (("2025-06", ""), ("2025", ""), ("2024-06", "2024-08-31")):
+            file.write(f"Redwood Materials,Redwood Nevada,,curtailed,{first},{last},somewhere,S,\n")
+    for created in (4, 0):
+        assert reference_plants.load_reference(actor, folder=folder)["plant statuses"].created == created
+    assert [(s.status, s.valid.lower, s.valid.upper) for s in plant.statuses.order_by("valid")] == [
+        ("operating", date(2024, 1, 1), date(2024, 6, 1)),
+        ("curtailed", date(2024, 6, 1), date(2024, 9, 1)),
+        ("curtailed", date(2025, 1, 1), date(2025, 6, 1)),
+        ("curtailed", date(2025, 6, 1), date(2026, 3, 1)),
+        ("paused", date(2026, 3, 1), None),
+    ]
 
 
 def test_a_new_figure_follows_the_old_one(actor, tmp_path):

@@ -16,9 +16,20 @@ from rest_framework.test import APIClient
 from accounts.errors import Forbidden, Invalid, Refused
 from accounts.models import Role
 from collection.models import Battery, Facility
-from recycling.models import Nameplate, Outage, Plant, PlantStatus, ProcessLine, Stage, UtilizationSnapshot
+from recycling.models import (
+    Intake,
+    Nameplate,
+    Outage,
+    Plant,
+    PlantStatus,
+    ProcessLine,
+    Stage,
+    UtilizationDue,
+    UtilizationSnapshot,
+)
 from recycling.queries.utilization import Level, Load, Period, backlog, loads
 from recycling.services import charges, plants, utilization
+from tests import records
 from tests.recycling import chains
 from tests.recycling.chain import at, process
 from tests.refusals import refused
@@ -100,6 +111,23 @@ def test_how_long_a_plant_reports(world: World) -> None:
     found = [row.day for row in days]
     assert found[0] == APRIL and found[30] == date(2025, 5, 1)
     assert found[31:] == [date(2025, 7, 1), date(2025, 7, 2)]
+
+
+def test_a_plant_that_weighs_in_reports(world: World) -> None:
+    """Between two campaigns a plant opens no batch for months, and is no plant of which nothing is known."""
+    weighed = records.intake(world)
+    first = weighed.weighed_at.astimezone(ZoneInfo(world.plant_site.time_zone)).date()
+
+    def reported() -> list[date]:
+        rows = UtilizationSnapshot.objects.filter(line=world.shredder, processed_kg=0).order_by("day")
+        return list(rows.values_list("day", flat=True))
+
+    computed(world, first - timedelta(days=3), first + timedelta(days=2))
+    assert reported() == [first + timedelta(days=n) for n in range(3)]
+    UtilizationDue.objects.all().delete()
+    Intake.objects.filter(pk=weighed.pk).update(weighed_at=weighed.weighed_at - timedelta(days=1))
+    utilization.refresh_due()
+    assert reported()[0] == first - timedelta(days=1)
 
 
 def test_a_batch_of_months_reports_while_it_is_charged(world: World) -> None:
