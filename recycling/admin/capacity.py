@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -19,7 +22,7 @@ from accounts.admin.forms import VerbForm
 from collection.admin.reference import FactAdmin
 from collection.models import Chemistry, Condition, Facility
 from recycling.models import CapacityStatement, Stage
-from recycling.queries.capacity import LAST_YEAR, MOST_YEARS, capacities
+from recycling.queries.capacity import LAST_YEAR, MOST_YEARS, Capacity, capacities
 from recycling.queries.free_capacity import (
     NO_NAMEPLATE,
     NOT_REPORTED,
@@ -82,20 +85,25 @@ def capacity_page(page: Any, request: HttpRequest) -> HttpResponse:
             found = capacities(asked["first_year"], asked["last_year"], by_country=asked["level"] != "jurisdiction")
         totals = list(CapacityStatement.objects.filter(is_total=True).select_related("jurisdiction"))
     labels = dict(Stage.choices)
+    wanted = [row for row in found if row.stage == (asked["stage"] or row.stage)]
     context = {
         **page.admin_site.each_context(request),
-        "title": _("Capacity"),
+        "title": _("Capacity by place, stage and year"),
         "opts": page.opts,
         "form": form,
-        "rows": [
-            (row, labels.get(row.stage, _("stage not said")))
-            for row in found
-            if row.stage == (asked["stage"] or row.stage)
-        ],
+        "rows": [(row, until, labels.get(row.stage, _("stage not said"))) for row, until in _alike(wanted)],
         "totals": totals,
+        "this_year": timezone.now().year,
         "has_simulated": any(row.is_simulated for row in found),
     }
     return TemplateResponse(request, "relode/capacity.html", context)
+
+
+def _alike(rows: Iterable[Capacity]) -> Iterator[tuple[Capacity, int]]:
+    """The first of each run of years that differ in nothing else, and the last year of it."""
+    for _same, years in groupby(rows, key=lambda row: replace(row, year=0)):
+        first, *others = years
+        yield first, (others or [first])[-1].year
 
 
 class FreeForm(VerbForm):

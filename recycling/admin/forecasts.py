@@ -88,6 +88,7 @@ class ForecastAdmin(ScopedAdmin):
         return {
             "gaps": found,
             "by_country": by_country,
+            "this_year": timezone.now().year,
             "weibull": weibull_of(record),
             "has_simulated": any(row.is_simulated for row in found),
             "download": f"{reverse('returnforecast-gaps-csv', args=[record.pk])}?level={'country' if by_country else 'jurisdiction'}",

@@ -9,8 +9,9 @@ from __future__ import annotations
 import pgtrigger
 
 #: A plant that neither opened a batch nor weighed a shipment in for so many days does not report: what was not recorded is
-#: not nothing.
-REPORTS_FOR_DAYS = 31
+#: not nothing. Between two such records it reported, if they are no further apart than `BRIDGED_DAYS`: it kept its books, and
+#: did nothing.
+REPORTS_FOR_DAYS, BRIDGED_DAYS = 31, 92
 
 _NOTE = """
     INSERT INTO recycling_utilizationdue (line_id, month, noted_at)
@@ -102,7 +103,8 @@ BY_LOTS = notes(
     new="entries",
 )
 
-_REPORTS = "daterange(({at} - interval '1 day')::date, ({at} + interval '{days} days')::date)"
+#: The days that a record may make reported ones.
+_REPORTS = f"daterange(({{at}} - interval '{BRIDGED_DAYS + 1} days')::date, ({{at}} + interval '{BRIDGED_DAYS + 2} days')::date)"
 _LINES_OF_BATCH = """
     SELECT l.id FROM recycling_processline o JOIN recycling_processline l ON l.plant_id = o.plant_id
     WHERE o.id IN (NEW.line_id, OLD.line_id)
@@ -128,7 +130,7 @@ BY_BATCHES = (
         pgtrigger.Insert | pgtrigger.UpdateOf("started_at") | pgtrigger.Delete,
         computed_within(
             _LINES_OF_BATCH,
-            *(_REPORTS.format(at=at, days=REPORTS_FOR_DAYS + 2) for at in ("OLD.started_at", "NEW.started_at")),
+            *(_REPORTS.format(at=at) for at in ("OLD.started_at", "NEW.started_at")),
         ),
     ),
 )
@@ -140,7 +142,7 @@ BY_INTAKES = notes(
     pgtrigger.Insert | pgtrigger.UpdateOf("weighed_at") | pgtrigger.Delete,
     computed_within(
         "SELECT l.id FROM recycling_processline l WHERE l.plant_id IN (NEW.plant_id, OLD.plant_id)",
-        *(_REPORTS.format(at=at, days=REPORTS_FOR_DAYS + 2) for at in ("OLD.weighed_at", "NEW.weighed_at")),
+        *(_REPORTS.format(at=at) for at in ("OLD.weighed_at", "NEW.weighed_at")),
     ),
 )
 

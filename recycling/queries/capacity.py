@@ -19,6 +19,7 @@ from django.db.models.functions import ExtractYear, Left, Now, TruncDate
 from collection.models import Confidence
 from recycling.models import (
     RUNNING,
+    Basis,
     CapacityStatement,
     OperatingStatus,
     Plant,
@@ -193,7 +194,9 @@ def capacities(first: int, last: int, *, by_country: bool = True) -> list[Capaci
     for said in _announced():
         for year in range(first, last + 1):
             _add_announced(at(Key((said.jurisdiction_id or "")[:length], said.stage, said.basis, False, year)), said)
-    _add_unrated(found, length)
+    for (place, stage, is_simulated), number in _unrated(length):
+        for year in range(first, last + 1):
+            at(Key(place, stage, Basis.INPUT, is_simulated, year)).lines_without_nameplate = number
     return sorted(found.values(), key=lambda row: (row.place, row.stage, row.basis, row.is_simulated, row.year))
 
 
@@ -232,8 +235,8 @@ def _add_announced(row: Capacity, said: CapacityStatement) -> None:
         row.announced_unverified_t += unverified_t
 
 
-def _add_unrated(found: dict[Key, Capacity], length: int) -> None:
-    """To each place and stage, how many of its lines have no nameplate: there is more than is known."""
+def _unrated(length: int) -> Iterable[tuple[tuple[str, str, bool], int]]:
+    """By place, stage, and whether it is simulated, how many lines have no nameplate: there is more than is known."""
     rows = (
         ProcessLine.objects.filter(nameplates=None)
         .order_by()
@@ -241,9 +244,7 @@ def _add_unrated(found: dict[Key, Capacity], length: int) -> None:
         .values_list("place", "stage", "plant__facility__is_simulated")
         .annotate(n=Count("pk"))
     )
-    without = {tuple(key): n for *key, n in rows}
-    for row in found.values():
-        row.lines_without_nameplate = without.get((row.place, row.stage, row.is_simulated), 0)
+    return [((place, stage, is_simulated), number) for place, stage, is_simulated, number in rows]
 
 
 @dataclass(frozen=True)
@@ -316,7 +317,7 @@ def gaps(lines: QuerySet[Any], *, by_country: bool = True, stages: Iterable[str]
     years = [row["year"] for row in rows]
     known: dict[tuple[Any, ...], Capacity] = {}
     for row in capacities(min(years), max(years), by_country=by_country):
-        if row.basis == "input":
+        if row.basis == Basis.INPUT:
             known[row.place, row.stage, row.is_simulated, row.year] = row
     return [_gap(row, stage, known) for row in rows for stage in stages]
 
@@ -326,7 +327,7 @@ def _times(share: str) -> Any:
 
 
 def _gap(row: dict[str, Any], stage: str, known: dict[tuple[Any, ...], Capacity]) -> Gap:
-    key = Key(row["place"], stage, "input", row["is_simulated"], row["year"])
+    key = Key(row["place"], stage, Basis.INPUT, row["is_simulated"], row["year"])
     there = known.get((key.place, key.stage, key.is_simulated, key.year)) or Capacity(*key)
     units = row["units__sum"]
     share = defaultdict(Decimal, {name: row[name] / units for name in ("assumed", "unknown")} if units else {})

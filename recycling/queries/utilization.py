@@ -18,7 +18,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Left, TruncMonth, TruncYear
 
 from recycling.models import RUNNING, OperatingStatus, Stage, UtilizationDue, UtilizationSnapshot
-from recycling.models.due_days import REPORTS_FOR_DAYS
+from recycling.models.due_days import BRIDGED_DAYS, REPORTS_FOR_DAYS
 
 #: The operating status of a line on a day: its own, else its plant's, else null.
 STATUS_OF_DAY = """
@@ -34,10 +34,10 @@ STATUS_OF_DAY = """
 #: that year. Of lots that were split only the whole counts, as it was made. Days that have not begun at the plant are
 #: left out.
 #:
-#: A plant reports on a day if it opened a batch or weighed a shipment in then or in the month before, or said of a line that it
-#: stood still; what is not reported is not known, and not nothing. Whether a line runs is what `PlantStatus` says; else it runs
-#: from its start-up on, and while it reports. What is planned, being built or closed is no capacity; of what is paused nothing
-#: is available.
+#: A plant reports on a day if it opened a batch or weighed a shipment in then or in the month before, or before and after it
+#: within a quarter, or said of a line that it stood still; what is not reported is not known, and not nothing. Whether a line
+#: runs is what `PlantStatus` says; else it runs from its start-up on, and while it reports. What is planned, being built or closed
+#: is no capacity; of what is paused nothing is available.
 LINE_DAYS = f"""
     WITH site AS (
         SELECT l.id AS line_id, l.plant_id, f.time_zone, (now() AT TIME ZONE f.time_zone)::date AS today
@@ -67,20 +67,20 @@ LINE_DAYS = f"""
         JOIN collection_material m ON m.code = t.material_id AND m.kind = 'product'
         WHERE t.made_at >= %(from)s::date - 2 AND t.made_at < %(to)s::date + 3
         GROUP BY 1, 2
-    ), heard AS (
-        SELECT s.plant_id, range_agg(daterange(x.day, x.day + {REPORTS_FOR_DAYS})) AS days
+    ), record AS (
+        SELECT s.plant_id, (x.at AT TIME ZONE s.time_zone)::date AS day
         FROM (SELECT DISTINCT plant_id, time_zone FROM site) s
         CROSS JOIN LATERAL (
-            SELECT (b.started_at AT TIME ZONE s.time_zone)::date AS day
-            FROM recycling_processline l JOIN recycling_batch b ON b.line_id = l.id
-            WHERE l.plant_id = s.plant_id
-                AND b.started_at >= %(from)s::date - {REPORTS_FOR_DAYS + 2} AND b.started_at < %(to)s::date + 3
+            SELECT b.started_at AS at
+            FROM recycling_processline l JOIN recycling_batch b ON b.line_id = l.id WHERE l.plant_id = s.plant_id
             UNION ALL
-            SELECT (i.weighed_at AT TIME ZONE s.time_zone)::date
-            FROM recycling_intake i
-            WHERE i.plant_id = s.plant_id
-                AND i.weighed_at >= %(from)s::date - {REPORTS_FOR_DAYS + 2} AND i.weighed_at < %(to)s::date + 3
+            SELECT i.weighed_at FROM recycling_intake i WHERE i.plant_id = s.plant_id
         ) x
+        WHERE x.at >= %(from)s::date - {BRIDGED_DAYS + 2} AND x.at < %(to)s::date + {BRIDGED_DAYS + 3}
+    ), heard AS (
+        SELECT x.plant_id, range_agg(daterange(x.day, CASE
+            WHEN x.next <= x.day + {BRIDGED_DAYS} THEN x.next ELSE x.day + {REPORTS_FOR_DAYS} END)) AS days
+        FROM (SELECT r.*, lead(r.day) OVER (PARTITION BY r.plant_id ORDER BY r.day) AS next FROM record r) x
         GROUP BY 1
     ), rated AS (
         SELECT d.line_id, d.day, coalesce(n.basis, 'input') AS basis, n.kg, coalesce(o.share, 0) AS out, w.did_report,

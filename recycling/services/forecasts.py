@@ -144,7 +144,7 @@ def run(forecast_id: int | None = None) -> bool | None:
     ours = pending.ours(claimed)
     try:
         with pending.Pulse(ours) as pulse:
-            found = cohorts(claimed)
+            found = [cohort for cohort in cohorts(claimed) if cohort.year <= claimed.last_year]
             pulse.tell(progress=20)
             lines = _lines(claimed, found)
             pulse.tell(progress=80)

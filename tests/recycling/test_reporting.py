@@ -113,6 +113,16 @@ def test_how_long_a_plant_reports(world: World) -> None:
     assert found[31:] == [date(2025, 7, 1), date(2025, 7, 2)]
 
 
+@pytest.mark.parametrize(("next_batch", "reported"), [(date(2025, 7, 2), 93), (date(2025, 7, 3), 32)])
+def test_between_two_batches_of_a_quarter_a_plant_reports(world: World, next_batch: date, reported: int) -> None:
+    """It kept its books and did nothing; after a longer silence nothing is known of the time between."""
+    shredded(world, 1)
+    shredded(world, 1, at(next_batch.year, next_batch.month, next_batch.day))
+    computed(world, APRIL, next_batch)
+    days = UtilizationSnapshot.objects.filter(line=world.shredder, processed_kg__isnull=False)
+    assert days.count() == reported
+
+
 def test_a_plant_that_weighs_in_reports(world: World) -> None:
     """Between two campaigns a plant opens no batch for months, and is no plant of which nothing is known."""
     weighed = records.intake(world)
