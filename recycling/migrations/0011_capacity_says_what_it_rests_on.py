@@ -220,6 +220,10 @@ class Migration(migrations.Migration):
             name='processed_kg',
             field=models.DecimalField(decimal_places=11, help_text='Empty: the plant did not report.', max_digits=20, null=True, verbose_name='processed (kg)'),
         ),
+        # Taken back, days on which nothing was reported are no days: they would be nothing.
+        migrations.RunSQL(
+            migrations.RunSQL.noop, "DELETE FROM recycling_utilizationsnapshot WHERE processed_kg IS NULL"
+        ),
         pgtrigger.migrations.AddTrigger(
             model_name='batch',
             trigger=pgtrigger.compiler.Trigger(name='days_by_void', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.status <> NEW.status AND 'void' IN (OLD.status, NEW.status))", func="\n    INSERT INTO recycling_utilizationdue (line_id, month, noted_at)\n    SELECT DISTINCT line_id, date_trunc('month', day)::date, statement_timestamp() FROM (\n        SELECT line_id, ((at AT TIME ZONE 'UTC') + aside)::date AS day\n        FROM (\n            SELECT NEW.line_id, c.charged_at AS at FROM recycling_charge c WHERE c.batch_id = NEW.id\n            UNION ALL\n            SELECT NEW.line_id, t.made_at FROM recycling_output o JOIN collection_lot t ON t.id = o.lot_id\n            WHERE o.batch_id = NEW.id\n            ) happened CROSS JOIN (VALUES (interval '-1 day'), (interval '1 day')) sides (aside)\n    ) reached;\n    RETURN NULL;\n", hash='3114f9f1c27b5614897809f692ef7e905eb1d8d3', operation='UPDATE', pgid='pgtrigger_days_by_void_444c5', table='recycling_batch', when='AFTER')),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -207,27 +206,27 @@ class _Sum:
     kg: list[Decimal]
     assumed: Decimal = Decimal(0)
     unknown: Decimal = Decimal(0)
+    producers: set[int] = field(default_factory=set)
 
 
 def _lines(forecast: ReturnForecast, found: Iterable[Cohort]) -> list[ReturnForecastLine]:
     """Each cohort's units, spread over the years in which it comes back, and added up by place, kind and year."""
-    producers: dict[tuple[str, str, bool], set[int]] = defaultdict(set)
     sums: dict[tuple[str, str, bool, int], _Sum] = {}
     by_size = {is_large: _bands(forecast, is_large=is_large) for is_large in (False, True)}
     for cohort in found:
         key = (cohort.jurisdiction, cohort.kind, cohort.is_simulated)
-        producers[key] |= cohort.producers
         bands = by_size[cohort.kind in LARGE]
         for year in range(max(forecast.first_year, cohort.year), forecast.last_year + 1):
             shares = [Decimal(repr(band.share_in(year - cohort.year))) for band in bands]
             row = sums.setdefault((*key, year), _Sum([Decimal(0)] * 3, [Decimal(0)] * 3))
+            row.producers |= cohort.producers
             row.units = [units + cohort.units * share for units, share in zip(row.units, shares, strict=True)]
             if cohort.kg is not None:
                 row.kg = [kg + cohort.kg * share for kg, share in zip(row.kg, shares, strict=True)]
             row.assumed += cohort.assumed_units * shares[1]
             row.unknown += cohort.unknown_units * shares[1]
     return [
-        _line(forecast, *key, row, None if forecast.inputs != Inputs.PLACEMENTS else len(producers[key[:3]]))
+        _line(forecast, *key, row, len(row.producers) if forecast.inputs == Inputs.PLACEMENTS else None)
         for key, row in sums.items()
     ]
 

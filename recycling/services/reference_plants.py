@@ -171,7 +171,9 @@ def _nameplates(plants: Iterable[tuple[int, Row]]) -> Tally:
 
 
 def _nameplate(line: ProcessLine, row: Row) -> Tally:
-    """A figure that differs ends the one before on the day it starts; one that starts no later corrects it."""
+    """A figure that differs ends the one before on the day it starts; one that starts no later, or of which no start-up is
+    known, corrects it.
+    """
     since = first_day(row["started"]) if row["started"] else None
     fields = {
         "t_per_year": Decimal(row["nameplate_t_per_year"]),
@@ -182,10 +184,11 @@ def _nameplate(line: ProcessLine, row: Row) -> Tally:
     last = max(line.nameplates.all(), key=lambda nameplate: nameplate.valid.lower or date.min, default=None)
     if last is not None:
         is_same = all(getattr(last, name) == value for name, value in fields.items())
-        if is_same and last.valid.lower == since:
+        follows = len(line.nameplates.all()) > 1
+        began = last.valid.lower if since is None and follows else since
+        if is_same and last.valid.lower == began:
             return Tally(unchanged=1)
         if is_same or since is None or (last.valid.lower is not None and since <= last.valid.lower):
-            began = last.valid.lower if since is None else since
             Nameplate.objects.filter(pk=last.pk).update(**fields, valid=DateRange(began, last.valid.upper))
             return Tally(changed=1)
         Nameplate.objects.filter(pk=last.pk).update(valid=DateRange(last.valid.lower, since))

@@ -218,9 +218,9 @@ def test_who_may_ask_and_cancel(world: World) -> None:
 YEAR = {"period_start": date(2015, 1, 1), "period_end": date(2015, 12, 31)}
 
 
-def placed(world: World, producers: list[Any], **fields: Any) -> None:
+def placed(world: World, producers: list[Any], *, key: str = "p", **fields: Any) -> None:
     """Each producer declares the same; the first is the world's own."""
-    made = declared(world, "p", **{**YEAR, "jurisdiction": world.nv, **fields})
+    made = declared(world, key, **{**YEAR, "jurisdiction": world.nv, **fields})
     for producer in producers[1:]:
         made.pk, made.producer, made._state.adding = None, producer, True
         made.save()
@@ -237,6 +237,15 @@ def test_fewer_than_three_producers_are_not_told(world: World) -> None:
     placed(world, [world.producer, world.other_producer, world.stranger])
     three = computed(world, inputs=Inputs.PLACEMENTS)
     assert three.lines.visible_to(world.user(world.recycler)).count() == 41
+
+
+def test_a_line_rests_on_those_who_had_placed_by_then(world: World) -> None:
+    """Two that place ten years later say nothing of the years before, in which the line is the first one's alone."""
+    placed(world, [world.producer])
+    later = {"period_start": date(2025, 1, 1), "period_end": date(2025, 12, 31)}
+    placed(world, [world.producer, world.other_producer, world.stranger], key="later", **later)
+    told = {line.year: line.producers for line in computed(world, inputs=Inputs.PLACEMENTS).lines.all()}
+    assert (told[2020], told[2024], told[2025]) == (1, 1, 3)
 
 
 def test_what_rests_on_few_producers_says_neither_how_many_nor_a_hash(world: World) -> None:

@@ -62,6 +62,16 @@ def test_only_the_platform_loads(actor):
     assert not Plant.objects.exists()
 
 
+def test_a_nameplate_that_began_with_a_press_item_has_no_first_day_any_more(actor):
+    """As lists loaded before: a figure held from the day on which somebody wrote of it."""
+    reference_plants.load_reference(actor)
+    of_ascend = Nameplate.objects.filter(line__plant__facility__name="Ascend Base 1")
+    of_ascend.update(valid=(date(2026, 5, 7), None))
+    for changed in (1, 0):
+        assert reference_plants.load_reference(actor)["nameplates"].changed == changed
+    assert of_ascend.get().valid.lower is None
+
+
 def test_statuses_that_follow_each_other_never_overlap(actor, tmp_path):
     """Three in a row, entered in any order; what an operator said meanwhile stays."""
     reference_plants.load_reference(actor)
