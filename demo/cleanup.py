@@ -8,7 +8,7 @@ from pghistory.models import Event
 
 from accounts.models import Membership, Organization, User
 from collection.models import CollectionPoint, Facility, Mandate
-from recycling.models import MarketStatistic, Nameplate, Plant, PlantStatus, ProcessLine
+from recycling.models import MarketStatistic, Nameplate, Plant, PlantStatus, ProcessLine, ReturnForecastLine
 
 #: Rows that are reference data, or that reference data and people share with the example: only simulated ones go.
 _SHARED: tuple[type[models.Model], ...] = (
@@ -60,10 +60,12 @@ def erase() -> bool:
 
 
 def _operational() -> list[type[models.Model]]:
+    """What people record. What comes back of vehicles really sold is computed of reference data, and can be again."""
     return [
         model
         for model in _emptied()
         if not issubclass(model, Event)
+        and model is not ReturnForecastLine
         and (
             model in (CollectionPoint, MarketStatistic)
             or any(field.name == "is_simulated" for field in model._meta.get_fields())
