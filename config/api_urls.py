@@ -23,8 +23,10 @@ from collection.api import (
 )
 from recycling.api import (
     batches,
+    capacity,
     elements_taken,
     epr,
+    forecasts,
     inspections,
     intakes,
     market_statistics,
@@ -69,6 +71,7 @@ router.register("plants", plants.PlantViewSet)
 router.register("lines", plants.LineViewSet)
 router.register("nameplates", plants.NameplateViewSet)
 router.register("outages", plants.OutageViewSet)
+router.register("plant-statuses", plants.PlantStatusViewSet)
 router.register("intakes", intakes.IntakeViewSet)
 router.register("discrepancies", intakes.DiscrepancyViewSet)
 router.register("inspections", inspections.InspectionViewSet)
@@ -82,6 +85,11 @@ router.register("lot-traces", trace.LotTraceViewSet, "lot-trace")
 router.register("utilization", utilization.UtilizationViewSet, "utilization")
 router.register("utilization-runs", utilization.RunViewSet)
 router.register("backlog", utilization.BacklogViewSet, "backlog")
+router.register("capacity", capacity.CapacityViewSet, "capacity")
+router.register("capacity-statements", capacity.CapacityStatementViewSet)
+router.register("free-capacity", capacity.FreeCapacityViewSet, "free-capacity")
+router.register("return-forecasts", forecasts.ForecastViewSet)
+router.register("vehicle-sales", forecasts.VehicleSalesViewSet)
 router.register("epr-schemes", schemes.SchemeViewSet)
 router.register("epr-reports", reports.ReportViewSet)
 router.register("elements-taken", elements_taken.ElementsTakenViewSet)

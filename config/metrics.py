@@ -187,7 +187,7 @@ _AGES = """
         WHERE status IN ('queued', 'computing')
 """
 
-WAITING_KINDS = ("assignments", "factors", "imports", "mail", "reports", "utilization")
+WAITING_KINDS = ("assignments", "factors", "forecasts", "imports", "mail", "reports", "utilization")
 QUEUES = ("relode", "imports", "reports", "utilization")
 PARTS = ("database", "broker", "worker", "beat")
 

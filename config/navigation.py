@@ -62,9 +62,11 @@ GROUPS: list[tuple[Any, bool, list[Entry]]] = [
             Entry("recycling.Plant", "factory"),
             Entry("recycling.ProcessLine", "conveyor_belt", (RECYCLER, REGULATOR)),
             Entry("recycling.Outage", "power_off", (RECYCLER, REGULATOR)),
+            Entry("recycling.PlantStatus", "toggle_on", (RECYCLER, REGULATOR)),
             Entry("recycling.UtilizationSnapshot", "speed", (RECYCLER, REGULATOR)),
             Entry("recycling.BacklogSnapshot", "hourglass_empty", (RECYCLER, REGULATOR)),
             Entry("recycling.UtilizationRun", "sync", (RECYCLER, REGULATOR)),
+            Entry("recycling.ReturnForecast", "trending_up", (COLLECTOR, RECYCLER, REGULATOR)),
         ],
     ),
     (
@@ -100,6 +102,8 @@ GROUPS: list[tuple[Any, bool, list[Entry]]] = [
             Entry("collection.Jurisdiction", "public"),
             Entry("collection.Mandate", "policy"),
             Entry("recycling.Nameplate", "straighten"),
+            Entry("recycling.CapacityStatement", "campaign"),
+            Entry("recycling.VehicleSales", "directions_car"),
         ],
     ),
     (

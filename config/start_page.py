@@ -112,8 +112,8 @@ def _oversight(user: User, now: datetime) -> dict[str, Any]:
         "undecided": sum(duty.status == "submitted" for duty in owed),
         "missing": sum(duty.is_missing for duty in owed),
         "markets": market.comparisons(user, year),
-        "loads": [_with_bars(load) for load in loads if load.year and load.year.processed_kg],
-        "idle": sum(not (load.year and load.year.processed_kg) for load in loads),
+        "loads": [_with_bars(load) for load in loads if load.year and load.year.is_reported],
+        "idle": sum(not (load.year and load.year.is_reported) for load in loads),
         "rates": [(rate, _rate_bar(rate)) for rate in compliance.rates(user)],
         "to_decide": agenda.contests_to_decide(user, now.date()),
     }
@@ -137,12 +137,17 @@ def _producer(user: User, now: datetime) -> dict[str, Any]:
     }
 
 
-def _with_bars(load: desk.LineLoad) -> tuple[desk.LineLoad, Bar | None, Bar | None]:
-    return load, _load_bar(load.month), _load_bar(load.year)
+def _with_bars(load: desk.LineLoad) -> tuple[desk.LineLoad, Bar | None, str, Bar | None, str]:
+    """How full in the month and in the year, each as a bar, or in words why there is none."""
+    return load, _load_bar(load.month), _without(load.month), _load_bar(load.year), _without(load.year)
+
+
+def _without(load: Load | None) -> str:
+    return _("no capacity known") if load is not None and load.is_reported else _("not reported")
 
 
 def _load_bar(load: Load | None) -> Bar | None:
-    """How full; nothing where no capacity is known, for then no share can be told."""
+    """How full; nothing where nothing was reported or no capacity is known, for then no share can be told."""
     if load is None or load.utilization is None:
         return None
     percent = load.utilization * 100
@@ -150,7 +155,11 @@ def _load_bar(load: Load | None) -> Bar | None:
         "done": number_format(load.rated_processed_kg / 1000, 1, force_grouping=True),
         "could": number_format((load.available_kg or Decimal(0)) / 1000, 1, force_grouping=True),
     }
-    return Bar(percent, f"{number_format(percent, 1)} % · {tonnes}", load.is_over)
+    text = f"{number_format(percent, 1)} % · {tonnes}"
+    if load.coverage is not None and load.coverage < 1:
+        share = number_format(load.coverage * 100, 1)
+        text = f"{text} · {_('%(percent)s %% of the capacity reported') % {'percent': share}}"
+    return Bar(percent, text, load.is_over)
 
 
 def _rate_bar(rate: compliance.Rate) -> Bar | None:

@@ -8,7 +8,7 @@ from pghistory.models import Event
 
 from accounts.models import Membership, Organization, User
 from collection.models import CollectionPoint, Facility, Mandate
-from recycling.models import Nameplate, Plant, ProcessLine
+from recycling.models import MarketStatistic, Nameplate, Plant, PlantStatus, ProcessLine, ReturnForecastLine
 
 #: Rows that are reference data, or that reference data and people share with the example: only simulated ones go.
 _SHARED: tuple[type[models.Model], ...] = (
@@ -20,11 +20,12 @@ _SHARED: tuple[type[models.Model], ...] = (
     Plant,
     ProcessLine,
     Nameplate,
+    PlantStatus,
 )
 _REFERENCE = {
     "collection.Jurisdiction", "collection.Chemistry", "collection.Composition", "collection.CompositionElement",
     "collection.Material", "collection.MaterialElement", "collection.BatteryModel", "recycling.EprScheme",
-    "recycling.EprTarget",
+    "recycling.EprTarget", "recycling.CapacityStatement", "recycling.VehicleSales",
 }  # fmt: skip
 
 
@@ -45,6 +46,7 @@ def erase() -> bool:
         cursor.execute(f"TRUNCATE {tables}")
     sites = Facility.objects.filter(is_simulated=True)
     for rows in (
+        PlantStatus.objects.filter(plant__facility__in=sites),
         Nameplate.objects.filter(line__plant__facility__in=sites),
         ProcessLine.objects.filter(plant__facility__in=sites),
         Plant.objects.filter(facility__in=sites),
@@ -58,11 +60,16 @@ def erase() -> bool:
 
 
 def _operational() -> list[type[models.Model]]:
+    """What people record. What comes back of vehicles really sold is computed of reference data, and can be again."""
     return [
         model
         for model in _emptied()
         if not issubclass(model, Event)
-        and (model is CollectionPoint or any(field.name == "is_simulated" for field in model._meta.get_fields()))
+        and model is not ReturnForecastLine
+        and (
+            model in (CollectionPoint, MarketStatistic)
+            or any(field.name == "is_simulated" for field in model._meta.get_fields())
+        )
     ]
 
 
@@ -87,4 +94,6 @@ def _emptied() -> list[type[models.Model]]:
 def _real(model: type[models.Model]) -> models.QuerySet[models.Model]:
     if model is CollectionPoint:
         return model._default_manager.filter(facility__is_simulated=False)
+    if model is MarketStatistic:  # of an authority: no example makes any
+        return model._default_manager.all()
     return model._default_manager.filter(is_simulated=False)

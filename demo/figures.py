@@ -12,8 +12,18 @@ from django.db.models import Count, F, Sum
 
 from collection.models import Battery, Lot, LotStatus, Material
 from demo.world import World
-from recycling.models import Batch, EprReport, EprReportLine, Intake, ReportStatus, UtilizationSnapshot
+from recycling.models import (
+    Batch,
+    EprReport,
+    EprReportLine,
+    ForecastStatus,
+    Intake,
+    ReportStatus,
+    ReturnForecast,
+    UtilizationSnapshot,
+)
 from recycling.queries import epr
+from recycling.queries.capacity import LAST_YEAR, gaps
 from recycling.queries.utilization import Level, Period, loads
 
 #: Figures are written with these decimals of a kilogram: to the gram, with some to spare for adding them up.
@@ -37,6 +47,7 @@ def collect(world: World, *, seed: int, packs: int) -> dict[str, Any]:
             "lots": Lot.objects.filter(is_simulated=True).count(),
         },
         "utilization": utilization(world),
+        "returns": returns(world),
         "epr": {"totals": totals(), "unattributed": unattributed(), "products": products(), "reports": filed()},
     }
 
@@ -48,11 +59,30 @@ def utilization(world: World) -> list[dict[str, Any]]:
     return [
         {
             "plant": plants[int(load.key)], "line": load.name, "stage": load.stage, "year": load.start.year,
-            "processed_kg": _kg(load.processed_kg),
+            "processed_kg": None if load.processed_kg is None else _kg(load.processed_kg),
+            "coverage": None if load.coverage is None else str(load.coverage),
             "available_kg": None if load.available_kg is None else _kg(load.available_kg),
             "utilization": None if load.utilization is None else str(load.utilization), "is_over": load.is_over,
         }
         for load in loads(rows, level=Level.LINE, period=Period.YEAR)
+    ]  # fmt: skip
+
+
+def returns(world: World) -> list[dict[str, Any]]:
+    """What comes back against the pre-processing that is known, per country and year as far as plans are known."""
+    return [
+        {
+            "inputs": forecast.get_inputs_display(), "place": gap.place, "year": gap.year,
+            "is_simulated": gap.is_simulated, "running_coverage": None if gap.coverage is None else str(gap.coverage),
+            "is_unverified": gap.is_unverified, "assumed_share": str(gap.assumed_share),
+            "unknown_share": str(gap.unknown_share),
+        }
+        | {
+            name: str(round(getattr(gap, name), 3))
+            for name in ("units", "returns_t", "low_t", "high_t", "running_t", "announced_t", "beyond_known_t")
+        }
+        for forecast in ReturnForecast.objects.filter(status=ForecastStatus.DONE).order_by("pk")
+        for gap in gaps(forecast.lines.filter(year__gte=world.now.year, year__lte=LAST_YEAR))
     ]  # fmt: skip
 
 
@@ -125,15 +155,28 @@ def tables(figures: dict[str, Any]) -> list[str]:
     """The figures as lines of text."""
     out = ["", "Capacity utilization (simulated)", ""]
     out += _table(
-        ["plant", "line", "stage", "year", "processed t", "available t", "utilization"],
+        ["plant", "line", "stage", "year", "processed t", "available t", "reported", "utilization"],
         [
             [
-                _short(row["plant"]), row["line"], row["stage"], str(row["year"]), _tonnes(row["processed_kg"]),
+                _short(row["plant"]), row["line"], row["stage"], str(row["year"]),
+                "not reported" if row["processed_kg"] is None else _tonnes(row["processed_kg"]),
                 _tonnes(row["available_kg"]),
+                "-" if row["coverage"] is None else f"{Decimal(row['coverage']) * 100:.1f} %",
                 "-" if row["utilization"] is None else f"{Decimal(row['utilization']) * 100:.1f} %"
                 + (" OVER" if row["is_over"] else ""),
             ]
             for row in figures["utilization"]
+        ],
+    )  # fmt: skip
+    out += ["", "What comes back, against pre-processing that is known (t)", ""]
+    out += _table(
+        ["forecast from", "place", "year", "batteries", "comes back", "least", "most", "runs", "announced", "beyond what runs"],
+        [
+            [row["inputs"] + (" (simulated)" if row["is_simulated"] else ""), row["place"], str(row["year"])]
+            + [f"{Decimal(row[name]):,.0f}" for name in (
+                "units", "returns_t", "low_t", "high_t", "running_t", "announced_t", "beyond_known_t",
+            )]
+            for row in figures["returns"]
         ],
     )  # fmt: skip
     out += ["", "Element masses in recycled batteries, and what became of them (kg, simulated)", ""]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,8 +12,19 @@ from accounts.actors import Actor
 from collection.models import Jurisdiction
 from demo.packs import Shelf
 from demo.world import PRODUCERS, SOURCE, World
-from recycling.models import EprReport, EprScheme, Plant, ReportStatus, UtilizationRun, UtilizationStatus
-from recycling.services import placements, reports, utilization
+from recycling.models import (
+    EprReport,
+    EprScheme,
+    ForecastStatus,
+    Inputs,
+    Plant,
+    ReportStatus,
+    ReturnForecast,
+    UtilizationRun,
+    UtilizationStatus,
+)
+from recycling.services import forecasts, placements, reports, utilization
+from recycling.tasks import forecasts as forecast_tasks
 from recycling.tasks import reports as report_tasks
 from recycling.tasks import utilization as utilization_tasks
 
@@ -24,6 +35,9 @@ NEW_JERSEY, COLORADO, EU = "us-nj-evbma", "us-co-bsa", "eu-2023-1542"
 
 #: What recyclers document.
 RECYCLERS = "eu-2025-606-lithium"
+
+#: What returns are forecast from: what was really sold, by a source, and what the example's producers declared.
+FORECASTS = (Inputs.MOMENTUM, Inputs.PLACEMENTS)
 
 #: How long the workers may take for everything that is asked of them at once.
 PATIENCE_SECONDS = 300
@@ -82,11 +96,21 @@ def declare(world: World, shelf: Shelf) -> None:
                     )  # fmt: skip
 
 
-def ask(world: World) -> tuple[UtilizationRun, list[EprReport]]:
-    """Ask the workers for utilization of the whole history and for all reports that are not there yet."""
+type Run = UtilizationRun | ReturnForecast
+
+
+def ask(world: World) -> tuple[list[Run], list[EprReport]]:
+    """Ask the workers for utilization of the whole history, and for all forecasts and reports that are not there yet."""
     tomorrow = world.now.date() + timedelta(days=1)
     run = utilization.request(actor=world.actors["recycler"], from_day=world.start, to_day=tomorrow)
-    utilization_tasks.enqueue(run)
+    runs: list[Run] = [utilization_tasks.enqueue(run)]
+    for inputs in FORECASTS:
+        if not ReturnForecast.objects.filter(inputs=inputs, status=ForecastStatus.DONE).exists():
+            year = world.now.year
+            forecast = forecasts.request(
+                actor=world.actors["recycler"], first_year=year, last_year=year + 15, inputs=inputs
+            )
+            runs.append(forecast_tasks.enqueue(forecast))
     first, last = date(world.now.year - 1, 1, 1), date(world.now.year - 1, 12, 31)
     asked = []
     for filing in FILINGS:
@@ -108,7 +132,7 @@ def ask(world: World) -> tuple[UtilizationRun, list[EprReport]]:
                 actor=actor, scheme=scheme, producer=producer, jurisdiction=place, period_start=first, period_end=last
             )
         asked.append(report_tasks.enqueue(report))
-    return run, asked
+    return runs, asked
 
 
 def submit(world: World) -> list[EprReport]:
@@ -150,11 +174,11 @@ def _submitted(world: World, producer: str, report: EprReport) -> EprReport:
     return report_tasks.enqueue(reports.submit(actor=world.actors[producer], report=report))
 
 
-def wait(run: UtilizationRun | None, asked: Iterable[EprReport], tell: Callable[[str], None]) -> None:
+def wait(runs: Sequence[Run], asked: Iterable[EprReport], tell: Callable[[str], None]) -> None:
     """Wait until the workers finished, telling how far they are whenever that changes."""
     ids = [report.pk for report in asked]
     started, said = monotonic(), ""
-    for percent, is_finished, text in _progress(run, ids):
+    for percent, is_finished, text in _progress(runs, ids):
         if text != said:
             tell(text)
             said = text
@@ -168,6 +192,7 @@ def wait(run: UtilizationRun | None, asked: Iterable[EprReport], tell: Callable[
         sleep(0.2)
 
 
+_ENDED = (UtilizationStatus.DONE, UtilizationStatus.FAILED, ForecastStatus.DONE, ForecastStatus.FAILED)
 _FINISHED = (
     ReportStatus.DRAFT,
     ReportStatus.SUBMITTED,
@@ -177,19 +202,18 @@ _FINISHED = (
 )
 
 
-def _progress(run: UtilizationRun | None, ids: list[int]) -> Iterator[tuple[int, bool, str]]:
+def _progress(runs: Sequence[Run], ids: list[int]) -> Iterator[tuple[int, bool, str]]:
     while True:
-        status, share = UtilizationStatus.DONE, 100
-        if run is not None:
+        for run in runs:
             run.refresh_from_db(fields=["status", "progress"])
-            status, share = UtilizationStatus(run.status), run.progress
+        share = sum(run.progress for run in runs) // len(runs) if runs else 100
         rows = list(EprReport.objects.filter(pk__in=ids).select_related("progress"))
         over = (*_FINISHED, ReportStatus.FAILED)
         done = sum(row.status in over for row in rows)
         percents = [100 if row.status in over else row.progress.percent for row in rows]
         percent = (share + sum(percents)) // (1 + len(percents))
-        is_finished = done == len(rows) and status in (UtilizationStatus.DONE, UtilizationStatus.FAILED)
-        yield percent, is_finished, f"utilization {share:>3} %, reports {done} of {len(rows)}"
+        is_finished = done == len(rows) and all(run.status in _ENDED for run in runs)
+        yield percent, is_finished, f"utilization and forecasts {share:>3} %, reports {done} of {len(rows)}"
 
 
 def _reported(world: World, filing: Filing, status: ReportStatus) -> EprReport | None:

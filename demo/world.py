@@ -238,7 +238,7 @@ def _agree(world: World) -> None:
 def _open_plants(world: World, packs: int) -> None:
     for key in dict.fromkeys(plant for plant, *_rest in LINES):
         world.plants[key] = plants.open_plant(
-            actor=world.actors[key], facility=world.facilities[key], operating_status="simulated"
+            actor=world.actors[key], facility=world.facilities[key], shows_free_capacity=True
         )
     for key, name, stage, tonnes in LINES:
         line = plants.add_line(actor=world.actors[key], plant=world.plants[key], name=name, stage=stage)

@@ -40,6 +40,8 @@ class AdminDoor:
     verbs: Mapping[str, Page] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     """Pages of its own below the record."""
+    beside: tuple[str, ...] = ()
+    """Pages of its own beside the list, for everybody."""
     platform_parts: tuple[str, ...] = ()
     """Those that are the platform's alone."""
 
@@ -266,8 +268,9 @@ ADMIN: dict[str, AdminDoor] = {
     ),
     "collection.Consent": AdminDoor("refiner", d.consent, create=Page("recycler", MANAGER)),
     "recycling.Plant": public(
-        lambda w: w.plant, create=Page("recycler", MANAGER),
+        lambda w: w.plant, create=Page("recycler", MANAGER), beside=("capacity/", "free-capacity/"),
         verbs={
+            "add-status": Page("recycler", MANAGER, lambda w: w.plant),
             "inspect-many": Page("recycler", record=lambda w: w.plant),
             "release-many": Page("recycler", record=lambda w: w.plant),
             "add-line": Page("recycler", MANAGER, lambda w: w.plant),
@@ -286,6 +289,14 @@ ADMIN: dict[str, AdminDoor] = {
         },
     ),
     "recycling.Nameplate": public(d.nameplate, verbs={"end-nameplate": Page("recycler", MANAGER, d.nameplate)}),
+    "recycling.PlantStatus": public(
+        d.plant_status, verbs={"end-status": Page("recycler", MANAGER, d.plant_status)}
+    ),
+    "recycling.CapacityStatement": public(d.statement),
+    "recycling.VehicleSales": public(d.vehicle_sales),
+    "recycling.ReturnForecast": public(
+        d.forecast, create=Page("recycler"), verbs={"cancel": Page("recycler", record=d.forecast)}
+    ),
     "recycling.Outage": AdminDoor("recycler", d.outage, verbs={"end-outage": Page("recycler", record=d.outage)}),
     "recycling.Intake": AdminDoor(
         "recycler", d.intake, create=Page("recycler"),

@@ -361,6 +361,14 @@ API: dict[tuple[str, str], Door] = {
         end=Door("recycler", OPERATOR, records.outage, lambda w, r: {"last_day": "2025-01-02"}),
     ),
     **resource(
+        "plant-statuses", public(records.plant_status),
+        create=Door(
+            "recycler", MANAGER, status=201,
+            body=lambda w, r: {"plant": w.plant.pk, "status": "paused", "valid_from": "2025-01-01", "source": "x"},
+        ),
+        end=Door("recycler", MANAGER, records.plant_status, lambda w, r: {"last_day": "2025-01-01"}, is_public=True),
+    ),
+    **resource(
         "intakes", Door("recycler", record=records.intake),
         create=Door(
             "recycler", OPERATOR, lambda w: collected_pickup(w, 1), status=201,
@@ -429,7 +437,25 @@ API: dict[tuple[str, str], Door] = {
     ("GET", "battery-traces/{pk}/"): Door("recycler", record=records.charged_pack),
     ("GET", "lot-traces/{pk}/"): Door("recycler", record=records.output_lot),
     ("GET", "utilization/"): Door("recycler", is_table=True),
+    ("GET", "utilization/csv/"): Door("recycler", is_table=True),
     ("GET", "backlog/"): Door("recycler", is_table=True),
+    ("GET", "capacity/"): Door("recycler", is_table=True),
+    ("GET", "capacity/csv/"): Door("recycler", is_table=True),
+    ("GET", "free-capacity/"): Door(
+        "collector", is_table=True,
+        body=lambda w, r: {"latitude": "39.5", "longitude": "-119.5", "chemistry": w.nmc.pk},
+    ),
+    **resource("capacity-statements", public(records.statement)),
+    **resource("vehicle-sales", public(records.vehicle_sales)),
+    **resource(
+        "return-forecasts", public(records.forecast),
+        create=Door(
+            "recycler", OPERATOR, status=201, stranger="producer",
+            body=lambda w, r: {"first_year": 2025, "last_year": 2030},
+        ),
+        cancel=Door("recycler", OPERATOR, records.forecast, is_public=True),
+        get_lines=public(records.forecast), get_gaps=public(records.forecast), get_gaps_csv=public(records.forecast),
+    ),
     **resource(
         "utilization-runs", public(records.utilization_run),
         create=Door(

@@ -48,8 +48,28 @@ from collection.services import (
 )
 from collection.services.findings import Scan
 from collection.validators import is_vin
-from recycling.models import EprScheme, Factor, Inspection, Outcome, UtilizationRun
-from recycling.services import elements_taken, factors, intakes, outputs, plants, report_job, reports, utilization
+from recycling.models import (
+    CapacityStatement,
+    EprScheme,
+    Factor,
+    Inspection,
+    Outcome,
+    PlantStatus,
+    ReturnForecast,
+    UtilizationRun,
+    VehicleSales,
+)
+from recycling.services import (
+    elements_taken,
+    factors,
+    forecasts,
+    intakes,
+    outputs,
+    plants,
+    report_job,
+    reports,
+    utilization,
+)
 from tests.recycling import chains, filing
 from tests.world import (
     World,
@@ -383,6 +403,33 @@ def outage(w: World) -> Any:
     return plants.add_outage(
         actor=w.actor(w.recycler, Role.MANAGER), line=w.shredder, first_day=date(2025, 1, 1), kind="planned"
     )
+
+
+def plant_status(w: World) -> PlantStatus:
+    return plants.add_status(
+        actor=w.actor(w.recycler, Role.MANAGER),
+        plant=w.plant,
+        status="operating",
+        valid_from=date(2020, 1, 1),
+        source="x",
+    )
+
+
+def statement(w: World) -> CapacityStatement:
+    return CapacityStatement.objects.create(
+        key="x", name="Somewhere", jurisdiction=w.nv, standing="announced", source="x", confidence="S2"
+    )
+
+
+def vehicle_sales(w: World) -> VehicleSales:
+    return VehicleSales.objects.create(
+        jurisdiction=w.us, kind="car", year=2020, scenario="momentum", units=1000, kwh_per_vehicle=80,
+        kwh_per_kg=Decimal("0.2"), is_modeled=False, source="x", confidence="S",
+    )  # fmt: skip
+
+
+def forecast(w: World) -> ReturnForecast:
+    return forecasts.request(actor=w.actor(w.recycler), first_year=2025, last_year=2030)
 
 
 def vehicle_pattern(w: World, **fields: Any) -> VehiclePattern:

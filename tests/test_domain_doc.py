@@ -21,6 +21,7 @@ from collection.models.proposals import PROPOSAL_MOVES, ProposalStatus
 from collection.models.relations import RELATION_MOVES, RelationStatus
 from collection.models.shipments import SHIPMENT_MOVES, ShipmentStatus
 from recycling.models.batches import BATCH_MOVES, BatchStatus
+from recycling.models.forecasts import FORECAST_MOVES, ForecastStatus
 from recycling.models.intakes import DISCREPANCY_MOVES, DiscrepancyStatus
 from recycling.models.reports import REPORT_MOVES, ReportStatus
 from recycling.models.schemes import PLACEMENT_MOVES, PlacementStatus
@@ -46,6 +47,7 @@ STATES: dict[str, tuple[type[TextChoices], list[tuple[str, str]]]] = {
     "ImportRun": (ImportStatus, IMPORT_MOVES),
     "AssignmentRun": (AssignmentStatus, ASSIGNMENT_MOVES),
     "UtilizationRun": (UtilizationStatus, UTILIZATION_MOVES),
+    "ReturnForecast": (ForecastStatus, FORECAST_MOVES),
 }
 
 

@@ -145,9 +145,9 @@ def test_every_admin_page_is_classified() -> None:
         usual = {"", "add/", *(f"<path:object_id>/{part}/" for part in ("history", "delete", "change"))}
         usual |= {"<path:object_id>/verb/<str:verb>/", "<path:object_id>/"}
         own = {str(entry.pattern) for entry in page.get_urls()}
-        assert own - usual == {
-            f"<path:object_id>/{part}" for part in ADMIN[label].parts + ADMIN[label].platform_parts
-        }, label
+        parts = ADMIN[label].parts + ADMIN[label].platform_parts
+        known = {f"<path:object_id>/{part}" for part in parts} | set(ADMIN[label].beside)
+        assert own - usual == known, f"{label}: classify its own"
 
 
 def test_every_page_of_the_admin_site_is_classified() -> None:
@@ -199,8 +199,10 @@ def test_a_list_and_a_record_in_the_admin(world: World, label: str) -> None:
     for path in (root, *pages, f"{root}add/", f"{at}delete/", f"{at}history/"):
         anonymous = visit(None, path)
         assert anonymous.status_code == 302 and "/login/" in anonymous["Location"], path
-    assert visit(reader, root).status_code == 200
-    assert visit(stranger, root).status_code == 200
+    for path in (root, *(root + name for name in door.beside)):
+        assert visit(None, path).status_code == 302, path
+        assert visit(reader, path).status_code == 200, path
+        assert visit(stranger, path).status_code == 200, path
     for path in (at + part for part in door.platform_parts):
         assert visit(None, path).status_code == 302, path
         assert [visit(user, path).status_code for user in (reader, stranger)] == [403, 403], path

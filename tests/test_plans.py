@@ -61,7 +61,8 @@ SHORT = dict.fromkeys(
     [
         "jurisdictions", "chemistries", "battery-models", "materials", "epr-schemes", "vehicle-patterns",
         "organizations", "memberships", "invitations", "facilities", "permits", "collection-points", "consents",
-        "plants", "lines", "nameplates", "outages", "relations", "contests",
+        "plants", "lines", "nameplates", "outages", "relations", "contests", "plant-statuses", "capacity-statements",
+        "vehicle-sales",
     ],
     "a few thousand at most, however many batteries there are",
 ) | {
@@ -69,6 +70,9 @@ SHORT = dict.fromkeys(
     "utilization": "sums of days, weeks, months: pages of those, not of records",
     "backlog": "one row a plant",
     "utilization-runs": "as many as were asked for",
+    "capacity": "sums of nameplates: one row a place, stage and year",
+    "free-capacity": "one row a stage of a plant",
+    "return-forecasts": "as many as were asked for; their lines: tests/recycling/test_forecasts.py",
     "assignment-runs": "as many as were asked for",
     "proposals": "as many as people typed",
     "claim-contests": "as many as people contest",

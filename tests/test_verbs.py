@@ -64,12 +64,14 @@ RECORDS: dict[str, Any] = {
     "recycling.ProcessLine": lambda w: w.shredder,
     "recycling.Nameplate": d.nameplate,
     "recycling.Outage": d.outage,
+    "recycling.PlantStatus": d.plant_status,
     "recycling.Intake": d.intake,
     "recycling.Discrepancy": d.discrepancy,
     "recycling.Batch": chains.charged,
     "recycling.MarketPlacement": d.placement,
     "recycling.EprReport": filing.drafted,
     "recycling.UtilizationRun": d.utilization_run,
+    "recycling.ReturnForecast": d.forecast,
 }
 
 

@@ -108,16 +108,15 @@ STEPS: list[tuple[str, str]] = [
     (
         "plants",
         """
-        INSERT INTO recycling_plant (facility_id, operating_status, status_as_of, mass_tolerance, assay_tolerance,
-                                     discrepancy_days)
-        SELECT f.id, '', '', 0.02, 0.05, 15 FROM collection_facility f JOIN site s ON s.name = f.name AND s.kind <> 'yard'
+        INSERT INTO recycling_plant (facility_id, mass_tolerance, assay_tolerance, discrepancy_days, shows_free_capacity)
+        SELECT f.id, 0.02, 0.05, 15, false FROM collection_facility f JOIN site s ON s.name = f.name AND s.kind <> 'yard'
         """,
     ),
     (
         "process lines",
         """
-        INSERT INTO recycling_processline (plant_id, name, stage, forms, is_active)
-        SELECT p.id, 'Bench line', s.kind, '{}', true FROM recycling_plant p
+        INSERT INTO recycling_processline (plant_id, name, stage, forms, conditions, is_active)
+        SELECT p.id, 'Bench line', s.kind, '{}', '{}', true FROM recycling_plant p
         JOIN collection_facility f ON f.id = p.facility_id JOIN site s ON s.name = f.name
         """,
     ),

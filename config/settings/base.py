@@ -233,6 +233,8 @@ CELERY_TASK_ROUTES = {
     "recycling.compute_report": {"queue": "reports"},
     "recycling.seal_report": {"queue": "reports"},
     "recycling.run_utilization": {"queue": "utilization"},
+    "recycling.run_forecast": {"queue": "utilization"},
+    "recycling.utilization_due": {"queue": "utilization"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -256,6 +258,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "mail": {"task": "accounts.send_mail", "schedule": 60.0, "options": {"expires": 50}},
     # The overview of producers says as of when it stands: minutes, while the months of the day are added up anew.
     "tallies": {"task": "recycling.tally", "schedule": 300.0, "options": {"expires": 240}},
+    "utilization-due": {"task": "recycling.utilization_due", "schedule": 300.0, "options": {"expires": 240}},
     "cleaning": {"task": "accounts.clean", "schedule": crontab(hour=9, minute=40)},
     # When the day has ended in the westernmost time zone of the three countries.
     "utilization": {"task": "recycling.utilization_daily", "schedule": crontab(hour=10, minute=10)},

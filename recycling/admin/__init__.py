@@ -1,6 +1,8 @@
 from recycling.admin import (
     batches,
+    capacity,
     elements_taken,
+    forecasts,
     inspections,
     intakes,
     market_statistics,
@@ -14,7 +16,9 @@ from recycling.admin import (
 
 __all__ = [
     "batches",
+    "capacity",
     "elements_taken",
+    "forecasts",
     "inspections",
     "intakes",
     "market_statistics",

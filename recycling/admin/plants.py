@@ -1,25 +1,39 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.admin.forms import VerbForm
 from accounts.admin.scoped import Button, PartInline, ScopedAdmin
-from collection.models import Chemistry, Confidence, Facility
+from collection.models import Chemistry, Condition, Confidence, Facility
 from collection.models.batteries import BatteryModel
+from recycling.admin.capacity import capacity_page, free_page
 from recycling.admin.inspections import InspectForm, ReleaseForm
-from recycling.models import Basis, EprScheme, Nameplate, Outage, Plant, ProcessLine, Stage
+from recycling.models import (
+    Basis,
+    CapacityStatement,
+    EprScheme,
+    Nameplate,
+    OperatingStatus,
+    Outage,
+    Plant,
+    PlantStatus,
+    ProcessLine,
+    Stage,
+)
+from recycling.queries.capacity import with_status_today
 from recycling.services import inspections, plants, reports
 from recycling.tasks.reports import enqueue
 
 
 class SettingsForm(VerbForm):
-    operating_status = forms.CharField(max_length=60, required=False, label=gettext_lazy("operating status"))
-    status_as_of = forms.CharField(max_length=10, required=False, label=gettext_lazy("status as of"))
     mass_tolerance = forms.DecimalField(
         max_digits=5, decimal_places=4, label=gettext_lazy("weighing tolerance"), initial="0.02"
     )
@@ -28,6 +42,11 @@ class SettingsForm(VerbForm):
     )
     discrepancy_days = forms.IntegerField(
         min_value=0, max_value=365, label=gettext_lazy("days to settle a discrepancy"), initial=15
+    )
+    shows_free_capacity = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("shows free capacity"),
+        help_text=gettext_lazy("Whether every logged-in user may read how much the plant could still take in a week."),
     )
 
     def scope(self) -> None:
@@ -45,6 +64,10 @@ class OpenPlantForm(SettingsForm):
         field.queryset = Facility.objects.run_by(self.user).filter(plant__isnull=True)
 
 
+#: `ChangeLineForm.forms` takes the module's name.
+_MultipleChoiceField = forms.MultipleChoiceField
+
+
 class ChangeLineForm(VerbForm):
     chemistries = forms.ModelMultipleChoiceField(
         Chemistry.objects.all(),
@@ -52,17 +75,25 @@ class ChangeLineForm(VerbForm):
         label=gettext_lazy("accepted chemistries"),
         help_text=gettext_lazy("Empty: all."),
     )
-    forms = forms.MultipleChoiceField(
+    forms = _MultipleChoiceField(
         choices=BatteryModel.Form.choices,
         required=False,
         label=gettext_lazy("accepted forms"),
         help_text=gettext_lazy("Empty: all."),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
+    conditions = _MultipleChoiceField(
+        choices=Condition.choices,
+        required=False,
+        label=gettext_lazy("accepted conditions"),
+        help_text=gettext_lazy("Empty: all."),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
 
     def scope(self) -> None:
         if isinstance(self.target, ProcessLine):
-            self.initial |= {"chemistries": self.target.chemistries.all(), "forms": self.target.forms}
+            accepted = {name: getattr(self.target, name) for name in ("forms", "conditions")}
+            self.initial |= {"chemistries": self.target.chemistries.all(), **accepted}
 
 
 class AddLineForm(ChangeLineForm):
@@ -80,6 +111,25 @@ class NameplateForm(VerbForm):
     valid_until = forms.DateField(required=False, label=gettext_lazy("last day"))
     source = forms.CharField(max_length=300, label=gettext_lazy("source"))
     confidence = forms.ChoiceField(choices=Confidence.choices, label=gettext_lazy("confidence"))
+
+
+class StatusForm(VerbForm):
+    line = forms.ModelChoiceField(
+        ProcessLine.objects.all(),
+        required=False,
+        label=gettext_lazy("process line"),
+        help_text=gettext_lazy("Empty: the whole plant."),
+    )
+    status = forms.ChoiceField(choices=OperatingStatus.choices, label=gettext_lazy("status"))
+    valid_from = forms.DateField(label=gettext_lazy("first day"))
+    valid_until = forms.DateField(required=False, label=gettext_lazy("last day"))
+    source = forms.CharField(max_length=300, label=gettext_lazy("source"))
+    confidence = forms.ChoiceField(choices=Confidence.choices, label=gettext_lazy("confidence"))
+
+    def scope(self) -> None:
+        field = self.fields["line"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = ProcessLine.objects.filter(plant=self.target)
 
 
 class OutageForm(VerbForm):
@@ -113,6 +163,17 @@ class LineInline(PartInline):
     show_change_link = True
 
 
+class StatusInline(PartInline):
+    model = PlantStatus
+    fields = ("line", "status", "valid", "source", "confidence")
+    ordering = ("line", "-valid")
+
+
+class StatementInline(PartInline):
+    model = CapacityStatement
+    fields = ("name", "standing", "stage", "t_per_year", "basis", "year", "source", "confidence", "note")
+
+
 class NameplateInline(PartInline):
     model = Nameplate
     fields = ("t_per_year", "basis", "valid", "source", "confidence")
@@ -128,19 +189,40 @@ class OutageInline(PartInline):
 
 @admin.register(Plant)
 class PlantAdmin(ScopedAdmin):
-    list_display = ("facility", "operator", "jurisdiction", "operating_status", "status_as_of")
+    list_display = ("facility", "operator", "jurisdiction", "status_today", "is_simulated")
     list_filter = ("lines__stage", "facility__jurisdiction")
     list_select_related = ("facility__operator", "facility__jurisdiction")
     search_fields = ("facility__name", "facility__operator__name", "facility__locality")
-    inlines = (LineInline,)
+    inlines = (LineInline, StatusInline, StatementInline)
+    list_before_template = "relode/plants.html"
     create = Button(gettext_lazy("Open a plant"), plants.open_plant, OpenPlantForm)
     buttons = (
         Button(gettext_lazy("inspect batteries"), inspections.inspect_many, InspectForm),
         Button(gettext_lazy("release to a further use"), inspections.release_many, ReleaseForm),
         Button(gettext_lazy("add a line"), plants.add_line, AddLineForm),
+        Button(gettext_lazy("say whether it runs"), plants.add_status, StatusForm),
         Button(gettext_lazy("change settings"), plants.configure, SettingsForm),
         Button(gettext_lazy("document a year"), reports.document, DocumentForm, after=enqueue),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("capacity/", wrap(partial(capacity_page, self)), name="recycling_plant_capacity"),
+            path("free-capacity/", wrap(partial(free_page, self)), name="recycling_plant_free_capacity"),
+            *super().get_urls(),
+        ]
+
+    def get_queryset(self, request: Any) -> Any:
+        return with_status_today(super().get_queryset(request))
+
+    @admin.display(description=gettext_lazy("operating status"))
+    def status_today(self, plant: Any) -> str:
+        return str(OperatingStatus(plant.status_today).label) if plant.status_today else _("not known")
+
+    @admin.display(description=gettext_lazy("simulated"), boolean=True, ordering="facility__is_simulated")
+    def is_simulated(self, plant: Plant) -> bool:
+        return plant.facility.is_simulated
 
     @admin.display(description=gettext_lazy("operator"), ordering="facility__operator__name")
     def operator(self, plant: Plant) -> str:
@@ -165,6 +247,15 @@ class ProcessLineAdmin(ScopedAdmin):
         Button(gettext_lazy("take out of use"), plants.deactivate_line, is_final=True),
         Button(gettext_lazy("take into use again"), plants.activate_line),
     )
+
+
+@admin.register(PlantStatus)
+class PlantStatusAdmin(ScopedAdmin):
+    list_display = ("plant", "line", "status", "valid", "source", "confidence")
+    list_filter = ("status", "confidence", "plant__facility__jurisdiction")
+    list_select_related = ("plant__facility", "line__plant__facility")
+    search_fields = ("plant__facility__name", "source")
+    buttons = (Button(gettext_lazy("end"), plants.end_status, EndForm),)
 
 
 @admin.register(Nameplate)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
@@ -18,8 +19,20 @@ from recycling.tasks import utilization as tasks
 
 @admin.register(UtilizationSnapshot)
 class UtilizationAdmin(ScopedAdmin):
-    list_display = ("line", "stage", "day", "basis", "processed", "available", "how_full")
-    list_filter = ("line__stage", "basis", "line__plant__facility__jurisdiction")
+    list_display = (
+        "line",
+        "stage",
+        "day",
+        "basis",
+        "status_label",
+        "processed",
+        "available",
+        "how_full",
+        "is_simulated",
+    )
+    list_filter = (
+        "line__stage", "basis", "status", "line__plant__facility__is_simulated", "line__plant__facility__jurisdiction",
+    )  # fmt: skip
     list_select_related = ("line__plant__facility",)
     search_fields = ("line__name", "line__plant__facility__name")
     date_hierarchy = "day"
@@ -31,7 +44,15 @@ class UtilizationAdmin(ScopedAdmin):
 
     @display(description=gettext_lazy("processed (kg)"), ordering="processed_kg")
     def processed(self, row: UtilizationSnapshot) -> str:
-        return kilograms(row.processed_kg)
+        return _("not reported") if row.processed_kg is None else kilograms(row.processed_kg)
+
+    @display(description=gettext_lazy("operating status"), ordering="status")
+    def status_label(self, row: UtilizationSnapshot) -> str:
+        return row.get_status_display() or _("not known")
+
+    @display(description=gettext_lazy("simulated"), boolean=True)
+    def is_simulated(self, row: UtilizationSnapshot) -> bool:
+        return row.line.plant.facility.is_simulated
 
     @display(description=gettext_lazy("available (kg)"), ordering="available_kg")
     def available(self, row: UtilizationSnapshot) -> str:
@@ -39,6 +60,8 @@ class UtilizationAdmin(ScopedAdmin):
 
     @display(description=gettext_lazy("utilization"))
     def how_full(self, row: UtilizationSnapshot) -> Any:
+        if row.processed_kg is None:
+            return bar(None, nothing=_("not reported"))
         if not row.available_kg:
             return bar(None)
         return bar((100 * row.processed_kg / row.available_kg).quantize(Decimal("0.1")))

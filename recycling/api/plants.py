@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.doors import VerbsField, door, opens
@@ -10,10 +11,11 @@ from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.records import RecordSerializer
 from accounts.api.viewsets import VisibleRelatedField, VisibleViewSet
-from collection.api.fields import FirstDay, LastDay
-from collection.models import Chemistry, Confidence, Facility
+from collection.api.fields import FirstDay, LastDay, Sourced
+from collection.models import Chemistry, Condition, Confidence, Facility
 from collection.models.batteries import BatteryModel
-from recycling.models import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
+from recycling.models import Basis, Nameplate, OperatingStatus, Outage, Plant, PlantStatus, ProcessLine, Stage
+from recycling.queries.capacity import with_status_today
 from recycling.services import plants
 
 
@@ -21,22 +23,32 @@ class PlantOut(RecordSerializer[Plant]):
     name = serializers.CharField(source="facility.name", read_only=True)
     operator = serializers.IntegerField(source="facility.operator_id", read_only=True)
     jurisdiction = serializers.CharField(source="facility.jurisdiction_id", read_only=True)
+    is_simulated = serializers.BooleanField(source="facility.is_simulated", read_only=True)
+    status_today = serializers.SerializerMethodField()
 
     class Meta:
         model = Plant
         fields = (
-            "id", "facility", "name", "operator", "jurisdiction", "operating_status", "status_as_of", "mass_tolerance",
-            "assay_tolerance", "discrepancy_days",
+            "id", "facility", "name", "operator", "jurisdiction", "is_simulated", "status_today", "mass_tolerance",
+            "assay_tolerance", "discrepancy_days", "shows_free_capacity",
         )  # fmt: skip
         read_only_fields = fields
 
+    @extend_schema_field(
+        serializers.ChoiceField(
+            choices=OperatingStatus.choices, allow_null=True, help_text="Null: not known. See plant-statuses."
+        )
+    )
+    def get_status_today(self, plant: Any) -> str | None:
+        status: str | None = plant.status_today
+        return status
+
 
 class SettingsIn(serializers.Serializer[Any]):
-    operating_status = TextField(max_length=60, required=False, allow_blank=True)
-    status_as_of = TextField(max_length=10, required=False, allow_blank=True)
     mass_tolerance = serializers.DecimalField(max_digits=5, decimal_places=4, required=False)
     assay_tolerance = serializers.DecimalField(max_digits=5, decimal_places=4, required=False)
     discrepancy_days = serializers.IntegerField(min_value=0, max_value=365, required=False)
+    shows_free_capacity = serializers.BooleanField(required=False)
 
 
 class OpenPlantIn(SettingsIn):
@@ -56,7 +68,7 @@ class PlantFilter(FilterSet):
 class PlantViewSet(VisibleViewSet):
     """Plants, with their published facts."""
 
-    queryset = Plant.objects.select_related("facility")
+    queryset = with_status_today(Plant.objects.select_related("facility"))
     serializer_class = PlantOut
     filterset_class = PlantFilter
     ordering_fields = ("id", "facility__name")
@@ -70,7 +82,7 @@ class ProcessLineOut(RecordSerializer[ProcessLine]):
 
     class Meta:
         model = ProcessLine
-        fields = ("id", "plant", "name", "stage", "chemistries", "forms", "is_active", "verbs")
+        fields = ("id", "plant", "name", "stage", "chemistries", "forms", "conditions", "is_active", "verbs")
         read_only_fields = fields
 
 
@@ -80,6 +92,9 @@ class ChangeProcessLineIn(serializers.Serializer[Any]):
     chemistries = VisibleRelatedField(queryset=Chemistry.objects.all(), many=True, required=False)
     forms = serializers.ListField(
         child=serializers.ChoiceField(choices=BatteryModel.Form.choices), required=False, max_length=10
+    )
+    conditions = serializers.ListField(
+        child=serializers.ChoiceField(choices=Condition.choices), required=False, max_length=10
     )
     is_active = serializers.BooleanField(required=False)
 
@@ -91,6 +106,9 @@ class AddProcessLineIn(serializers.Serializer[Any]):
     chemistries = VisibleRelatedField(queryset=Chemistry.objects.all(), many=True, required=False)
     forms = serializers.ListField(
         child=serializers.ChoiceField(choices=BatteryModel.Form.choices), required=False, max_length=10
+    )
+    conditions = serializers.ListField(
+        child=serializers.ChoiceField(choices=Condition.choices), required=False, max_length=10
     )
 
 
@@ -106,13 +124,51 @@ class LineViewSet(VisibleViewSet):
     change = door(plants.change_line, ChangeProcessLineIn, name="change")
 
 
-class NameplateOut(RecordSerializer[Nameplate]):
+class PlantStatusOut(Sourced):
     valid_from = FirstDay()
     valid_until = LastDay()
 
     class Meta:
+        model = PlantStatus
+        fields = (
+            "id", "plant", "line", "status", "valid_from", "valid_until", "source", "confidence", "is_unverified",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class AddPlantStatusIn(serializers.Serializer[Any]):
+    plant = VisibleRelatedField(queryset=Plant.objects.all())
+    line = VisibleRelatedField(queryset=ProcessLine.objects.all(), required=False, allow_null=True)
+    status = serializers.ChoiceField(choices=OperatingStatus.choices)
+    valid_from = serializers.DateField()
+    valid_until = serializers.DateField(required=False, allow_null=True)
+    source = TextField(max_length=300)
+    confidence = serializers.ChoiceField(choices=Confidence.choices, default=Confidence.READ)
+
+
+class PlantStatusViewSet(VisibleViewSet):
+    """Whether plants, or single lines of them, were planned, built, run, curtailed, paused or closed, by period and source.
+
+    A line's own status goes before its plant's. Days that none covers are not known.
+    """
+
+    queryset = PlantStatus.objects.all()
+    serializer_class = PlantStatusOut
+    filterset_fields = ("plant", "line", "status")
+
+    create = opens(plants.add_status, AddPlantStatusIn)
+    end = door(plants.end_status, name="end")
+
+
+class NameplateOut(Sourced):
+    valid_from = FirstDay(allow_null=True, help_text="Of start-up. Null: not known when that was.")
+    valid_until = LastDay()
+
+    class Meta:
         model = Nameplate
-        fields = ("id", "line", "t_per_year", "basis", "valid_from", "valid_until", "source", "confidence")
+        fields = (
+            "id", "line", "t_per_year", "basis", "valid_from", "valid_until", "source", "confidence", "is_unverified",
+        )  # fmt: skip
         read_only_fields = fields
 
 

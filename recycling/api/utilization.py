@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import django_filters
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,18 +21,20 @@ from accounts.api.fields import TextField
 from accounts.api.filters import FilterSet, WholeNumberFilter
 from accounts.api.paging import CursorPagination
 from accounts.api.records import RecordSerializer
+from accounts.api.renderers import CsvDownload
 from accounts.api.viewsets import VisibleViewSet
+from collection import csv_out
 from recycling.models import Basis, Plant, Stage, UtilizationRun, UtilizationSnapshot
-from recycling.queries.utilization import Level, Period, backlog, load_of, rolled_up
+from recycling.queries.utilization import Level, Period, backlog, load_of, loads, rolled_up
 from recycling.services import utilization
 from recycling.tasks import utilization as tasks
 
 
 class LoadOut(serializers.Serializer[Any]):
-    """How full something was in a period, in one stage and counted by one basis.
+    """How full something was in a period, in one stage and counted by one basis, simulated or real.
 
-    `utilization` is processed / available mass on days with a known capacity; empty where none is known. Above 1 it is
-    flagged by `is_over`.
+    `utilization` is processed / available mass on reported days with a known capacity; empty where none is known. Above 1
+    it is flagged by `is_over`. `coverage` is the share of the capacity known to have run of which anything was reported.
     """
 
     level = serializers.ChoiceField(choices=[(level.value, level.value) for level in Level])
@@ -35,16 +42,39 @@ class LoadOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     stage = serializers.ChoiceField(choices=Stage.choices)
     basis = serializers.ChoiceField(choices=Basis.choices)
+    is_simulated = serializers.BooleanField()
     period = serializers.ChoiceField(choices=[(period.value, period.value) for period in Period])
     start = serializers.DateField()
-    processed_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
+    is_reported = serializers.BooleanField(help_text="Whether any plant of it reported: else nothing is known of it.")
+    processed_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=11, allow_null=True, help_text="Null: not reported."
+    )
     rated_processed_kg = serializers.DecimalField(max_digits=30, decimal_places=11)
-    nameplate_kg = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
-    available_kg = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
+    nameplate_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=6, allow_null=True, help_text="Of what is known to have run, curtailed or not."
+    )
+    curtailed_kg = serializers.DecimalField(max_digits=30, decimal_places=6, help_text="Of `nameplate_kg`.")
+    paused_kg = serializers.DecimalField(max_digits=30, decimal_places=6, help_text="Not in `nameplate_kg`.")
+    unknown_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=6, help_text="Of which it is not known whether it ran; not in `nameplate_kg`."
+    )
+    reporting_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=6, help_text="Of `nameplate_kg`, that of plants that reported."
+    )
+    coverage = serializers.DecimalField(
+        max_digits=10, decimal_places=6, allow_null=True, help_text="`reporting_kg` / `nameplate_kg`."
+    )
+    available_kg = serializers.DecimalField(
+        max_digits=30, decimal_places=6, allow_null=True, help_text="Of plants that reported."
+    )
     utilization = serializers.DecimalField(max_digits=30, decimal_places=6, allow_null=True)
     is_over = serializers.BooleanField()
     lines = serializers.IntegerField()
+    lines_reporting = serializers.IntegerField()
     lines_without_nameplate = serializers.IntegerField()
+    lines_due = serializers.IntegerField(
+        help_text="Lines of which something changed since these days were computed; they are computed again."
+    )
     days = serializers.IntegerField()
 
 
@@ -77,7 +107,7 @@ class NewestFirst(CursorPagination):
     """Pages of sums, which have no id: newest period first."""
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
-        return ("-start", "of", "stage", "basis")
+        return ("-start", "of", "stage", "basis", "simulated")
 
 
 class UtilizationViewSet(viewsets.GenericViewSet[Any]):
@@ -91,16 +121,38 @@ class UtilizationViewSet(viewsets.GenericViewSet[Any]):
     @extend_schema(parameters=[QuestionIn], responses=LoadOut(many=True))
     def list(self, request: Request) -> Response:
         """Read how full lines, plants, jurisdictions or countries were, by day, month or year."""
-        question = QuestionIn(data=request.query_params)
-        question.is_valid(raise_exception=True)
-        asked = question.validated_data
-        level, period = Level(asked["level"]), Period(asked["period"])
-        rows = UtilizationSnapshot.objects.visible_to(request.user).filter(  # type: ignore[arg-type]
-            **{path: asked[name] for name, path in _FILTERS.items() if name in asked}
-        )
+        rows, level, period = _asked(request)
         page = self.paginate_queryset(rolled_up(rows, level=level, period=period))
-        loads = [load_of(row, level=level, period=period) for row in page or ()]
-        return self.get_paginated_response(LoadOut(loads, many=True).data)
+        found = [load_of(row, level=level, period=period) for row in page or ()]
+        return self.get_paginated_response(LoadOut(found, many=True).data)
+
+    @extend_schema(parameters=[QuestionIn], responses={(200, "text/csv"): OpenApiTypes.STR})
+    @action(detail=False, url_path="csv", pagination_class=None, renderer_classes=(JSONRenderer, CsvDownload))
+    def csv(self, request: Request) -> HttpResponseBase:
+        """Download the same as a table, with what it rests on in each row."""
+        rows, level, period = _asked(request)
+        with as_platform():  # sums of what the caller may read
+            found = loads(rows, level=level, period=period)
+        return as_table("utilization", LoadOut, found)
+
+
+def _asked(request: Request) -> tuple[Any, Level, Period]:
+    question = QuestionIn(data=request.query_params)
+    question.is_valid(raise_exception=True)
+    asked = question.validated_data
+    rows = UtilizationSnapshot.objects.visible_to(request.user).filter(  # type: ignore[arg-type]
+        **{path: asked[name] for name, path in _FILTERS.items() if name in asked}
+    )
+    return rows, Level(asked["level"]), Period(asked["period"])
+
+
+def as_table(name: str, reads: type[serializers.Serializer[Any]], rows: Sequence[Any]) -> HttpResponseBase:
+    """`rows` as a CSV file with the columns of a serializer. Its name says if any of it is simulated."""
+    columns = [column for column in reads().fields if column != "sources"]
+    simulated = "simulated-" if any(getattr(row, "is_simulated", False) for row in rows) else ""
+    return csv_out.stream(
+        f"{simulated}{name}.csv", columns, ([getattr(row, column) for column in columns] for row in rows)
+    )
 
 
 class BacklogOut(serializers.Serializer[Any]):

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('collection', '0016_market_statistics_and_duties'),
-        ('recycling', '0010_statistics_know_their_vehicles'),
+        ('recycling', '0011_capacity_says_what_it_rests_on'),
     ]
 
     operations = [

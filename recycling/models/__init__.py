@@ -1,5 +1,17 @@
 from recycling.models.batches import BATCH_MOVES, Batch, BatchStatus, Charge, Factor, Output, Reagent
+from recycling.models.capacity import CapacityStatement, Standing
 from recycling.models.elements_taken import ElementsTaken, OptionalElement
+from recycling.models.forecasts import (
+    FEWEST_PRODUCERS,
+    FORECAST_MOVES,
+    Distribution,
+    ForecastStatus,
+    Inputs,
+    ReturnForecast,
+    ReturnForecastLine,
+    VehicleKind,
+    VehicleSales,
+)
 from recycling.models.input_analyses import InputAnalysis, InputShare
 from recycling.models.intakes import (
     DISCREPANCY_MOVES,
@@ -12,7 +24,17 @@ from recycling.models.intakes import (
 )
 from recycling.models.market_statistics import MarketStatistic
 from recycling.models.outcomes import RECOVERED, WHOLE, Became, EprBatch, EprInputShare, EprOutcome, Outcome
-from recycling.models.plants import Basis, Nameplate, Outage, Plant, ProcessLine, Stage
+from recycling.models.plants import (
+    RUNNING,
+    Basis,
+    Nameplate,
+    OperatingStatus,
+    Outage,
+    Plant,
+    PlantStatus,
+    ProcessLine,
+    Stage,
+)
 from recycling.models.report_evidence import EprEvidence, EprFactor, EprIntensity, EprPlacement, EprSite
 from recycling.models.report_flows import EprFeed, EprLot, EprStep
 from recycling.models.report_names import EprName
@@ -42,6 +64,7 @@ from recycling.models.tallies import TallyDue, TallyElement, TallyUnits
 from recycling.models.utilization import (
     UTILIZATION_MOVES,
     BacklogSnapshot,
+    UtilizationDue,
     UtilizationRun,
     UtilizationSnapshot,
     UtilizationStatus,
@@ -50,12 +73,15 @@ from recycling.models.utilization import (
 __all__ = [
     "BATCH_MOVES",
     "DISCREPANCY_MOVES",
+    "FEWEST_PRODUCERS",
     "FILED_REPORTS",
+    "FORECAST_MOVES",
     "OPEN_REPORTS",
     "PENDING_REPORTS",
     "PLACEMENT_MOVES",
     "RECOVERED",
     "REPORT_MOVES",
+    "RUNNING",
     "UTILIZATION_MOVES",
     "WHOLE",
     "BacklogSnapshot",
@@ -64,10 +90,12 @@ __all__ = [
     "BatchStatus",
     "Became",
     "Breakdown",
+    "CapacityStatement",
     "Charge",
     "Decision",
     "Discrepancy",
     "DiscrepancyStatus",
+    "Distribution",
     "ElementsTaken",
     "EprBatch",
     "EprEvidence",
@@ -87,8 +115,10 @@ __all__ = [
     "EprStep",
     "EprTarget",
     "Factor",
+    "ForecastStatus",
     "InputAnalysis",
     "InputShare",
+    "Inputs",
     "Inspection",
     "Intake",
     "IntakeBattery",
@@ -97,16 +127,21 @@ __all__ = [
     "MarketStatistic",
     "Metric",
     "Nameplate",
+    "OperatingStatus",
     "OptionalElement",
     "Outage",
     "Outcome",
     "Output",
     "PlacementStatus",
     "Plant",
+    "PlantStatus",
     "ProcessLine",
     "Reagent",
     "ReportStatus",
+    "ReturnForecast",
+    "ReturnForecastLine",
     "Stage",
+    "Standing",
     "TallyDue",
     "TallyElement",
     "TallyUnits",
@@ -114,8 +149,11 @@ __all__ = [
     "TracedBattery",
     "TracedDestination",
     "TracedLot",
+    "UtilizationDue",
     "UtilizationRun",
     "UtilizationSnapshot",
     "UtilizationStatus",
+    "VehicleKind",
+    "VehicleSales",
     "chain_told",
 ]

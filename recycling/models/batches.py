@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Organization
 from collection.models import Battery, Composition, Element, Jurisdiction, Lot
 from collection.units import entered_field, kg_field, unit_field, unit_known
+from recycling.models.due_days import BY_BATCHES, BY_CHARGES, BY_OUTPUTS
 from recycling.models.intakes import PlantRecordQuerySet
 from recycling.models.plants import ProcessLine
 from recycling.models.seals import stale_with_parts
@@ -115,6 +116,7 @@ class Batch(models.Model):
                     RETURN NEW;
                 """,
             ),
+            *BY_BATCHES,
         )
 
     def __str__(self) -> str:
@@ -268,6 +270,7 @@ class Charge(models.Model):
                 operation=pgtrigger.Insert | pgtrigger.Update,
                 func=AS_ITS_BATTERY,
             ),
+            *BY_CHARGES,
         )
 
     def __str__(self) -> str:
@@ -319,6 +322,7 @@ class Output(models.Model):
                 func=OUTPUT_SEALED,
             ),
             *stale_with_parts(),
+            *BY_OUTPUTS,
         )
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from accounts.models import Viewer
 from collection.models import Battery, Condition, Shipment
 from collection.models.records import RecordQuerySet
 from collection.units import entered_field, kg_field, unit_field, unit_known
+from recycling.models.due_days import BY_INTAKES
 from recycling.models.plants import Plant
 
 
@@ -74,6 +75,7 @@ class Intake(models.Model):
             unit_known("unit", "intake_unit_known"),
             models.CheckConstraint(condition=Q(gross_value__gt=F("tare_value")), name="intake_gross_above_tare"),
         )
+        triggers = (BY_INTAKES,)
 
     def __str__(self) -> str:
         return f"{self.ticket} ({self.plant})"

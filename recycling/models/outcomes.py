@@ -52,8 +52,8 @@ class Outcome(models.Model):
     """What share of an element (or of the whole mass) charged into a batch became what, and where, through all the stages
     that follow; parts of elements apart (`annex.apart`).
 
-    The shares of one batch and element add up to 1. `facility` is where it was last processed, `country` where it is now or
-    was sent to. Lost is what is left: less than nothing where more came out than was known to go in.
+    The shares of one batch and element add up to 1. `facility` is where it was last processed, `country` where that is, or
+    where it lies or was sent to if it goes on. Lost is what is left: less than nothing where more came out than was known to go in.
     """
 
     batch = models.ForeignKey(

@@ -3,16 +3,19 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pghistory
+import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateRangeField, RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Viewer, organizations_of
-from collection.models import Chemistry, Confidence, Facility, Jurisdiction
+from collection.models import Chemistry, Condition, Confidence, Facility, Jurisdiction
 from collection.models.batteries import BatteryModel
+from recycling.models.due_days import OF_A_LINE, OF_A_PLANT, by_period
 
 
 class Stage(models.TextChoices):
@@ -60,10 +63,6 @@ class Plant(models.Model):
     facility = models.OneToOneField(
         Facility, on_delete=models.PROTECT, related_name="plant", verbose_name=_("facility")
     )
-    operating_status = models.CharField(
-        _("operating status"), max_length=60, blank=True, help_text=_("As last read, such as “operating”.")
-    )
-    status_as_of = models.CharField(_("status as of"), max_length=10, blank=True)
     mass_tolerance = models.DecimalField(
         _("weighing tolerance"),
         max_digits=5,
@@ -82,6 +81,11 @@ class Plant(models.Model):
     )
     discrepancy_days = models.PositiveSmallIntegerField(
         _("days to settle a discrepancy"), default=15, help_text=_("The plant's own setting, not a legal period.")
+    )
+    shows_free_capacity = models.BooleanField(
+        _("shows free capacity"),
+        default=False,
+        help_text=_("Whether every logged-in user may read how much the plant could still take in a week."),
     )
 
     objects = PlantQuerySet.as_manager()
@@ -129,6 +133,13 @@ class ProcessLine(models.Model):
         verbose_name=_("accepted forms"),
         help_text=_("Empty: all."),
     )
+    conditions = ArrayField(
+        models.CharField(max_length=9, choices=Condition.choices),
+        default=list,
+        blank=True,
+        verbose_name=_("accepted conditions"),
+        help_text=_("Empty: all."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
 
     objects = PlantPartQuerySet["ProcessLine"].as_manager()
@@ -146,9 +157,92 @@ class ProcessLine(models.Model):
         return f"{self.plant} – {self.name}"
 
 
+class OperatingStatus(models.TextChoices):
+    """Whether capacity is there. `RUNNING` is what may be called capacity; the others are told apart from it."""
+
+    PLANNED = "planned", _("planned")
+    BUILDING = "building", _("being built")
+    OPERATING = "operating", _("operating")
+    CURTAILED = "curtailed", _("curtailed")
+    PAUSED = "paused", _("paused")
+    CLOSED = "closed", _("closed")
+
+
+#: Capacity that takes material in; curtailed is shown apart, since nobody says by how much.
+RUNNING = (OperatingStatus.OPERATING, OperatingStatus.CURTAILED)
+
+
+@pghistory.track()
+class PlantStatus(models.Model):
+    """That a plant, or one line of it, was planned, built, run, curtailed, paused or closed in a period, by a source.
+
+    Periods of one plant never overlap, nor do those of one line; a line's own go before its plant's. A day that none covers
+    is not known. A period begins with the first day that the source vouches for, which need not be the first that was so.
+    """
+
+    plant = models.ForeignKey(Plant, on_delete=models.PROTECT, related_name="statuses", verbose_name=_("plant"))
+    line = models.ForeignKey(
+        ProcessLine,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="statuses",
+        verbose_name=_("process line"),
+        help_text=_("Empty: the whole plant."),
+    )
+    status = models.CharField(_("status"), max_length=9, choices=OperatingStatus.choices)
+    valid = DateRangeField(_("valid"))
+    source = models.CharField(_("source"), max_length=300)
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence.choices, default=Confidence.WEAK)
+
+    objects = PlantPartQuerySet["PlantStatus"].as_manager()
+
+    class Meta:
+        ordering = ("plant", "line", "valid")
+        verbose_name = _("operating status")
+        verbose_name_plural = _("operating statuses")
+        constraints = (
+            models.CheckConstraint(condition=Q(status__in=OperatingStatus.values), name="plant_status_known"),
+            models.CheckConstraint(condition=Q(valid__startswith__isnull=False), name="plant_status_begins"),
+            ExclusionConstraint(
+                name="plant_statuses_apart",
+                expressions=[
+                    ("plant", RangeOperators.EQUAL),
+                    (Coalesce("line", 0), RangeOperators.EQUAL),
+                    ("valid", RangeOperators.OVERLAPS),
+                ],
+            ),
+        )
+        triggers = (
+            pgtrigger.Trigger(
+                name="of_its_plant",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__line__isnull=False),
+                func="""
+                    IF NOT EXISTS (
+                        SELECT 1 FROM recycling_processline l WHERE l.id = NEW.line_id AND l.plant_id = NEW.plant_id
+                    ) THEN
+                        RAISE EXCEPTION 'a line has the status of its own plant'
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'plant_status_of_its_plant';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            by_period(OF_A_PLANT, "valid"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.line or self.plant}: {self.get_status_display()}"
+
+
 @pghistory.track()
 class Nameplate(models.Model):
-    """What a line is built to handle in a year, for a period, by a source. Periods of one line never overlap."""
+    """What a line is built to handle in a year, for a period, by a source. Periods of one line never overlap.
+
+    A period begins with the start-up. Where no day of start-up is known it has no first day: it then counts on days on
+    which the plant is known to have run (`PlantStatus`), and on others as not known.
+    """
 
     line = models.ForeignKey(
         ProcessLine, on_delete=models.PROTECT, related_name="nameplates", verbose_name=_("process line")
@@ -172,6 +266,7 @@ class Nameplate(models.Model):
                 expressions=[("line", RangeOperators.EQUAL), ("valid", RangeOperators.OVERLAPS)],
             ),
         )
+        triggers = (by_period(OF_A_LINE, "valid"),)
 
     def __str__(self) -> str:
         return f"{self.t_per_year} t"
@@ -220,6 +315,7 @@ class Outage(models.Model):
                 expressions=[("line", RangeOperators.EQUAL), ("days", RangeOperators.OVERLAPS)],
             ),
         )
+        triggers = (by_period(OF_A_LINE, "days"),)
 
     def __str__(self) -> str:
         return f"{self.line_id} {self.days}"

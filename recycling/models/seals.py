@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.constraints import explain
 from collection.models import Assay, Battery, Destination, Lot
+from recycling.models.due_days import BY_LOTS
 
 explain(
     charged_as_what_it_is=_(
@@ -72,12 +73,21 @@ OF_LOTS = """
     UNION SELECT c.batch_id FROM recycling_charge c JOIN {rows} r ON r.lot_id = c.lot_id
 """
 
-#: Lots whose content or fate changed; on the way from one plant to another neither does.
+#: Lots whose content or fate changed; on the way from one plant to another neither does, but where it waits abroad.
 CHANGED_LOTS = """
     SELECT e.id AS lot_id FROM entries e JOIN before b ON b.id = e.id
     WHERE (b.mass_kg, b.moisture, b.material_id) IS DISTINCT FROM (e.mass_kg, e.moisture, e.material_id)
         OR (b.status <> e.status
             AND NOT (b.status IN ('in_stock', 'in_transit') AND e.status IN ('in_stock', 'in_transit')))
+        OR (b.facility_id IS DISTINCT FROM e.facility_id AND EXISTS (
+            SELECT 1 FROM recycling_output o
+            JOIN recycling_batch k ON k.id = o.batch_id
+            JOIN recycling_processline l ON l.id = k.line_id
+            JOIN recycling_plant p ON p.id = l.plant_id
+            JOIN collection_facility made ON made.id = p.facility_id
+            JOIN collection_facility at ON at.id IN (b.facility_id, e.facility_id)
+            WHERE o.lot_id = e.id AND left(at.jurisdiction_id, 2) <> left(made.jurisdiction_id, 2)
+        ))
 """
 
 #: Lots of which a closed batch was balanced with other figures.
@@ -192,6 +202,7 @@ class TracedLot(Lot):
         verbose_name = _("traced lot")
         verbose_name_plural = _("traced lots")
         triggers = (
+            BY_LOTS,
             pgtrigger.Trigger(
                 name="parts_are_outputs",
                 level=pgtrigger.Statement,

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Organization, Viewer
 from collection.models import Battery, CustodyEvent, Element, Facility, Jurisdiction
 from recycling.models.batches import Batch, Factor
+from recycling.models.due_days import BY_TIME_ZONE
 
 
 def _exact(name: Any) -> models.DecimalField[Any, Any]:
@@ -251,4 +252,5 @@ class TalliedFacility(Facility):
                 """,
                 "time_zone",
             ),
+            BY_TIME_ZONE,
         )

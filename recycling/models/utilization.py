@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Viewer
 from recycling.models.intakes import PlantRecordQuerySet
-from recycling.models.plants import Basis, Plant, ProcessLine
+from recycling.models.plants import Basis, OperatingStatus, Plant, ProcessLine
 
 
 class UtilizationQuerySet(PlantRecordQuerySet["UtilizationSnapshot"]):
@@ -29,16 +29,35 @@ class UtilizationSnapshot(models.Model):
     )
     day = models.DateField(_("day"))
     basis = models.CharField(_("basis"), max_length=6, choices=Basis.choices, default=Basis.INPUT)
-    processed_kg = models.DecimalField(_("processed (kg)"), max_digits=20, decimal_places=11)
+    processed_kg = models.DecimalField(
+        _("processed (kg)"),
+        max_digits=20,
+        decimal_places=11,
+        null=True,
+        help_text=_("Empty: the plant did not report."),
+    )
+    status = models.CharField(
+        _("operating status"),
+        max_length=9,
+        choices=OperatingStatus.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of the day. Empty: it is not known whether the line ran."),
+    )
     nameplate_kg = models.DecimalField(
         _("nameplate (kg)"),
         max_digits=20,
         decimal_places=6,
         null=True,
-        help_text=_("Nameplate capacity of the day. Empty: none is known."),
+        help_text=_("Nameplate capacity of the day, if it was built. Empty: none is known."),
     )
     available_kg = models.DecimalField(
-        _("available (kg)"), max_digits=20, decimal_places=6, null=True, help_text=_("Nameplate less outages.")
+        _("available (kg)"),
+        max_digits=20,
+        decimal_places=6,
+        null=True,
+        help_text=_("Nameplate less outages; nothing while it is paused. Empty: not known."),
     )
     computed_at = models.DateTimeField(_("computed at"))
 
@@ -59,6 +78,33 @@ class UtilizationSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line_id} {self.day}"
+
+
+class UtilizationDueQuerySet(PlantRecordQuerySet["UtilizationDue"]):
+    to_plant = "line__plant"
+    whose: ClassVar = {"facilities": ("line.plant__facility",)}
+
+
+class UtilizationDue(models.Model):
+    """That something changed in a month of a line since it was computed. Only ever added by the database, so that no two
+    changes wait for each other.
+    """
+
+    line = models.ForeignKey(
+        ProcessLine, on_delete=models.CASCADE, related_name="due_months", db_index=False, verbose_name=_("process line")
+    )
+    month = models.DateField(_("month"))
+    noted_at = models.DateTimeField(_("noted at"))
+
+    objects = UtilizationDueQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("due utilization")
+        verbose_name_plural = _("due utilization")
+        indexes = (models.Index(fields=["line", "month"], name="utilization_due_line"),)
+
+    def __str__(self) -> str:
+        return f"{self.line_id} {self.month:%Y-%m}"
 
 
 class BacklogSnapshot(models.Model):

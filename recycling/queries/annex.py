@@ -243,6 +243,8 @@ class _Follower:
         """Of what a batch that prepares was charged with, what is of the stream."""
         found: Shares = defaultdict(Fraction)
         for feed in filter(self._is_ours, self.feeds[batch]):
+            if not feed.is_known:
+                continue  # it entered, and nothing is known to have come of it
             _add(found, {(feed.origin, element): kg for element, kg in feed.whole.items()})
         for lot in self.charged[batch]:
             _add(found, self._fresh_in(lot))
@@ -280,6 +282,8 @@ class _Follower:
             for feed in self.feeds[batch]:
                 if self._is_ours(feed) and feed.year == self.year:
                     flow.entered.append(Entered(feed, Fraction(1)))
+                    if not feed.is_known:
+                        continue
                     _add(ours, {(feed.origin, element): kg for element, kg in feed.whole.items()})
         for lot in self.charged[batch]:
             fresh = self._fresh_in(lot)
@@ -299,7 +303,7 @@ class _Follower:
         return {
             (origin, element): content[element] * kg / total[element] * known
             for (origin, element), kg in of.items()
-            if kg and content.get(element)
+            if kg and content.get(element) and total.get(element)
         }
 
     def _as_fed(self, lot: Made, batch: int) -> dict[str, Fraction]:

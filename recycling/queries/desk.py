@@ -85,6 +85,7 @@ class LineLoad:
     name: str
     stage: str
     basis: str
+    is_simulated: bool
     month: Load | None
     year: Load | None
 
@@ -188,7 +189,7 @@ def line_loads(user: User, today: date) -> list[LineLoad]:
             key = (stage, basis)
             found.append(
                 LineLoad(
-                    str(line), line.get_stage_display(), basis, month.get(str(line.pk), {}).get(key),
+                    str(line), line.get_stage_display(), basis, line.plant.facility.is_simulated, month.get(str(line.pk), {}).get(key),
                     year.get(str(line.pk), {}).get(key),
                 )
             )  # fmt: skip
@@ -203,7 +204,7 @@ def plant_loads(user: User, today: date) -> list[LineLoad]:
     labels = dict(ProcessLine._meta.get_field("stage").flatchoices)
     return [
         LineLoad(
-            plant.facility.name, str(labels[stage]), basis, month.get(str(plant.pk), {}).get((stage, basis)),
+            plant.facility.name, str(labels[stage]), basis, plant.facility.is_simulated, month.get(str(plant.pk), {}).get((stage, basis)),
             year[str(plant.pk)][stage, basis],
         )
         for plant in plants

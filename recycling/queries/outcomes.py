@@ -26,6 +26,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from django.db.models import Case, CharField, F, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce, Substr
 
 from collection.models import (
     PART_OF,
@@ -62,13 +63,17 @@ def became(lot: str = "") -> Case:
 
     intermediate = is_(material__kind=Material.Kind.INTERMEDIATE)
     on_hand = is_(status__in=ON_HAND)
-    used = is_(destination__use__in=USED_AS_SUCH, destination__ended_waste=True)
+    used = is_(destination__use__in=USED_AS_SUCH) & (
+        is_(destination__ended_waste=True)
+        | is_(material__is_converted=True)  # converted as made, whatever its taker ticks
+    )
     converted = is_(material__is_converted=True) & (on_hand | is_(status=LotStatus.SOLD))
     substitutes = is_(material__is_substitute=True) & ~is_(material=SLAG)
     return Case(
         When(is_(status=LotStatus.CONSUMED), then=Value(CHARGED)),
         When(intermediate & on_hand, then=Value(Became.PENDING)),
         When(is_(status=LotStatus.LOST), then=Value(Became.LOST)),
+        When(is_(material__kind=Material.Kind.ENERGY), then=Value(Became.ENERGY)),
         When(is_(material__in=CELLS) & used, then=Value(Became.SECOND_LIFE)),
         When(
             ~intermediate & (used | (is_(destination__isnull=True) & converted)),
@@ -190,13 +195,21 @@ def stored(batches: Iterable[int] | None = None) -> Iterable[OutcomeRow]:
         yield OutcomeRow(*row)
 
 
+#: Where a lot is: where it was sent to, or where it lies. On its way it is still where it was made.
+_COUNTRY = Case(
+    When(lot__status__in=ON_HAND, then=Substr("lot__facility__jurisdiction", 1, 2)),
+    default=F("lot__destination__country"),
+    output_field=CharField(),
+)
+
+
 def _flows(batches: Collection[int] | None) -> list[Flow]:
     outputs = Output.objects.exclude(lot__status__in=NOT_THERE)
     if batches is not None:
         outputs = outputs.filter(batch__in=batches)
     groups = (
-        outputs.annotate(became=became("lot__"))
-        .values_list("batch_id", "became", "lot__destination__country", "lot__charge__batch_id", "lot__material__kind")
+        outputs.annotate(became=became("lot__"), country=Coalesce(_COUNTRY, Value("")))
+        .values_list("batch_id", "became", "country", "lot__charge__batch_id", "lot__material__kind")
         .order_by()
     )
     assayed = groups.annotate(
@@ -206,10 +219,10 @@ def _flows(batches: Collection[int] | None) -> list[Flow]:
     weighed = groups.annotate(kg=Sum(dry_kg("lot__"), output_field=EXACT_FIELD))
     content: dict[tuple[int, str, str, int | None, str], dict[str, Decimal]] = defaultdict(dict)
     for *group, element, kg in in_one_go(assayed, batches):
-        content[_group(*group)][element] = kg
+        content[tuple(group)][element] = kg
     for *group, kg in in_one_go(weighed, batches):
-        if _group(*group)[-1] == Material.Kind.INTERMEDIATE:
-            content[_group(*group)][WHOLE] = kg
+        if group[-1] == Material.Kind.INTERMEDIATE:
+            content[tuple(group)][WHOLE] = kg
     flows = []
     with localcontext(EXACT):
         for (batch, what, country, into, _kind), masses in content.items():
@@ -218,12 +231,6 @@ def _flows(batches: Collection[int] | None) -> list[Flow]:
             elements[WHOLE] = sum(elements.values(), _ZERO) if whole is None else whole
             flows += [Flow(batch, element, what, country, into, kg) for element, kg in elements.items() if kg]
     return flows
-
-
-def _group(
-    batch: int, what: str, country: str | None, into: int | None, kind: str
-) -> tuple[int, str, str, int | None, str]:
-    return batch, what, country or "", into, kind
 
 
 def _fed(batches: Collection[int] | None) -> dict[int, Fed]:
@@ -332,9 +339,15 @@ def _of_batch(step: Step, fed: Fed, flows: Iterable[Flow], shares: SharesOf) -> 
             for way, share in shares.get((flow.into or 0, flow.element), waiting).items():
                 made[element][way] += flow.kg * share
         else:
-            sent = flow.became in (Became.PASSED_ON, Became.SECOND_LIFE)
-            made[element][Way(flow.became, step.facility, flow.country if sent else step.country)] += flow.kg
+            made[element][Way(flow.became, step.facility, _where(flow, step))] += flow.kg
     return {element: _shares(element, fed, ways, here) for element, ways in made.items()}
+
+
+def _where(flow: Flow, step: Step) -> str:
+    """What was recovered, burned or disposed of has become that where it was made; the rest goes on from where it is."""
+    if flow.became in (Became.PASSED_ON, Became.SECOND_LIFE):
+        return flow.country
+    return flow.country or step.country if flow.became == Became.PENDING else step.country
 
 
 def _as_fed(element: str, fed: Fed) -> str:

@@ -59,6 +59,7 @@ _FATE_OF = {
     Metric.CLAIMED_AWAY_KG: EprEvidence.Fate.CLAIMED_AWAY,
 }
 
+
 def evidence_of(line: EprReportLine) -> QuerySet[EprEvidence]:
     """The batteries behind a figure; none for what was placed on the market (see `placements_of`)."""
     rows: QuerySet[EprEvidence] = EprEvidence.objects.filter(report=line.report_id)

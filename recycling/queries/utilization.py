@@ -14,24 +14,39 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from django.db import connection, models
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Left, TruncMonth, TruncYear
 
-from recycling.models import Stage, UtilizationSnapshot
+from recycling.models import RUNNING, OperatingStatus, Stage, UtilizationDue, UtilizationSnapshot
+from recycling.models.due_days import BRIDGED_DAYS, REPORTS_FOR_DAYS
 
-#: Days of a range of days for every line: what was processed, what could have been. `%(from)s` and `%(to)s` are dates.
+#: The operating status of a line on a day: its own, else its plant's, else null.
+STATUS_OF_DAY = """
+    SELECT s.status FROM recycling_plantstatus s
+    WHERE s.plant_id = {plant} AND (s.line_id IS NULL OR s.line_id = {line}) AND s.valid @> {day}
+    ORDER BY s.line_id NULLS LAST LIMIT 1
+"""
+
+#: Days of a range of days for lines (`%(lines)s`; all, if it is null): what was processed, what could have been. `%(from)s` and
+#: `%(to)s` are dates.
 #:
 #: A charge belongs to the day of its plant's time zone. A nameplate is per year, so a day's share is by the days of
 #: that year. Of lots that were split only the whole counts, as it was made. Days that have not begun at the plant are
 #: left out.
-LINE_DAYS = """
+#:
+#: A plant reports on a day if it opened a batch or weighed a shipment in then or in the month before, or before and after it
+#: within a quarter, or said of a line that it stood still; what is not reported is not known, and not nothing. Whether a line
+#: runs is what `PlantStatus` says; else it runs from its start-up on, and while it reports. What is planned, being built or closed
+#: is no capacity; of what is paused nothing is available.
+LINE_DAYS = f"""
     WITH site AS (
-        SELECT l.id AS line_id, f.time_zone, (now() AT TIME ZONE f.time_zone)::date AS today
+        SELECT l.id AS line_id, l.plant_id, f.time_zone, (now() AT TIME ZONE f.time_zone)::date AS today
         FROM recycling_processline l
         JOIN recycling_plant p ON p.id = l.plant_id
         JOIN collection_facility f ON f.id = p.facility_id
+        WHERE %(lines)s::bigint[] IS NULL OR l.id = ANY (%(lines)s)
     ), line_day AS (
-        SELECT s.line_id, d.day::date AS day
+        SELECT s.line_id, s.plant_id, s.time_zone, d.day::date AS day
         FROM site s
         CROSS JOIN LATERAL generate_series(
             %(from)s::date, least(%(to)s::date, s.today), interval '1 day'
@@ -52,24 +67,48 @@ LINE_DAYS = """
         JOIN collection_material m ON m.code = t.material_id AND m.kind = 'product'
         WHERE t.made_at >= %(from)s::date - 2 AND t.made_at < %(to)s::date + 3
         GROUP BY 1, 2
+    ), record AS (
+        SELECT s.plant_id, (x.at AT TIME ZONE s.time_zone)::date AS day
+        FROM (SELECT DISTINCT plant_id, time_zone FROM site) s
+        CROSS JOIN LATERAL (
+            SELECT b.started_at AS at
+            FROM recycling_processline l JOIN recycling_batch b ON b.line_id = l.id WHERE l.plant_id = s.plant_id
+            UNION ALL
+            SELECT i.weighed_at FROM recycling_intake i WHERE i.plant_id = s.plant_id
+        ) x
+        WHERE x.at >= %(from)s::date - {BRIDGED_DAYS + 2} AND x.at < %(to)s::date + {BRIDGED_DAYS + 3}
+    ), heard AS (
+        SELECT x.plant_id, range_agg(daterange(x.day, CASE
+            WHEN x.next <= x.day + {BRIDGED_DAYS} THEN x.next ELSE x.day + {REPORTS_FOR_DAYS} END)) AS days
+        FROM (SELECT r.*, lead(r.day) OVER (PARTITION BY r.plant_id ORDER BY r.day) AS next FROM record r) x
+        GROUP BY 1
     ), rated AS (
-        SELECT d.line_id, d.day, coalesce(n.basis, 'input') AS basis, n.kg, coalesce(o.share, 0) AS out
+        SELECT d.line_id, d.day, coalesce(n.basis, 'input') AS basis, n.kg, coalesce(o.share, 0) AS out, w.did_report,
+            coalesce(s.status, CASE WHEN n.began OR w.did_report THEN 'operating' ELSE '' END) AS status, w.kg AS processed
         FROM line_day d
         LEFT JOIN LATERAL (
-            SELECT n.basis, round(n.t_per_year * 1000 / (
+            SELECT n.basis, lower(n.valid) IS NOT NULL AS began, round(n.t_per_year * 1000 / (
                 make_date(extract(year FROM d.day)::int + 1, 1, 1) - make_date(extract(year FROM d.day)::int, 1, 1)
             ), 6) AS kg
             FROM recycling_nameplate n WHERE n.line_id = d.line_id AND n.valid @> d.day
         ) n ON true
         LEFT JOIN recycling_outage o ON o.line_id = d.line_id AND o.days @> d.day
+        LEFT JOIN LATERAL ({STATUS_OF_DAY.format(plant="d.plant_id", line="d.line_id", day="d.day")}) s ON true
+        LEFT JOIN charged c ON c.line_id = d.line_id AND c.day = d.day
+        LEFT JOIN made m ON m.line_id = d.line_id AND m.day = d.day
+        LEFT JOIN heard h ON h.plant_id = d.plant_id
+        CROSS JOIN LATERAL (
+            SELECT CASE n.basis WHEN 'output' THEN m.kg ELSE c.kg END AS kg,
+                o.id IS NOT NULL OR c.kg IS NOT NULL OR m.kg IS NOT NULL OR coalesce(h.days @> d.day, false) AS did_report
+        ) w
     )
-    SELECT r.line_id, r.day, r.basis,
-        coalesce(CASE r.basis WHEN 'output' THEN m.kg ELSE c.kg END, 0) AS processed_kg,
-        r.kg AS nameplate_kg, round(r.kg * (1 - r.out), 6) AS available_kg
+    SELECT r.line_id, r.day, r.basis, r.status,
+        CASE WHEN r.did_report THEN coalesce(r.processed, 0) END AS processed_kg,
+        CASE WHEN r.status IN ('planned', 'building', 'closed') THEN 0 * r.kg ELSE r.kg END AS nameplate_kg,
+        CASE WHEN r.status IN ('operating', 'curtailed') THEN round(r.kg * (1 - r.out), 6) WHEN r.status <> '' THEN 0 * r.kg END
+            AS available_kg
     FROM rated r
-    LEFT JOIN charged c ON c.line_id = r.line_id AND c.day = r.day
-    LEFT JOIN made m ON m.line_id = r.line_id AND m.day = r.day
-"""
+"""  # noqa: S608 - composed of constants
 
 
 class Level(StrEnum):
@@ -91,10 +130,14 @@ class Period(StrEnum):
 
 @dataclass(frozen=True)
 class Load:
-    """How full something was in a period, in one stage and counted by one basis.
+    """How full something was in a period, in one stage and counted by one basis, simulated or real.
 
-    `utilization` is the mass processed on days with a known capacity / the capacity available on them (nameplate less
-    outages); empty where none is known or none was available. Above 1 it is flagged, never clipped.
+    `nameplate_kg` is the capacity that is known to have run (operating or curtailed, of which `curtailed_kg`);
+    `paused_kg` and `unknown_kg` (of which nobody says whether it ran) stand beside it. `reporting_kg` is the part of it of plants that
+    reported, `coverage` its share: of all else it is not known how full it was. `processed_kg` is empty where none did.
+
+    `utilization` is the mass processed on reported days with a known capacity / the capacity available on them (nameplate
+    less outages); empty where none is known or none was available. Above 1 it is flagged, never clipped.
     """
 
     level: str
@@ -102,15 +145,33 @@ class Load:
     name: str
     stage: str
     basis: str
+    is_simulated: bool
     period: str
     start: date
-    processed_kg: Decimal
+    processed_kg: Decimal | None
     rated_processed_kg: Decimal
     nameplate_kg: Decimal | None
+    curtailed_kg: Decimal
+    paused_kg: Decimal
+    unknown_kg: Decimal
+    reporting_kg: Decimal
     available_kg: Decimal | None
     lines: int
+    lines_reporting: int
     lines_without_nameplate: int
+    lines_due: int
     days: int
+
+    @property
+    def is_reported(self) -> bool:
+        return self.processed_kg is not None
+
+    @property
+    def coverage(self) -> Decimal | None:
+        """Which share of the capacity that is known to have run is of plants that reported."""
+        if not self.nameplate_kg:
+            return None
+        return (self.reporting_kg / self.nameplate_kg).quantize(Decimal("0.000001"))
 
     @property
     def utilization(self) -> Decimal | None:
@@ -140,26 +201,41 @@ _STARTS: dict[Period, Any] = {
 }
 
 
+_SIMULATED = "line__plant__facility__is_simulated"
+
+
 def rolled_up(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) -> QuerySet[Any, Any]:
-    """`rows` added up by level, stage, basis and period; in no order yet. `load_of` reads a row of it."""
+    """`rows` added up by level, stage, basis and period, simulated and real apart; in no order yet. `load_of` reads a row
+    of it.
+    """
     key, name = _KEYS[level]
-    rated = Q(nameplate_kg__isnull=False)
+    reported, runs = Q(processed_kg__isnull=False), Q(status__in=RUNNING)
+    rated = reported & Q(available_kg__isnull=False)
+    due = UtilizationDue.objects.filter(line=OuterRef("line"), month=OuterRef("in_month"))
     return (
         rows.order_by()
+        .alias(in_month=TruncMonth("day"))
         .annotate(
             of=models.F(key) if isinstance(key, str) else key,
             called=models.F(name) if isinstance(name, str) else name,
             stage=models.F("line__stage"),
+            simulated=models.F(_SIMULATED),
             start=_STARTS[period],
         )
-        .values("of", "called", "stage", "basis", "start")
+        .values("of", "called", "stage", "basis", "simulated", "start")
         .annotate(
             processed=Sum("processed_kg"),
             rated_processed=Sum("processed_kg", filter=rated, default=Decimal(0)),
-            nameplate=Sum("nameplate_kg"),
-            available=Sum("available_kg"),
+            nameplate=Sum("nameplate_kg", filter=runs),
+            curtailed=Sum("nameplate_kg", filter=Q(status=OperatingStatus.CURTAILED), default=Decimal(0)),
+            paused=Sum("nameplate_kg", filter=Q(status=OperatingStatus.PAUSED), default=Decimal(0)),
+            unknown=Sum("nameplate_kg", filter=Q(status=""), default=Decimal(0)),
+            reporting=Sum("nameplate_kg", filter=runs & reported, default=Decimal(0)),
+            available=Sum("available_kg", filter=reported),
             lines=Count("line", distinct=True),
-            unrated=Count("line", distinct=True, filter=~rated),
+            reporters=Count("line", distinct=True, filter=reported),
+            unrated=Count("line", distinct=True, filter=Q(nameplate_kg__isnull=True)),
+            due=Count("line", distinct=True, filter=Exists(due)),
             days=Count("day", distinct=True),
         )
     )
@@ -173,21 +249,30 @@ def load_of(row: dict[str, Any], *, level: Level, period: Period) -> Load:
         name=str(row["called"]),
         stage=row["stage"],
         basis=row["basis"],
+        is_simulated=row["simulated"],
         period=period,
         start=row["start"],
         processed_kg=row["processed"],
         rated_processed_kg=row["rated_processed"],
         nameplate_kg=row["nameplate"],
+        curtailed_kg=row["curtailed"],
+        paused_kg=row["paused"],
+        unknown_kg=row["unknown"],
+        reporting_kg=row["reporting"],
         available_kg=row["available"],
         lines=row["lines"],
+        lines_reporting=row["reporters"],
         lines_without_nameplate=row["unrated"],
+        lines_due=row["due"],
         days=row["days"],
     )
 
 
 def loads(rows: QuerySet[UtilizationSnapshot], *, level: Level, period: Period) -> list[Load]:
     """`rows` added up, in one statement: newest period first, then by name and stage."""
-    together = rolled_up(rows, level=level, period=period).order_by("-start", "called", "of", "stage", "basis")
+    together = rolled_up(rows, level=level, period=period).order_by(
+        "-start", "called", "of", "stage", "basis", "simulated"
+    )
     return [load_of(row, level=level, period=period) for row in together]
 
 
@@ -254,7 +339,7 @@ class Daily(NamedTuple):
     kg: Decimal
 
 
-_DAILY = """
+_DAILY = f"""
     SELECT l.plant_id, l.stage, sum(n.t_per_year * 1000 / (
         make_date(extract(year FROM t.day)::int + 1, 1, 1) - make_date(extract(year FROM t.day)::int, 1, 1)))
     FROM recycling_processline l
@@ -262,9 +347,11 @@ _DAILY = """
     JOIN collection_facility f ON f.id = p.facility_id
     CROSS JOIN LATERAL (SELECT (now() AT TIME ZONE f.time_zone)::date AS day) t
     JOIN recycling_nameplate n ON n.line_id = l.id AND n.basis = 'input' AND n.valid @> t.day
-    WHERE l.is_active AND (%(plants)s::bigint[] IS NULL OR l.plant_id = ANY (%(plants)s))
+    LEFT JOIN LATERAL ({STATUS_OF_DAY.format(plant="p.id", line="l.id", day="t.day")}) s ON true
+    WHERE l.is_active AND coalesce(s.status, 'operating') IN ('operating', 'curtailed')
+        AND (%(plants)s::bigint[] IS NULL OR l.plant_id = ANY (%(plants)s))
     GROUP BY 1, 2
-"""
+"""  # noqa: S608 - composed of constants
 
 #: Which stage takes what comes in, first choice first: a pack goes through the earliest step that a plant has.
 _TAKES = {

@@ -22,6 +22,8 @@ _WAITING = """
         UNION ALL
         SELECT 'utilization', requested_at FROM recycling_utilizationrun WHERE status = 'queued'
         UNION ALL
+        SELECT 'forecasts', requested_at FROM recycling_returnforecast WHERE status = 'queued'
+        UNION ALL
         SELECT 'assignments', requested_at FROM collection_assignmentrun WHERE status = 'queued'
         UNION ALL
         SELECT 'mail', due_at FROM accounts_mail WHERE due_at <= now()

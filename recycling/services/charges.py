@@ -177,6 +177,13 @@ def _check_battery(
             field=where,
             code="not_accepted",
         )
+    if line.conditions and battery.condition not in line.conditions:
+        raise Refused(
+            _("The line does not accept the condition “%(condition)s”.")
+            % {"condition": battery.get_condition_display()},
+            field=where,
+            code="not_accepted",
+        )
 
 
 def _charge_lots(

@@ -2,13 +2,15 @@
 
 Every plant becomes a facility of its operator, with a line per stage. A source gives one nameplate figure for a whole
 plant, so it goes to one line only and is never counted twice: tonnes of feed to the line of the first stage, tonnes of
-materials out to that of the last. A figure is valid from the first day of the time its status was read for.
+materials out to that of the last. A figure is valid from the start-up on, whenever it was written of; where no start-up is
+known it has no first day. Whether a plant runs is in `plant_statuses.csv`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from accounts.actors import Actor
 from accounts.models import Function
 from collection.models import Facility
 from collection.services.reference import Row, Tally, organizations, read, settle
-from recycling.models import Basis, Nameplate, Plant, ProcessLine, Stage
+from recycling.models import Basis, CapacityStatement, Nameplate, Plant, PlantStatus, ProcessLine, Stage
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
 
@@ -36,21 +38,87 @@ def load_reference(actor: Actor, *, folder: Path = FOLDER) -> dict[str, Tally]:
     )
     at = {(f.operator_id, f.name): f.pk for f in Facility.objects.filter(operator__in=operators.values())}
     plants = {at[operators[r["operator"]].pk, r["name"]]: r for r in rows}
-    settle(
-        Plant,
-        ("facility_id",),
-        {(f,): {"operating_status": r["status"], "status_as_of": r["status_as_of"]} for f, r in plants.items()},
-    )
+    settle(Plant, ("facility_id",), {(f,): {} for f in plants})
     by_facility = {plant.facility_id: plant.pk for plant in Plant.objects.filter(facility__in=plants)}
     lines = settle(
         ProcessLine,
         ("plant_id", "name"),
         {(by_facility[f], _line_name(stage)): {"stage": stage} for f, r in plants.items() for stage in _stages(r)},
     )
+    named = {(r["operator"], r["name"]): by_facility[f] for f, r in plants.items()}
     return {
         "plants": facilities,
         "process lines": lines,
         "nameplates": _nameplates((by_facility[f], r) for f, r in plants.items()),
+        "plant statuses": _statuses(read(folder, "plant_statuses"), named),
+        "capacity said": settle(
+            CapacityStatement,
+            ("key",),
+            {(r["key"],): _statement(r, named) for r in read(folder, "capacity_statements")},
+        ),
+    }
+
+
+def _statuses(rows: Iterable[Row], plants: Mapping[tuple[str, str], int]) -> Tally:
+    """Periods of plants, or of the lines of one stage. A new one ends the one before it on the day it starts, and itself
+    ends where one that is known begins; what starts on the same day corrects it.
+    """
+    lines = {(line.plant_id, line.stage): line.pk for line in ProcessLine.objects.all()}
+    known: dict[tuple[int, int | None], list[PlantStatus]] = defaultdict(list)
+    for status in PlantStatus.objects.order_by("valid"):
+        known[status.plant_id, status.line_id].append(status)
+    tally = Tally()
+    for row in rows:
+        plant = plants[row["operator"], row["plant"]]
+        line = lines[plant, row["stage"]] if row["stage"] else None
+        tally += _status(row, plant, line, known[plant, line])
+    return tally
+
+
+def _status(row: Row, plant: int, line: int | None, known: list[PlantStatus]) -> Tally:
+    since = first_day(row["first_day"])
+    ends = [status.valid.lower for status in known if status.valid.lower > since]
+    if row["last_day"]:
+        ends.append(date.fromisoformat(row["last_day"]) + timedelta(days=1))
+    fields = {
+        "status": row["status"],
+        "valid": DateRange(since, min(ends, default=None)),
+        "source": "; ".join(part for part in (row["source"], row["note"]) if part),
+        "confidence": row["confidence"],
+    }
+    same = next((status for status in known if status.valid.lower == since), None)
+    if same is not None:
+        if not row["last_day"]:  # whoever said what followed ended it
+            fields["valid"] = same.valid
+        if all(getattr(same, name) == value for name, value in fields.items()):
+            return Tally(unchanged=1)
+        PlantStatus.objects.filter(pk=same.pk).update(**fields)
+        return Tally(changed=1)
+    before = next(
+        (s for s in known if s.valid.lower < since and (s.valid.upper is None or since < s.valid.upper)), None
+    )
+    if before is not None:
+        before.valid = DateRange(before.valid.lower, since)
+        before.save(update_fields=["valid"])
+    known.append(PlantStatus.objects.create(plant_id=plant, line_id=line, **fields))
+    return Tally(created=1)
+
+
+def _statement(row: Row, plants: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    return {
+        "name": row["name"],
+        "plant_id": plants[row["operator"], row["plant"]] if row["plant"] else None,
+        "jurisdiction_id": row["jurisdiction"] or None,
+        "is_total": row["is_total"] == "true",
+        "standing": row["standing"],
+        "stage": row["stage"],
+        "t_per_year": Decimal(row["t_per_year"]) if row["t_per_year"] else None,
+        "basis": row["basis"],
+        "year": int(row["year"]) if row["year"] else None,
+        "said_on": row["said_on"],
+        "source": row["source"],
+        "confidence": row["confidence"],
+        "note": row["note"],
     }
 
 
@@ -103,8 +171,10 @@ def _nameplates(plants: Iterable[tuple[int, Row]]) -> Tally:
 
 
 def _nameplate(line: ProcessLine, row: Row) -> Tally:
-    """A figure that differs ends the one before on the day it starts; one that starts no later corrects it."""
-    since = first_day(row["status_as_of"])
+    """A figure that differs ends the one before on the day it starts; one that starts no later, or of which no start-up is
+    known, corrects it.
+    """
+    since = first_day(row["started"]) if row["started"] else None
     fields = {
         "t_per_year": Decimal(row["nameplate_t_per_year"]),
         "basis": row["nameplate_basis"],
@@ -113,10 +183,13 @@ def _nameplate(line: ProcessLine, row: Row) -> Tally:
     }
     last = max(line.nameplates.all(), key=lambda nameplate: nameplate.valid.lower or date.min, default=None)
     if last is not None:
-        if all(getattr(last, name) == value for name, value in fields.items()):
+        is_same = all(getattr(last, name) == value for name, value in fields.items())
+        follows = len(line.nameplates.all()) > 1
+        began = last.valid.lower if since is None and follows else since
+        if is_same and last.valid.lower == began:
             return Tally(unchanged=1)
-        if last.valid.lower is None or since <= last.valid.lower:
-            Nameplate.objects.filter(pk=last.pk).update(**fields)
+        if is_same or since is None or (last.valid.lower is not None and since <= last.valid.lower):
+            Nameplate.objects.filter(pk=last.pk).update(**fields, valid=DateRange(began, last.valid.upper))
             return Tally(changed=1)
         Nameplate.objects.filter(pk=last.pk).update(valid=DateRange(last.valid.lower, since))
     Nameplate.objects.create(line=line, valid=DateRange(since, None), **fields)

@@ -15,14 +15,15 @@ from accounts.actors import Actor
 from accounts.errors import Forbidden, Invalid
 from accounts.models import Function
 from accounts.verbs import verb
-from recycling.models import UTILIZATION_MOVES, UtilizationRun, UtilizationStatus
+from recycling.models import UTILIZATION_MOVES, UtilizationDue, UtilizationRun, UtilizationStatus
 from recycling.queries.utilization import BACKLOG, LINE_DAYS
 
 #: How many days are computed in one transaction, and for how many a run may be asked.
 CHUNK_DAYS = 92
 LONGEST_DAYS = 10 * 366
 
-#: The daily run looks this far back: late charges and corrections of the last weeks change their days.
+#: The daily run looks this far back. What changes in days before is noted by the database, and computed again with them
+#: (`refresh_due`).
 DAILY_DAYS = 35
 
 #: After what silence a run is taken from its worker.
@@ -33,12 +34,12 @@ _TURN = 0x52_45_4C_01
 
 _WRITE_DAYS = f"""
     INSERT INTO recycling_utilizationsnapshot
-        (line_id, day, basis, processed_kg, nameplate_kg, available_kg, computed_at)
-    SELECT line_id, day, basis, processed_kg, nameplate_kg, available_kg, statement_timestamp()
+        (line_id, day, basis, status, processed_kg, nameplate_kg, available_kg, computed_at)
+    SELECT line_id, day, basis, status, processed_kg, nameplate_kg, available_kg, statement_timestamp()
     FROM ({LINE_DAYS}) computed
     ORDER BY line_id, day
     ON CONFLICT (line_id, day) DO UPDATE SET
-        basis = excluded.basis, processed_kg = excluded.processed_kg, nameplate_kg = excluded.nameplate_kg,
+        basis = excluded.basis, status = excluded.status, processed_kg = excluded.processed_kg, nameplate_kg = excluded.nameplate_kg,
         available_kg = excluded.available_kg, computed_at = excluded.computed_at
 """  # noqa: S608 - composed of constants
 
@@ -131,7 +132,9 @@ def run(run_id: int | None = None) -> bool | None:
                 if pulse.is_over:
                     return False
                 _compute(start, end)
-                pulse.tell(progress=95 * number // len(chunks))
+                pulse.tell(progress=90 * number // len(chunks))
+            if claimed.requested_by_id is None:  # the daily schedule's, which has days of any age in its care
+                refresh_due()
             _compute_backlog()
     except OperationalError as error:  # a deadlock, cancelled, or the database went away
         log.warning("utilization_interrupted", run=claimed.pk, error=str(error))
@@ -155,6 +158,16 @@ def _claim(run_id: int | None) -> UtilizationRun | None:
         progress=0,
         message="",
     )
+
+
+def refresh_due() -> int:
+    """Compute again the months of lines that something changed in; how many months they were.
+
+    Belongs to no user, so it takes no actor. Sent twice, it finds nothing to do the second time. Each month is a transaction
+    of its own: what changes while it is computed is noted again.
+    """
+    due = UtilizationDue.objects.order_by("month").values_list("month", flat=True).distinct()
+    return sum(_compute_due(month) for month in list(due))
 
 
 def is_any_waiting() -> bool:
@@ -184,7 +197,21 @@ def _compute(start: date, end: date) -> None:
     """Write the days from `start` to `end` of all lines: one statement, so one snapshot, taken when it is our turn."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
-        cursor.execute(_WRITE_DAYS, {"from": start, "to": end})
+        cursor.execute(_WRITE_DAYS, {"from": start, "to": end, "lines": None})
+
+
+@transaction.atomic
+def _compute_due(month: date) -> bool:
+    """Write all days of a month again, of the lines that it was noted for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+        cursor.execute("DELETE FROM recycling_utilizationdue WHERE month = %s RETURNING line_id", [month])
+        lines = sorted({line for (line,) in cursor.fetchall()})
+        if not lines:  # another worker was faster
+            return False
+        last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        cursor.execute(_WRITE_DAYS, {"from": month, "to": last, "lines": lines})
+    return True
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from celery import shared_task
 from collection.tasks import assignments, imports
 from recycling.queries.waiting import waiting
 from recycling.services import factors
-from recycling.tasks import reports, utilization
+from recycling.tasks import forecasts, reports, utilization
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +22,7 @@ def sweep() -> None:
         ("factors", factors.refresh),
         ("reports", reports.sweep),
         ("utilization", utilization.sweep),
+        ("forecasts", forecasts.sweep),
         ("imports", imports.sweep),
         ("assignments", assignments.sweep),
         ("alarm", sound_alarm),

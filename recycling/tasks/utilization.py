@@ -25,6 +25,12 @@ def utilization_daily() -> None:
     enqueue(utilization.schedule())
 
 
+@shared_task(name="recycling.utilization_due")
+def utilization_due() -> None:
+    """Compute again the months that something changed in. What one run does not reach, the next one does."""
+    utilization.refresh_due()
+
+
 def enqueue(run: UtilizationRun) -> UtilizationRun:
     """Have a worker carry the run out once what is being done is committed."""
     pending.send(run_utilization.delay, run.pk)

@@ -90,7 +90,9 @@ def test_exactly_full_is_not_over() -> None:
         return Load(
             level=Level.LINE, key="1", name="Line", stage="preprocess", basis="input", period=Period.DAY,
             start=date(2025, 4, 1), processed_kg=kilograms, rated_processed_kg=kilograms, nameplate_kg=Decimal(10_000),
-            available_kg=Decimal(10_000), lines=1, lines_without_nameplate=0, days=1,
+            available_kg=Decimal(10_000), lines=1, lines_without_nameplate=0, days=1, is_simulated=False,
+            curtailed_kg=Decimal(0), paused_kg=Decimal(0), unknown_kg=Decimal(0), reporting_kg=Decimal(10_000),
+            lines_reporting=1, lines_due=0,
         )  # fmt: skip
 
     assert load("10000").utilization == 1 and not load("10000").is_over

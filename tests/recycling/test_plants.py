@@ -26,8 +26,8 @@ def test_a_facility_becomes_a_plant(world: World) -> None:
     refused(Refused, plants.open_plant, "facility", actor=manager, facility=world.stranger_site)
     refused(Forbidden, plants.open_plant, actor=manager, facility=world.hub)
     refused(Forbidden, plants.open_plant, actor=world.actor(world.collector), facility=world.hub)
-    plant = plants.configure(actor=manager, plant=plant, discrepancy_days=30, operating_status="operating")
-    assert (plant.discrepancy_days, plant.operating_status, plant.mass_tolerance) == (30, "operating", Decimal("0.01"))
+    plant = plants.configure(actor=manager, plant=plant, discrepancy_days=30, shows_free_capacity=True)
+    assert (plant.discrepancy_days, plant.shows_free_capacity, plant.mass_tolerance) == (30, True, Decimal("0.01"))
     for change in ({"mass_tolerance": Decimal(2)}, {"assay_tolerance": Decimal("NaN")}, {"discrepancy_days": 366}):
         refused(Invalid, plants.configure, *change, actor=manager, plant=plant, **change)
 

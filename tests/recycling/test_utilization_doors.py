@@ -36,7 +36,9 @@ def test_how_full(charged: World) -> None:
     own = api(charged, charged.recycler)
     (april, march) = own.get(API, {"level": "plant", "period": "month"}).json()["results"]
     assert (april["start"], april["utilization"], april["stage"]) == ("2025-04-01", "0.400000", "preprocess")
-    assert (march["utilization"], april["processed_kg"]) == ("0.000000", "8000.00000000000")
+    assert (march["utilization"], april["processed_kg"]) == (None, "8000.00000000000")
+    assert (march["is_reported"], march["processed_kg"], march["coverage"]) == (False, None, "0.000000")
+    assert (april["is_reported"], april["coverage"], april["is_simulated"]) == (True, "1.000000", False)
     (first,) = own.get(API, {"level": "line", "period": "day", "from": "2025-04-01", "to": "2025-04-01"}).json()[
         "results"
     ]

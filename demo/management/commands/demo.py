@@ -98,18 +98,18 @@ class Command(BaseCommand):
         self._say(f"made in {monotonic() - started:.0f} s")
 
     def _report(self, there: world.World) -> None:
-        """Utilization and reports by a real worker, then what people do with the reports."""
+        """Utilization, forecasts and reports by a real worker, then what people do with the reports."""
         started = monotonic()
-        run, asked = filings.ask(there)
+        runs, asked = filings.ask(there)
         log = settings.BASE_DIR / ".local" / "demo-worker.log"
         log.parent.mkdir(exist_ok=True)
         self._say(f"starting a worker, which logs to {log.relative_to(settings.BASE_DIR)}")
         with log.open("wb") as output, supervisor.running(worker=True, environment=self._environment(), output=output):
-            filings.wait(run, asked, self._say)
-            filings.wait(None, filings.submit(there), self._say)
+            filings.wait(runs, asked, self._say)
+            filings.wait((), filings.submit(there), self._say)
             corrections = filings.decide(there)
-            filings.wait(None, corrections, self._say)
-            filings.wait(None, filings.submit_corrections(there, corrections), self._say)
+            filings.wait((), corrections, self._say)
+            filings.wait((), filings.submit_corrections(there, corrections), self._say)
         self._say(f"computed and filed in {monotonic() - started:.0f} s")
 
     def _introduce(self, port: int) -> None:

@@ -6,7 +6,7 @@ from django.db import transaction
 from accounts.errors import DomainError
 from accounts.services.platform import platform_actor
 from collection.services import reference
-from recycling.services import reference_plants, schemes
+from recycling.services import reference_plants, schemes, vehicle_sales
 
 
 class Command(BaseCommand):
@@ -21,6 +21,7 @@ class Command(BaseCommand):
                 tallies = reference.load(actor)
                 tallies |= reference_plants.load_reference(actor)
                 tallies |= schemes.load_reference(actor)
+                tallies |= vehicle_sales.load_reference(actor)
         except DomainError as error:
             raise CommandError(str(error.message)) from error
         self.stdout.write(f"{'':<18}{'created':>9}{'changed':>9}{'unchanged':>11}")
