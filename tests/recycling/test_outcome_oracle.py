@@ -187,11 +187,6 @@ GENERATED = settings(
 )  # fmt: skip
 
 
-#: Until `outcomes._flows` adds them up: of lots of one fate, with a destination of no known country and without one, it keeps one.
-LOSES_LOTS = "outcomes._flows overwrites groups that differ in country '' and NULL"
-
-
-@pytest.mark.xfail(reason=LOSES_LOTS)
 @GENERATED
 @given(plans=st.lists(plans_of.worlds, min_size=5, max_size=8), is_proven=st.booleans())
 def test_what_is_followed_forward_is_what_the_report_says(

@@ -22,7 +22,7 @@ from tests.recycling.graphs import rolled_back
 from tests.recycling.outcome_plans import STOCK, YEAR, Assayed, BatchPlan, Left, LotPlan, PackPlan, Plan
 from tests.recycling.outcome_worlds import Setting
 from tests.recycling.test_annex import elements, mass_of
-from tests.recycling.test_outcome_oracle import GENERATED, LOSES_LOTS, Lines, equal_abroad
+from tests.recycling.test_outcome_oracle import GENERATED, Lines, equal_abroad
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -214,10 +214,9 @@ def test_feed_without_an_assay_inflates_nothing(setting: Setting) -> None:
     assert any("unknown content" in note and "33.3 %" in note for note in notes), notes
 
 
-# Where the project and the text do not agree
+# Where the code and the text once did not agree
 
 
-@pytest.mark.xfail(reason=LOSES_LOTS, strict=True)
 def test_two_lots_of_one_fate_add_up(setting: Setting) -> None:
     """One with a destination of which no country is known, one without a destination: 10 + 20 kg of steel were landfilled."""
     made = (
@@ -227,7 +226,6 @@ def test_two_lots_of_one_fate_add_up(setting: Setting) -> None:
     assert round(told(setting, plan(OURS, ("preprocess", [*made]))).of("mass_landfilled"), 3) == 30
 
 
-@pytest.mark.xfail(reason="outcomes: pending is in the country of its maker, wherever it lies", strict=True)
 def test_black_mass_that_lies_abroad_was_exported(setting: Setting) -> None:
     """100 of 400 kg were brought to Canada, and were not charged there yet: an outcome's country is “where it is now”."""
     worlds.build(setting, [plan(OURS, ("preprocess", [LotPlan("black_mass", 100, "0", 1, STOCK)]))])
@@ -236,7 +234,6 @@ def test_black_mass_that_lies_abroad_was_exported(setting: Setting) -> None:
     assert Lines(filing.asked(setting.world)).of("mass_exported", "country", "CA") == 100
 
 
-@pytest.mark.xfail(reason="outcomes.became does not look at the kind “energy”", strict=True)
 def test_what_is_energy_as_it_was_made_is_not_pending(setting: Setting) -> None:
     """The kind of a material decides what a lot of it counts as; off-gas that was burned for energy lies nowhere."""
     worlds.build(setting, [plan(OURS, ("preprocess", [lot("o-gas", STOCK, C="10")]))])
@@ -246,7 +243,6 @@ def test_what_is_energy_as_it_was_made_is_not_pending(setting: Setting) -> None:
     assert (round(lines.of("mass_energy"), 3), lines.of("mass_pending")) == (10, 0)
 
 
-@pytest.mark.xfail(reason="outcomes.became: `ended_waste` is asked of what is converted, too", strict=True)
 def test_what_is_converted_as_made_counts_when_it_is_sold_for_a_use(setting: Setting) -> None:
     """“Materials that are `is_converted` as made; else where the lot went” (ADR 27): nobody ticks that carbonate ended being waste."""
     worlds.build(setting, [plan(OURS, ("hydro", [lot("o-salt", STOCK, Li="5")]))])
@@ -278,7 +274,6 @@ def of_producers(setting: Setting) -> list[Lines]:
     return [Lines(one) for one in asked]
 
 
-@pytest.mark.xfail(reason=LOSES_LOTS)
 @GENERATED
 @given(plans=st.lists(outcome_plans.documented_worlds, min_size=1, max_size=3), is_proven=st.booleans())
 def test_producers_together_are_the_recyclers_year(setting: Setting, plans: list[Plan], is_proven: bool) -> None:
@@ -312,9 +307,6 @@ def test_producers_together_are_the_recyclers_year(setting: Setting, plans: list
                 assert abs(together - (getattr(line, side) or 0)) <= Decimal("1e-6"), (metric, subject, side)
 
 
-@pytest.mark.xfail(
-    reason="annex: feed of unknown content is others, and takes a share of theirs beside the known", strict=True
-)
 def test_batteries_of_unknown_content_take_no_others(setting: Setting) -> None:
     """40 kg of others came out, so that no more than 40 can be anybody's."""
     packs = (OURS, PackPlan(-1, 400, "60", 1))
