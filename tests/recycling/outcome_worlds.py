@@ -24,6 +24,8 @@ from collection.models import (
     Chemistry,
     Composition,
     CompositionElement,
+    CustodyEvent,
+    CustodyKind,
     Destination,
     Facility,
     Lot,
@@ -146,7 +148,7 @@ def build(s: Setting, plans: Iterable[Plan]) -> list[list[int]]:
     Lot.objects.bulk_create(rows.wholes)
     Output.objects.bulk_create(rows.rows[Output])
     Lot.objects.bulk_create(rows.parts)  # the database makes them outputs
-    for kind in (Battery, Assay, Destination, InputAnalysis, InputShare, Charge):
+    for kind in (Battery, CustodyEvent, Assay, Destination, InputAnalysis, InputShare, Charge):
         kind._default_manager.bulk_create(rows.rows[kind])
     Batch.objects.filter(pk__in=closed).update(status="closed", closed_at=at(YEAR, 12, 1))
     Batch.objects.filter(pk__in=void).update(status="void", reason="None of it happened.")
@@ -163,6 +165,13 @@ def _charge_packs(s: Setting, rows: _Rows, batch: Batch, plan: BatchPlan) -> Non
             producer_ground="claimed" if pack.producer == 2 else "accepted", placed_in=s.world.nv,
         )  # fmt: skip
         rows.rows[Battery].append(battery)
+        rows.rows[CustodyEvent].append(
+            CustodyEvent(
+                battery=battery, sequence=1, kind=CustodyKind.RECEIVED_FROM_USE, occurred_at=at(pack.year, 5, 1),
+                to_facility=s.world.plant_site, to_organization=s.world.recycler, to_status="at_facility",
+                actor=s.world.user(s.world.recycler),
+            )
+        )  # fmt: skip
         rows.rows[Charge].append(
             Charge(
                 batch=batch, battery=battery, mass_kg=pack.kg, composition=composition, charged_at=at(pack.year, 6, 1),
