@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,12 +16,12 @@ from accounts.acting import as_platform
 from accounts.actors import Actor
 from accounts.admin.scoped import actor_of
 from accounts.models import Function, User
-from collection.models import BatteryModel
+from collection.models import BatteryModel, Jurisdiction
 from collection.queries import agenda
 from collection.services import pickups
 from config.navigation import functions_of
 from recycling.models import LegalStatus
-from recycling.queries import compliance, desk, duties, market
+from recycling.queries import compliance, desk, duties, market, orphans
 from recycling.queries.utilization import Load
 
 
@@ -111,12 +111,19 @@ def _oversight(user: User, now: datetime) -> dict[str, Any]:
         "accepted": sum(duty.status == "accepted" for duty in owed),
         "undecided": sum(duty.status == "submitted" for duty in owed),
         "missing": sum(duty.is_missing for duty in owed),
+        "orphans": _orphans(user, year),
         "markets": market.comparisons(user, year),
         "loads": [_with_bars(load) for load in loads if load.year and load.year.is_reported],
         "idle": sum(not (load.year and load.year.is_reported) for load in loads),
         "rates": [(rate, _rate_bar(rate)) for rate in compliance.rates(user)],
         "to_decide": agenda.contests_to_decide(user, now.date()),
     }
+
+
+def _orphans(user: User, year: int) -> list[orphans.Orphans]:
+    places = Jurisdiction.objects.overseen_by(user).values_list("pk", flat=True)
+    found = orphans.orphans(date(year, 1, 1), date(year, 12, 31), None if user.is_superuser else list(places))
+    return [row for row in found if row.orphans or row.unplaced or row.lost]
 
 
 def _producer(user: User, now: datetime) -> dict[str, Any]:

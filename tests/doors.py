@@ -468,6 +468,9 @@ API: dict[tuple[str, str], Door] = {
     ("GET", "epr-overview/"): Door(
         "producer", is_table=True, body=lambda w, r: {"start": "2025-01-01", "end": "2025-12-31"}
     ),
+    ("GET", "epr-overview/orphans/"): Door(
+        "producer", is_table=True, body=lambda w, r: {"start": "2025-01-01", "end": "2025-12-31"}
+    ),
     **resource(
         "epr-reports", REPORT,
         create=Door("producer", OPERATOR, records.scheme, records.report_body, status=201),

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -23,6 +24,7 @@ from accounts.models import Function, Organization, organizations_of
 from collection.models import Battery, Jurisdiction
 from recycling.models import MarketPlacement
 from recycling.queries.epr import NOBODY
+from recycling.queries.orphans import orphans
 from recycling.queries.overview import overview
 
 EXACT: dict[str, Any] = {"max_digits": 60, "decimal_places": 30}
@@ -89,6 +91,20 @@ class ProducerOut(serializers.Serializer[Any]):
     )
 
 
+class OrphansOut(serializers.Serializer[Any]):
+    """Of what was collected in a place, by whose report it is in none, or lost since; kilograms as far as they are known."""
+
+    jurisdiction = serializers.CharField()
+    collected = serializers.IntegerField()
+    collected_kg = serializers.DecimalField(**EXACT)
+    orphans = serializers.IntegerField(help_text="Of no known producer.")
+    orphans_kg = serializers.DecimalField(**EXACT)
+    unplaced = serializers.IntegerField(help_text="Of no known place of marketing.")
+    unplaced_kg = serializers.DecimalField(**EXACT)
+    lost = serializers.IntegerField(help_text="Lost since they were collected.")
+    lost_kg = serializers.DecimalField(**EXACT)
+
+
 _PARTS = ("standings", "elements", "claimed_elements")
 
 
@@ -115,6 +131,17 @@ class OverviewViewSet(viewsets.GenericViewSet[Any]):
         with replicas.reading(), as_platform():  # sums over what nobody sees row by row
             shown = self._rows(_scope(request), period)
         return self.get_paginated_response(ProducerOut(shown, many=True).data)
+
+    @extend_schema(parameters=[PeriodIn], responses=OrphansOut(many=True), filters=False)
+    @action(detail=False, pagination_class=None)
+    def orphans(self, request: Request) -> Response:
+        """Read what was collected in places that the caller oversees and whose producer or place of marketing nobody knows."""
+        question = PeriodIn(data=request.query_params)
+        question.is_valid(raise_exception=True)
+        places = _scope(request).places
+        with replicas.reading(), as_platform():  # sums over what nobody sees row by row
+            found = orphans(question.validated_data["start"], question.validated_data["end"], places)
+        return Response(OrphansOut(found, many=True).data)
 
     def _rows(self, scope: _Scope, period: tuple[date, date]) -> list[dict[str, Any]]:
         page = self.paginate_queryset(scope.seen())

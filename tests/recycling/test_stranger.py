@@ -8,11 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db.models import Value
+from django.db.models.functions import Concat
 
-from recycling.models import EprReport
+from accounts.models import Organization
+from collection.models import Chemistry, Facility, Identifier, Jurisdiction, Material
+from recycling.models import EprReport, EprScheme
+from recycling.queries.report_proof import verify
 from recycling.services import reports
 from tests.recycling import filing
-from tests.recycling.filing import filed, sealed, shared_batch
+from tests.recycling.filing import declared, filed, sealed, shared_batch
 from tests.recycling.test_documentation import documented
 from tests.recycling.test_report_doors import API, api, body
 from tests.world import World
@@ -62,3 +67,32 @@ def test_a_stranger_agrees_on_a_recyclers_documentation(world: World, tmp_path: 
     draft = documented(world)
     report = sealed(reports.submit(actor=world.actor(world.recycler, "manager"), report=draft))
     assert told(downloaded(world, report), tmp_path)["hash"] == f"{report.content_hash} agrees"
+
+
+# What was filed says what it said
+
+
+def test_whatever_is_renamed_later_a_filed_report_says_what_it_said(world: World) -> None:
+    """Of each download, byte by byte; and it still agrees."""
+    shared_batch(world)
+    declared(world, "q1", jurisdiction=world.nv)
+    report = filed(world)
+    reader = api(world, world.producer, "viewer")
+
+    def downloads() -> dict[str, str]:
+        return {kind: body(reader.get(f"{API}{report.pk}/download/{kind}/")) for kind in ("csv", "json", "canonical")}
+
+    before = downloads()
+    assert "Storey Plant" in before["csv"] and "Producer" in before["csv"]
+    for model, fields in (
+        (Facility, {"name": "Renamed", "address": "1 Moved", "locality": "Elsewhere", "postal_code": "9"}),
+        (Organization, {"name": "Sold"}), (EprScheme, {"name": "Another", "citation": "Another"}),
+        (Chemistry, {"name": "Another"}), (Material, {"name": "Another"}), (Jurisdiction, {"name": "Another"}),
+    ):  # fmt: skip
+        for row in model._default_manager.all():
+            for name, said in fields.items():
+                setattr(row, name, f"{said} {row.pk}"[:40])
+            row.save()
+    Identifier.objects.update(value=Concat(Value("X"), "value"))
+    assert downloads() == before
+    assert verify(EprReport.objects.get(pk=report.pk)).agrees
