@@ -277,14 +277,14 @@ class ReportViewSet(VisibleViewSet):
     @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/json")
     @_streamed
     def download_json(self, request: Request, pk: str) -> StreamingHttpResponse:
-        """Download all that is kept with the report."""
+        """Download all that is kept with the report. The content hash can be rebuilt from it: docs/canonical-form.md."""
         return report_files.as_json(self.get_object())
 
     @extend_schema(responses={(200, "application/x-ndjson"): OpenApiTypes.STR}, filters=False)
     @action(detail=True, filter_backends=(), pagination_class=None, url_path="download/canonical")
     @_streamed
     def download_canonical(self, request: Request, pk: str) -> StreamingHttpResponse:
-        """Download the form that the content hash is the SHA-256 of."""
+        """Download the form that the content hash is the SHA-256 of (docs/canonical-form.md)."""
         return report_files.as_canonical(self.get_object())
 
     def _line(self, request: Request) -> EprReportLine:
