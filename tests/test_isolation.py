@@ -149,8 +149,8 @@ NOTHING_TO_SHOW = {
 
 #: Models of which none of these worlds has a row that anybody sees.
 UNSEEN = {
-    "collection.PickupCode", "collection.TransportDocument", "recycling.Reagent", "recycling.TallyDue",
-    "recycling.TallyElement", "recycling.TallyUnits",
+    "collection.PickupCode", "collection.TransportDocument", "recycling.EprFactor", "recycling.EprInputShare",
+    "recycling.Reagent", "recycling.TallyDue", "recycling.TallyElement", "recycling.TallyUnits",
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from collection.models import (
 )
 from collection.models.sight import LOOKED_AT_FILTERED
 from config.api_urls import router
-from recycling.models import Batch, Charge, Discrepancy, EprReport, Factor, Inspection, Intake, MarketPlacement
+from recycling.models import Batch, Charge, Discrepancy, EprReport, Factor, Inspection, Intake, MarketPlacement, Outcome
 from tests import records
 from tests.recycling import filing
 from tests.world import World, batteries_at, requested_pickup
@@ -107,6 +107,9 @@ class Crowd:
         )  # fmt: skip
         inspection = Inspection.objects.latest("pk")
         factor = Factor.objects.create(batch=charge.batch, element="Cu", input_kg=1, recovered=1, pending=0, residue=0)
+        outcome = Outcome.objects.create(
+            batch=charge.batch, element="Cu", became="pending", facility=w.plant_site, country="MX", share=1
+        )
         plant = w.refinery.pk
         with connection.cursor() as self.cursor:
             self.cursor.execute("SET LOCAL session_replication_role = replica")
@@ -129,6 +132,7 @@ class Crowd:
             batch = self.copies(charge.batch, line_id=w.hydro.pk, number="'COPY' || n")
             self.copies(charge, batch_id=f"{batch} + n", battery_id=f"{battery.pk} + n")
             self.copies(factor, batch_id=f"{batch} + n")
+            self.copies(outcome, batch_id=f"{batch} + n")
             self.copies(report, producer_id=elsewhere, jurisdiction_id="'MX'", period_start="'2000-01-01'::date + n")
             self.copies(
                 placed,
@@ -166,7 +170,7 @@ LISTED = [prefix for prefix, _viewset, _name in router.registry if prefix not in
 
 MODELS = {
     Battery, CustodyEvent, Identifier, Lot, Shipment, Pickup, Handover, Receipt, Intake, Discrepancy, Inspection, Batch, Charge, Factor,
-    EprReport, MarketPlacement, ImportRun,
+    Outcome, EprReport, MarketPlacement, ImportRun,
 }  # fmt: skip
 
 

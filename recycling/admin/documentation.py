@@ -7,21 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from recycling.models import Breakdown, EprReportLine, Metric
 from recycling.queries.annex import LINES
 from recycling.queries.report_flows import CODES
-
-#: What an input rests on, in words.
-BASES = {
-    "measured": gettext_lazy("measured"),
-    "producers": gettext_lazy("of the producers"),
-    "estimated": gettext_lazy("estimated"),
-    "assumed": gettext_lazy("assumed by chemistry"),
-    "unknown": gettext_lazy("not known"),
-    "pending": gettext_lazy("still pending"),
-}
+from recycling.queries.report_rests import BASES
 
 _COLUMNS = (Metric.INPUT_FRACTION, Metric.OUTPUT_HOME, Metric.OUTPUT_ABROAD, Metric.OUTPUT_FRACTION)
 

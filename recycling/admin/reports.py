@@ -19,7 +19,7 @@ from accounts.numbers import whole_number
 from collection.admin.search import battery_named
 from collection.models import Jurisdiction
 from recycling.admin.bars import bar
-from recycling.admin.documentation import BASES, place_of, template_of
+from recycling.admin.documentation import place_of, template_of
 from recycling.admin.placements import own_producers
 from recycling.models import (
     PENDING_REPORTS,
@@ -33,6 +33,7 @@ from recycling.models import (
 )
 from recycling.queries import report_evidence
 from recycling.queries.report_names import named
+from recycling.queries.report_rests import BASES, rests
 from recycling.queries.reports import difference, preamble
 from recycling.services import reports
 from recycling.tasks import reports as tasks
@@ -124,9 +125,12 @@ class ReportAdmin(ScopedAdmin):
 
 
 def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
-    """The figures of a report by metric, for the page."""
+    """The figures of a report by metric, for the page. What a rate rests on stands beside it."""
     found: dict[str, dict[str, Any]] = {}
+    beside = rests(lines)
     for line in lines:
+        if line.metric == Metric.RESTS_ON and beside:
+            continue
         table = found.setdefault(
             line.metric,
             {
@@ -146,6 +150,7 @@ def _tables(lines: list[EprReportLine]) -> list[dict[str, Any]]:
                 "evidence": f"{reverse(f'admin:recycling_{evidence}_changelist')}?line={line.pk}" if has_rows else "",
                 "bar": bar(line.value.quantize(Decimal("0.1"))) if line.unit == "%" and line.value is not None else "",
                 "mark": line.target_percent,
+                "rests": beside.get(line.pk, ""),
             }
         )
     return list(found.values())

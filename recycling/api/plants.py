@@ -40,7 +40,7 @@ class PlantOut(RecordSerializer[Plant]):
         )
     )
     def get_status_today(self, plant: Any) -> str | None:
-        status: str | None = plant.status_today
+        status: str | None = getattr(plant, "status_today", None)
         return status
 
 

@@ -22,9 +22,7 @@ from recycling.models import (
     Metric,
     ReportStatus,
 )
-
-#: Figures that targets are set for.
-RATES = (Metric.RECYCLING_EFFICIENCY, Metric.MATERIAL_RECOVERY)
+from recycling.queries.report_rests import RATES, rests
 
 #: A report whose figures hold: neither to be computed yet, nor given up or replaced.
 _HOLDING = (
@@ -55,6 +53,7 @@ class Rate:
     target: Decimal | None
     target_status: str
     target_label: str
+    rests: str
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,12 @@ def rates(user: User) -> list[Rate]:
         .select_related("report__scheme", "report__producer")
         .order_by("-report__period_end", "report__producer__name", "-report", "position")
     )
-    return [_rate(line) for line in lines[:40]]
+    shown = list(lines[:40])
+    beside = EprReportLine.objects.filter(
+        report__in={line.report_id for line in shown}, metric=Metric.RESTS_ON, origin=""
+    ).order_by("report", "position")
+    told = rests([*shown, *beside]) if shown else {}
+    return [_rate(line, told.get(line.pk, "")) for line in shown]
 
 
 def own_reports(user: User) -> Listing[OwnReport]:
@@ -138,13 +142,13 @@ def batteries_by_status(user: User) -> list[StatusShare]:
     ]
 
 
-def _rate(line: EprReportLine) -> Rate:
+def _rate(line: EprReportLine, rests_on: str) -> Rate:
     report = line.report
     subject = line.get_element_display() or line.get_family_display()
     return Rate(
         report.pk, line.pk, report.producer.name, report.scheme.code, report.jurisdiction_id, report.period_start,
         report.period_end, report.get_status_display(), line.get_metric_display(), str(subject or ""), line.value,
-        line.target_percent, line.target_status, line.get_target_status_display(),
+        line.target_percent, line.target_status, line.get_target_status_display(), rests_on,
     )  # fmt: skip
 
 

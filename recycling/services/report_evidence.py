@@ -359,7 +359,8 @@ _OUT_OF_DATE = f"""
                 SELECT e.batch_id, i.element
                 FROM (
                     SELECT DISTINCT batch_id, composition_id FROM recycling_eprevidence
-                    WHERE report_id = %(report)s AND basis IN ('producers', 'assumed')
+                    WHERE report_id = %(report)s AND fate IN ('recycled', 'claimed_recycled')
+                        AND basis IN ('producers', 'assumed')
                 ) e
                 JOIN recycling_eprintensity i
                     ON i.report_id = %(report)s AND i.composition_id = e.composition_id AND i.kg_per_kwh > 0

@@ -13,9 +13,13 @@ from django.utils import timezone
 
 from accounts.errors import Invalid, Refused
 from recycling.models import (
+    EprBatch,
     EprEvidence,
     EprFactor,
+    EprInputShare,
     EprIntensity,
+    EprName,
+    EprOutcome,
     EprPlacement,
     EprReport,
     EprReportLine,
@@ -24,6 +28,7 @@ from recycling.models import (
     EprSite,
     EprTarget,
     MarketPlacement,
+    Outcome,
 )
 from recycling.services import placements
 from tests.recycling.filing import YEAR, declared, drafted, scheme, shared_batch
@@ -116,6 +121,7 @@ RULES = (
     "epr_report_is_a_period", "epr_report_filed_is_signed", "epr_report_decision_is_signed",
     "epr_report_progress_is_percent", "epr_report_line_position", "epr_report_line_target_has_source",
     "epr_evidence_once_per_fate", "epr_placement_once", "epr_factor_once", "epr_intensity_once", "epr_site_once",
+    "epr_outcome_once", "epr_batch_once", "epr_input_share_once", "epr_name_once", "outcome_once", "outcome_known", "outcome_is_some",
     "epr_scheme_once_per_version", "epr_scheme_versions_apart", "epr_target_once", "epr_target_is_percent",
     "placement_source_key_once", "placement_is_a_period", "placement_mass_not_negative",
 )  # fmt: skip
@@ -145,6 +151,9 @@ def test_the_database_refuses(world: World, rule: str) -> None:
     def first(model: Any) -> Any:
         return model.objects.filter(report=report)[0]
 
+    batch = first(EprBatch).batch
+    factor = EprFactor.objects.create(report=report, batch=batch, element="Ni", recovered=0, pending=0, residue=0)
+    share = EprInputShare.objects.create(report=report, batch=batch, element="Ni", fraction=0)
     writes: list[tuple[str, Callable[[], Any]]] = [
         ("epr_report_is_a_period", change(EprReport, period_end=date(2024, 12, 31))),
         ("epr_report_filed_is_signed", report_in("submitted", submitted_at=None)),
@@ -158,7 +167,14 @@ def test_the_database_refuses(world: World, rule: str) -> None:
         ("epr_report_line_target_has_source", change(EprReportLine, target_percent=1, target_status="x", target_source="")),
         ("epr_evidence_once_per_fate", again(first(EprEvidence))),
         ("epr_placement_once", again(first(EprPlacement))),
-        ("epr_factor_once", again(first(EprFactor))),
+        ("epr_factor_once", again(factor)),
+        ("epr_outcome_once", again(first(EprOutcome))),
+        ("epr_batch_once", again(first(EprBatch))),
+        ("epr_input_share_once", again(share)),
+        ("epr_name_once", again(first(EprName))),
+        ("outcome_once", again(Outcome.objects.all()[0])),
+        ("outcome_known", change(Outcome, became="x")),
+        ("outcome_is_some", change(Outcome, share=0)),
         ("epr_intensity_once", again(first(EprIntensity))),
         ("epr_site_once", again(first(EprSite))),
         ("epr_scheme_once_per_version", again(scheme("units"), valid=(date(1990, 1, 1), date(1991, 1, 1)))),

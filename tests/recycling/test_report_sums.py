@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from collection.models import Chemistry
 from recycling.models import EprReport, EprReportLine, EprTarget, ProcessLine, Stage
-from recycling.queries import report_evidence
+from recycling.queries import compliance, report_evidence
 from recycling.queries.report_figure import Figure
 from recycling.queries.report_lines import lines
 from recycling.services import elements_taken, report_job, reports
@@ -180,3 +181,25 @@ def test_what_stayed_at_home_is_not_behind_what_was_exported(world: World) -> No
     for line in drafted(world, scheme("eu_reference", counts_by="placed")).lines.filter(metric="mass_exported"):
         assert (line.value, line.rows) == (800, 2)
         assert {row.battery_id for row in report_evidence.evidence_of(line)} == {pack.pk for pack in packs}
+
+
+# What a percentage rests on
+
+
+def test_beside_every_percentage_stands_what_it_rests_on(world: World) -> None:
+    """One pack of known content, one of which nothing is known: on the report's page, and on the start page."""
+    packs = batteries_at(world, world.plant_site, 1, at=at(2025, 3, 1))
+    packs += batteries_at(
+        world, world.plant_site, 1, at=at(2025, 3, 1), model=None, producer=world.producer, chemistry=None
+    )
+    process(world, world.shredder, packs=packs, charged_at=at(2025, 4, 1), makes=[("copper", "10", {})])
+    report = drafted(world)
+    line = of(report, "recycling_efficiency", family="lithium")
+    assert "1 batteries are not known" in line.note and line.numerator == 5
+    user = world.user(world.producer)
+    (rate,) = (rate for rate in compliance.rates(user) if rate.line == line.pk)
+    assert rate.rests == "rests on: 100.0 % assumed by chemistry"
+    browser = Client()
+    browser.force_login(user)
+    for page in (f"/admin/recycling/eprreport/{report.pk}/change/", "/admin/"):
+        assert "rests on: 100.0 % assumed by chemistry" in browser.get(page).content.decode()
