@@ -13,6 +13,7 @@ from django.db.models import F, Sum
 
 from collection.queries.reconcile import Finding, find
 from recycling.models import Batch, BatchStatus, Charge, Factor, Output
+from recycling.queries import outcomes
 from recycling.queries.contents import EXACT, EXACT_FIELD, OutputFate, in_lot, inputs, outflows
 from recycling.queries.factors import CyclicTraceError, compute, read, stored
 
@@ -98,6 +99,7 @@ def findings() -> Iterator[Finding]:
         yield from find(rule, sql)
     yield from elements_beyond_tolerance()
     yield from factors_out_of_date()
+    yield from outcomes_out_of_date()
     yield from credit_that_does_not_add_up()
 
 
@@ -134,6 +136,19 @@ def factors_out_of_date() -> Iterator[Finding]:
     for batch, element in sorted(today.keys() | before.keys()):
         if today.get((batch, element)) != before.get((batch, element)):
             yield Finding("factors_are_fresh", f"batch {batch}", element)
+
+
+def outcomes_out_of_date() -> Iterator[Finding]:
+    """Outcomes that would come out differently today, while no batch is marked as stale."""
+    if Batch.objects.filter(stale_since__isnull=False).exists():
+        return
+    try:
+        today = set(outcomes.compute(outcomes.read()))
+    except CyclicTraceError:
+        return  # `factors_out_of_date` names it
+    differing = {(row.batch, row.element) for row in today ^ set(outcomes.stored())}
+    for batch, element in sorted(differing):
+        yield Finding("outcomes_are_fresh", f"batch {batch}", element or "the whole mass")
 
 
 def credit_that_does_not_add_up() -> Iterator[Finding]:

@@ -88,6 +88,7 @@ VIOLATIONS = {
     "WHERE battery_id IS NOT NULL",
     "elements_within_assay_tolerance": "UPDATE collection_assay SET fraction = 0.9 WHERE element = 'Li'",
     "factors_are_fresh": "UPDATE recycling_factor SET recovered = 0.5 WHERE element = 'Ni'",
+    "outcomes_are_fresh": "UPDATE recycling_outcome SET share = 0.5 WHERE element = 'Ni'",
     "credit_adds_up": "UPDATE recycling_factor SET recovered = 0.5 WHERE element = 'Ni' AND input_kg > 0",
 }
 
