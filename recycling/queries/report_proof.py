@@ -151,7 +151,7 @@ _FORM_3: tuple[Part, ...] = (
     ("names", ("kind", "key"), ("kind", "key", "name", "details")),
 )
 
-_FORMS = {1: _FORM_1, 2: _FORM_2, 3: _FORM_3}
+FORMS = {1: _FORM_1, 2: _FORM_2, 3: _FORM_3}
 
 
 def number_of(report: EprReport) -> int:
@@ -162,7 +162,7 @@ def number_of(report: EprReport) -> int:
 
 def form_of(report: EprReport) -> tuple[Part, ...]:
     """What is kept with it, in the form of the method that it was computed by."""
-    return _FORMS[number_of(report)]
+    return FORMS[number_of(report)]
 
 
 def header(report: EprReport) -> Mapping[str, Any]:

@@ -32,18 +32,20 @@ def rounded(number):
 
 
 def figures(report):
-    """Totals of the lines, by metric; of rates, by metric and subject."""
+    """What the lines say: totals by metric, and below them by metric and chemistry."""
     found = {}
     for line in report["lines"]:
-        if not line["breakdown"] and line["value"] is not None:
-            found[line["metric"]] = Decimal(line["value"])
+        if line["breakdown"] in ("", "chemistry") and line["value"] is not None:
+            below = f"/{line['chemistry_id'] or 'unknown'}" if line["breakdown"] else ""
+            key = line["metric"] + below
+            found[key] = found.get(key, Decimal(0)) + Decimal(line["value"])
     return found
 
 
 def sums(report):
     """The same, from the evidence: kilograms collected and charged, and what of these was recovered, or is pending."""
     collected = charged = Decimal(0)
-    became = {}
+    became, by_chemistry = {}, {}
     shares = {}
     for row in report["outcomes"]:
         if row["element"] == "":
@@ -54,6 +56,8 @@ def sums(report):
             collected += Decimal(row["mass_kg"])
         if row["fate"] == "recycled":
             charged += Decimal(row["mass_kg"])
+            below = f"mass_charged/{row['chemistry_id'] or 'unknown'}"
+            by_chemistry[below] = by_chemistry.get(below, Decimal(0)) + Decimal(row["mass_kg"])
             for kind, country, share in shares[row["batch_id"]]:
                 key = (row["family"], row["chemistry_id"], row["method"], kind, country)
                 groups[key] = groups.get(key, Decimal(0)) + Decimal(row["mass_kg"]) * share
@@ -66,6 +70,7 @@ def sums(report):
         "mass_charged": rounded(charged),
         "mass_recycled": recovered,
         "mass_pending": became.get("pending", Decimal(0)),
+        **{key: rounded(kg) for key, kg in by_chemistry.items()},
     }
 
 
@@ -75,9 +80,9 @@ def main(path):
     print("hash", own, "agrees" if own == filed else f"DIFFERS from {filed}")
     if report["outcomes"]:
         said = figures(report)
-        for metric, kg in sums(report).items():
+        for metric, number in sums(report).items():
             if metric in said:
-                print(metric, kg, "agrees" if kg == said[metric] else f"DIFFERS from {said[metric]}")
+                print(metric, number, "agrees" if number == said[metric] else f"DIFFERS from {said[metric]}")
 
 
 main(sys.argv[1])
