@@ -32,7 +32,7 @@ from recycling.models import (
     chain_told,
 )
 from recycling.queries import report_evidence
-from recycling.queries.report_names import named
+from recycling.queries.report_names import named, shape_of
 from recycling.queries.report_rests import BASES, rests
 from recycling.queries.reports import difference, preamble
 from recycling.services import reports
@@ -97,7 +97,7 @@ class ReportAdmin(ScopedAdmin):
 
     def about(self, request: HttpRequest, record: EprReport) -> dict[str, Any]:
         lines = named(record.lines.select_related("facility", "report").order_by("position"))
-        is_documentation = record.scheme.shape == EprScheme.Shape.RECYCLER
+        is_documentation = shape_of(record) == EprScheme.Shape.RECYCLER
         return {
             "template": template_of(lines) if is_documentation and lines else None,
             "is_over": record.status not in PENDING_REPORTS,

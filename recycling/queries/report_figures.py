@@ -19,6 +19,7 @@ from recycling.queries.contents import EXACT
 from recycling.queries.report_figure import HUNDRED, STEP, Figure
 from recycling.queries.report_flows import documentation
 from recycling.queries.report_methods import CURRENT_METHOD, METHODS
+from recycling.queries.report_names import shape_of
 from recycling.queries.report_recovery import Recovery
 from recycling.queries.report_sums import ElementGroup, Kept, MassGroup, PlacedGroup, kept
 
@@ -27,11 +28,12 @@ from recycling.queries.report_sums import ElementGroup, Kept, MassGroup, PlacedG
 
 def figures(report: EprReport) -> list[Figure]:
     """The figures of a report, in the order in which its scheme asks for them."""
-    if report.scheme.shape == EprScheme.Shape.RECYCLER:
+    shape = shape_of(report)
+    if shape == EprScheme.Shape.RECYCLER:
         return list(documentation(report))
     with localcontext(EXACT):
         build = _Builder(report, kept(report))
-        return plausible([*_SHAPES[EprScheme.Shape(report.scheme.shape)](build), *build.claimed(), *build.away()])
+        return plausible([*_SHAPES[shape](build), *build.claimed(), *build.away()])
 
 
 #: What cannot be more than what: (EU) 2025/2289, Annex III, part 2.

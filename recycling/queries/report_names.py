@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recycling.models import EprName, EprReport, EprReportLine
+from recycling.models import EprName, EprReport, EprReportLine, EprScheme
 
 #: Members of the OECD by ISO 3166-1 code, 2026. Where a facility is, at home, in the OECD or elsewhere, is what Colorado's list of
 #: facilities asks for (C.R.S. 25-17-1011).
@@ -43,6 +43,12 @@ class Names:
     def details(self, kind: str, key: object) -> Mapping[str, Any]:
         row = self._kept.get((kind, str(key)))
         return row.details if row is not None else {}
+
+
+def shape_of(report: EprReport) -> EprScheme.Shape:
+    """The shape that its scheme asked for when it was computed: a scheme may be edited since."""
+    said = Names(report, EprName.Kind.SCHEME).details(EprName.Kind.SCHEME, report.scheme_id)
+    return EprScheme.Shape(said.get("shape") or report.scheme.shape)
 
 
 def named(lines: Iterable[EprReportLine]) -> list[EprReportLine]:

@@ -113,6 +113,7 @@ def test_whatever_is_renamed_later_a_filed_report_says_what_it_said(
             for name, said in fields.items():
                 setattr(row, name, f"{said} {row.pk}"[:40])
             row.save()
+    EprScheme.objects.update(shape="units", counts_by="collected", families=["lead"])
     Identifier.objects.update(value=Concat(Value("X"), "value"))
     after = told()
     for kind, text in before.items():
