@@ -50,6 +50,7 @@ def test_a_stranger_agrees(world: World, report: EprReport, tmp_path: Path) -> N
     said = told(downloaded(world, report), tmp_path)
     assert said["hash"] == f"{report.content_hash} agrees"
     assert {"units_charged", "mass_collected", "mass_charged", "mass_recycled", "mass_pending"} <= said.keys()
+    assert any(key.startswith("mass_charged/") for key in said), "by chemistry"
     assert all(text.endswith("agrees") for text in said.values()), said
 
 
