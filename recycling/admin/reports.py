@@ -98,12 +98,15 @@ class ReportAdmin(ScopedAdmin):
     def about(self, request: HttpRequest, record: EprReport) -> dict[str, Any]:
         lines = named(record.lines.select_related("facility", "report").order_by("position"))
         is_documentation = shape_of(record) == EprScheme.Shape.RECYCLER
+        header = preamble(record)
+        counts_by = "" if is_documentation else header.get("counts_by", "")
         return {
             "template": template_of(lines) if is_documentation and lines else None,
             "is_over": record.status not in PENDING_REPORTS,
             "share": bar(record.progress.percent),
             "step": record.progress.step,
-            "header": preamble(record),
+            "header": header,
+            "counts": EprScheme.Counts(counts_by).label if counts_by else "",
             "tables": _tables(lines),
             "changes": [change for change in (difference(record) if record.supersedes_id else ()) if change.is_changed],
             "downloads": [

@@ -39,6 +39,7 @@ class Duty:
     legal_status: str
     legal_label: str
     jurisdiction: str
+    counts_label: str
     period_start: date
     period_end: date
     due_on: date | None
@@ -197,7 +198,7 @@ def _duty(year: _Year, producer: int, place: str, placed: _Placed, reports: list
         status, label = report.status, report.get_status_display()
     scheme = year.scheme
     return Duty(
-        producer, placed.name, scheme.pk, scheme.code, scheme.name, scheme.legal_status,
-        scheme.get_legal_status_display(), place, year.start, year.end, year.due_on, placed.within, placed.across,
+        producer, placed.name, scheme.pk, scheme.code, scheme.name, scheme.legal_status, scheme.get_legal_status_display(),
+        place, scheme.get_counts_by_display(), year.start, year.end, year.due_on, placed.within, placed.across,
         report.pk if report else None, status, label, report.submitted_at if report else None, is_late,
     )  # fmt: skip

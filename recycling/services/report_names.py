@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from django.db.models import Model
 
 from collection.models import BatteryModel, Chemistry, Composition, Facility, Jurisdiction, Material
-from recycling.models import EprEvidence, EprFeed, EprLot, EprName, EprPlacement, EprReport, EprSite, EprStep
+from recycling.models import (
+    EprEvidence,
+    EprFeed,
+    EprLot,
+    EprName,
+    EprOutcome,
+    EprPlacement,
+    EprReport,
+    EprSite,
+    EprStep,
+)
 from recycling.queries.report_names import country_class
 
 _Kind = EprName.Kind
@@ -17,6 +27,7 @@ SPOKEN_OF: tuple[tuple[EprName.Kind, type[Model], str], ...] = (
     (_Kind.FACILITY, EprEvidence, "facility"),
     (_Kind.FACILITY, EprSite, "facility"),
     (_Kind.FACILITY, EprStep, "facility"),
+    (_Kind.FACILITY, EprOutcome, "facility"),
     (_Kind.CHEMISTRY, EprEvidence, "chemistry"),
     (_Kind.CHEMISTRY, EprPlacement, "chemistry"),
     (_Kind.CHEMISTRY, EprFeed, "chemistry"),

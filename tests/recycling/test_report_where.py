@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 
 from collection.models import Battery
 from collection.services import batteries, shipments
 from recycling.models import EprReport, EprReportLine, EprScheme
-from recycling.queries import report_evidence
+from recycling.queries import duties, report_evidence
 from recycling.queries.report_proof import verify
 from recycling.services import inspections
 from recycling.services.inspections import Triage
 from tests.collection import shipping
 from tests.recycling.chain import at, process
 from tests.recycling.filing import drafted, filed, scheme, value
+from tests.recycling.test_report_evidence import NEXT_YEAR, given_back, inspected, let_go, released
 from tests.world import World, ago, batteries_at, claimed_at, now
 
 SPRING = at(2025, 3, 1)
@@ -164,6 +166,64 @@ def test_evidence_keeps_both_places_and_the_number(world: World) -> None:
     number = pack.identifiers.get()
     assert (row.placed_in, row.collected_in, row.country) == ("US-NV", "US-NJ", "US")
     assert row.identifier == f"oem_serial {number.value}"
+
+
+# Back from a further use, and lost
+
+
+def test_what_comes_back_from_a_further_use_is_not_collected_anew(world: World) -> None:
+    """It has a line in the year it came back, whatever became of it since; a release that was only undone has none."""
+    back, stayed = released(world), released(world)
+    assert stayed.status == "second_life"
+    given_back(world, back, at(2026, 2, 1))
+    let_go_again = released(world)
+    given_back(world, let_go_again, at(2026, 2, 1))
+    inspected(world, let_go_again, "reuse", at(2026, 3, 1))
+    let_go(world, let_go_again, at(2026, 4, 1))
+    report = drafted(world, by("collected"), **NEXT_YEAR)
+    assert value(report, "returned_units") == 2 and value(report, "returned_kg") == 800
+    assert value(report, "units_collected") == 0 and value(report, "units_second_life") == 1
+    before = drafted(world, by("collected"))
+    assert value(before, "returned_units") == 0 and value(before, "units_second_life") == 3
+    line = EprReportLine.objects.get(report=report, metric="returned_units", breakdown="")
+    assert {row.battery_id for row in report_evidence.evidence_of(line)} == {back.pk, let_go_again.pk}
+
+
+def test_what_was_lost_has_a_line_until_it_is_found(world: World) -> None:
+    """Claimed or away, it stands in the line of what was collected alone."""
+    packs = batteries_at(world, world.yard, 2, at=SPRING)
+    others = [
+        *claimed_at(world, world.yard, 1, at=SPRING),
+        *batteries_at(world, world.stranger_site, 1, at=SPRING),
+    ]
+    for pack in (*packs, *others):
+        batteries.report_lost(
+            actor=world.actor(pack.facility.operator), battery=pack, occurred_at=at(2025, 6, 1), reason="fire"
+        )
+    report = drafted(world, by("collected"))
+    assert value(report, "lost_units") == 2 and value(report, "lost_kg") == 800
+    assert value(report, "units_collected") == 2, "it was collected all the same"
+    line = EprReportLine.objects.get(report=report, metric="lost_units", breakdown="")
+    assert {row.battery_id for row in report_evidence.evidence_of(line)} == {pack.pk for pack in packs}
+    batteries.report_found(
+        actor=world.actor(world.yard_owner), battery=packs[0], facility=world.yard, occurred_at=at(2026, 1, 1)
+    )
+    assert value(drafted(world, by("collected"), jurisdiction=world.us), "lost_units") == 2 - 1 + 1, (
+        "one is in New Jersey"
+    )
+    assert value(drafted(world, by("collected"), **NEXT_YEAR), "lost_units") == 0
+
+
+def test_pages_say_which_place_counts(world: World, client: Client) -> None:
+    report = filed(world, by("placed"))
+    client.force_login(world.user(world.producer))
+    page = client.get(f"/admin/recycling/eprreport/{report.pk}/change/").content.decode()
+    assert "a battery counts where it was placed on the market" in page
+    EprScheme.objects.update(counts_by="collected")
+    again = client.get(f"/admin/recycling/eprreport/{report.pk}/change/").content.decode()
+    assert "a battery counts where it was placed on the market" in again, "as it was computed"
+    (duty,) = duties.duties(world.user(world.regulator), 2025)
+    assert duty.counts_label == "where it was collected"
 
 
 # Which of them counts is data
