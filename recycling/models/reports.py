@@ -297,6 +297,11 @@ class EprReport(models.Model):
     def __str__(self) -> str:
         return f"{self.scheme.code} {self.producer} {self.jurisdiction_id} {self.period_start}–{self.period_end}"
 
+    @property
+    def is_calendar_year(self) -> bool:
+        start, end = self.period_start, self.period_end
+        return start.year == end.year and (start.month, start.day, end.month, end.day) == (1, 1, 12, 31)
+
 
 class ReportPartQuerySet[M: models.Model](PartQuerySet[M]):
     whole = "report"

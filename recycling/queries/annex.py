@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
-from collection.models import PART_OF, PARTS, Element
+from collection.models import PART_OF, Element
 from recycling.models import OptionalElement, Stage
-from recycling.queries.factors import CyclicTraceError
+from recycling.queries.contents import apart
+from recycling.queries.factors import in_order
 
 #: Preparation for recycling is no recycling: who only does that is no first recycler (1(7)).
 PREPARES = (Stage.DISCHARGE, Stage.DISMANTLE)
@@ -134,19 +134,7 @@ class Graph:
         for lot in self.lots:
             if lot.batch is not None and lot.into in needs and lot.batch in needs:
                 needs[lot.into].add(lot.batch)
-        try:
-            return list(TopologicalSorter(needs).static_order())
-        except CycleError as error:
-            raise CyclicTraceError(", ".join(map(str, error.args[1]))) from error
-
-
-def apart(content: Content) -> dict[str, Fraction]:
-    """Elements without their parts, each of which stands for itself: copper is that of no collector, iron is steel."""
-    found = {element: kg for element, kg in content.items() if element not in PARTS or element in PART_OF}
-    for part, whole in PART_OF.items():
-        if part in found:
-            found[whole] = found.get(whole, Fraction(0)) - found[part]
-    return found
+        return in_order(needs)
 
 
 class Entered(NamedTuple):

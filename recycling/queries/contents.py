@@ -6,7 +6,7 @@ A charged battery contains `content_kwh` x kg per kWh of its composition; a lot 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db.models import Case, CharField, DecimalField, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 
-from collection.models import AssayBasis, CompositionElement, LotStatus, Material
+from collection.models import PART_OF, PARTS, AssayBasis, CompositionElement, LotStatus, Material
 from recycling.models import Charge, Output
 
 #: Enough for a product of all fields that contents are made of; PostgreSQL itself rounds nothing.
@@ -60,6 +60,15 @@ FATE = Case(
     default=Value(OutputFate.LOST),
     output_field=CharField(),
 )
+
+
+def apart[Kg: (Decimal, Fraction)](content: Mapping[str, Kg]) -> dict[str, Kg]:
+    """Elements without their parts, each of which stands for itself: copper is that of no collector, iron is steel."""
+    found = {element: kg for element, kg in content.items() if element not in PARTS or element in PART_OF}
+    for part, whole in PART_OF.items():
+        if part in found:
+            found[whole] = found[whole] - found[part] if whole in found else -found[part]
+    return found
 
 
 class Outflow(NamedTuple):

@@ -157,6 +157,14 @@ def stored(batches: Iterable[int] | None = None) -> Iterable[FactorRow]:
         yield FactorRow(*row)
 
 
+def in_order(needs: Mapping[int, set[int]]) -> list[int]:
+    """Batches, each after all that it needs. Raises `CyclicTraceError`."""
+    try:
+        return list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        raise CyclicTraceError(", ".join(map(str, error.args[1]))) from error
+
+
 def compute(graph: Subgraph) -> list[FactorRow]:
     """The factors of the batches of `graph`, last stages first. Raises `CyclicTraceError`."""
     flows: dict[int, dict[str, list[Outflow]]] = defaultdict(lambda: defaultdict(list))
@@ -165,14 +173,10 @@ def compute(graph: Subgraph) -> list[FactorRow]:
         flows[flow.batch][flow.element].append(flow)
         if flow.into is not None and flow.into in needs:
             needs[flow.batch].add(flow.into)
-    try:
-        order = list(TopologicalSorter(needs).static_order())
-    except CycleError as error:
-        raise CyclicTraceError(", ".join(map(str, error.args[1]))) from error
     shares: dict[tuple[int, str], Shares] = dict(graph.known)
     rows: list[FactorRow] = []
     with localcontext(EXACT):
-        for batch in order:
+        for batch in in_order(needs):
             charged, feed = graph.inputs.get(batch, {}), graph.feeds.get(batch, ALL_KNOWN)
             made = _of_batch(batch, graph.status[batch], charged, feed, flows.get(batch, {}), shares)
             shares.update({(row.batch, row.element): row.shares for row in made})

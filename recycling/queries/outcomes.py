@@ -22,7 +22,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from django.db.models import Case, CharField, F, Q, QuerySet, Sum, Value, When
@@ -30,7 +29,6 @@ from django.db.models.functions import Coalesce, Substr
 
 from collection.models import (
     PART_OF,
-    PARTS,
     USED_AS_SUCH,
     AssayBasis,
     CompositionElement,
@@ -40,8 +38,8 @@ from collection.models import (
     Use,
 )
 from recycling.models import WHOLE, Batch, BatchStatus, Became, Charge, InputAnalysis, InputShare, Outcome, Output
-from recycling.queries.contents import EXACT, EXACT_FIELD, NOT_THERE, ON_HAND, dry_kg, in_lot, in_one_go
-from recycling.queries.factors import SHARE_STEP, CyclicTraceError
+from recycling.queries.contents import EXACT, EXACT_FIELD, NOT_THERE, ON_HAND, apart, dry_kg, in_lot, in_one_go
+from recycling.queries.factors import SHARE_STEP, in_order
 
 #: Materials that are waste batteries still (1(2)(f)).
 CELLS = ("modules", "cells")
@@ -159,15 +157,6 @@ class OutcomeRow(NamedTuple):
     facility: int
     country: str
     share: Decimal
-
-
-def apart(content: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Elements without their parts, each of which stands for itself: copper is that of no collector, iron is steel."""
-    found = {element: kg for element, kg in content.items() if element not in PARTS or element in PART_OF}
-    for part, whole in PART_OF.items():
-        if part in found:
-            found[whole] = found.get(whole, _ZERO) - found[part]
-    return found
 
 
 def read(batches: Collection[int] | None = None) -> Graph:
@@ -308,14 +297,10 @@ def compute(graph: Graph) -> list[OutcomeRow]:
         flows[flow.batch].append(flow)
         if flow.into in needs and flow.into is not None:
             needs[flow.batch].add(flow.into)
-    try:
-        order = list(TopologicalSorter(needs).static_order())
-    except CycleError as error:
-        raise CyclicTraceError(", ".join(map(str, error.args[1]))) from error
     shares: SharesOf = dict(graph.known)
     rows: list[OutcomeRow] = []
     with localcontext(EXACT):
-        for batch in order:
+        for batch in in_order(needs):
             fed = graph.fed.get(batch, Fed({}))
             for element, ways in _of_batch(graph.steps[batch], fed, flows[batch], shares).items():
                 shares[batch, element] = ways

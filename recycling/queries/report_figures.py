@@ -18,7 +18,7 @@ from recycling.models import Breakdown, EprReport, EprScheme, Metric
 from recycling.queries.contents import EXACT
 from recycling.queries.report_figure import HUNDRED, STEP, Figure
 from recycling.queries.report_flows import documentation
-from recycling.queries.report_methods import CURRENT_METHOD, METHODS
+from recycling.queries.report_methods import CURRENT_METHOD, METHODS, Method
 from recycling.queries.report_names import shape_of
 from recycling.queries.report_recovery import Recovery
 from recycling.queries.report_sums import ElementGroup, Kept, MassGroup, PlacedGroup, kept
@@ -32,7 +32,8 @@ def figures(report: EprReport) -> list[Figure]:
     if shape == EprScheme.Shape.RECYCLER:
         return list(documentation(report))
     with localcontext(EXACT):
-        build = _Builder(report, kept(report))
+        by_annex = _rule_of(report).by_annex
+        build = (_ByAnnex if by_annex else _Builder)(report, kept(report, by_factors=not by_annex))
         return plausible([*_SHAPES[shape](build), *build.claimed(), *build.away()])
 
 
@@ -59,15 +60,9 @@ class _Builder:
     """Adds groups up along the breakdowns that a shape asks for."""
 
     def __init__(self, report: EprReport, data: Kept) -> None:
-        self.home = report.jurisdiction_id[:2]
+        self.report, self.home = report, report.jurisdiction_id[:2]
         self.data = data
-        self.rule = METHODS[report.method_version] if report.method_version else CURRENT_METHOD
-        self.became = Recovery(report, data.masses) if self.rule.by_annex else None
-        self.is_calendar_year = (
-            report.period_start.year == report.period_end.year
-            and (report.period_start.month, report.period_start.day) == (1, 1)
-            and (report.period_end.month, report.period_end.day) == (12, 31)
-        )
+        self.rule = _rule_of(report)
 
     def batteries(
         self, fate: str, units: str | None, mass: str | None, breakdowns: Sequence[str], *, abroad: bool = False
@@ -143,24 +138,15 @@ class _Builder:
                     )
 
     def recycled(self, breakdowns: Sequence[str]) -> Iterator[Figure]:
-        """What was charged, and what became of it; by older methods, what was charged is recycled."""
-        if self.became is not None:
-            yield from self.became.became()
-        else:
-            yield from self.batteries("recycled", Metric.UNITS_RECYCLED, Metric.MASS_RECYCLED, breakdowns)
+        """What was charged is recycled."""
+        yield from self.batteries("recycled", Metric.UNITS_RECYCLED, Metric.MASS_RECYCLED, breakdowns)
 
     def exported(self) -> Iterator[Figure]:
-        """What left the country; by older methods, whole batteries alone."""
-        if self.became is not None:
-            yield from self.became.exported()
-        else:
-            yield from self.batteries("recycled", None, Metric.MASS_EXPORTED, [Breakdown.COUNTRY], abroad=True)
+        """What left the country: whole batteries."""
+        yield from self.batteries("recycled", None, Metric.MASS_EXPORTED, [Breakdown.COUNTRY], abroad=True)
 
     def elements(self) -> Iterator[Figure]:
         """What became of each element of the recycled batteries."""
-        if self.became is not None:
-            yield from self.became.elements()
-            return
         metrics = (
             (Metric.ELEMENT_CONTENT, "content"),
             (Metric.ELEMENT_RECOVERED, "recovered"),
@@ -182,9 +168,6 @@ class _Builder:
 
     def efficiency(self) -> Iterator[Figure]:
         """Recycling efficiency per chemistry family: counted output fractions / input fraction, in %."""
-        if self.became is not None:
-            yield from self.became.efficiency()
-            return
         recycled = [g for g in self.data.masses if g.fate == "recycled" and g.family]
         for dimensions, members in _split(recycled, Breakdown.FAMILY):
             output = _mass(
@@ -203,9 +186,6 @@ class _Builder:
 
     def recovery(self) -> Iterator[Figure]:
         """Recovery of materials per element: mass recovered / mass contained in the recycled batteries, in %."""
-        if self.became is not None:
-            yield from self.became.recovery()
-            return
         by_element = dict(self._by_element())
         for element in self.rule.materials:
             if members := by_element.get(element):
@@ -250,9 +230,9 @@ class _Builder:
         ):
             if any(group.fate == fate for group in self.data.masses):
                 yield from self.batteries(fate, units, mass, [])
-        if self.became is not None:
-            yield from self.became.claimed()
-            return
+        yield from self._claimed_elements()
+
+    def _claimed_elements(self) -> Iterator[Figure]:
         for metric, name in ((Metric.CLAIMED_CONTENT, "content"), (Metric.CLAIMED_RECOVERED, "recovered")):
             for element, members in _by_element(self.data.claimed_elements):
                 yield Figure(
@@ -283,7 +263,7 @@ class _Builder:
     def _percent(self, metric: str, numerator: Decimal, denominator: Decimal, **dimensions: Any) -> Figure:
         value = (HUNDRED * numerator / denominator).quantize(STEP) if denominator else None
         notes = self._content_notes()
-        if not self.is_calendar_year:
+        if not self.report.is_calendar_year:
             notes = (_("the reference method is for calendar years"), *notes)
         if value is not None and value > HUNDRED:
             notes = (_("above 100 %: contents were estimated too low"), *notes)
@@ -300,6 +280,36 @@ class _Builder:
     def _content_notes(self) -> tuple[str, ...]:
         count = self.data.without_content
         return (_("contents of %(count)s batteries are not known") % {"count": count},) if count else ()
+
+
+class _ByAnnex(_Builder):
+    """What became of the batteries, by the Annex of (EU) 2025/606."""
+
+    def __init__(self, report: EprReport, data: Kept) -> None:
+        super().__init__(report, data)
+        self.became = Recovery(report, data.masses)
+
+    def recycled(self, breakdowns: Sequence[str]) -> Iterator[Figure]:
+        return self.became.became()
+
+    def exported(self) -> Iterator[Figure]:
+        return self.became.exported()
+
+    def elements(self) -> Iterator[Figure]:
+        return self.became.elements()
+
+    def efficiency(self) -> Iterator[Figure]:
+        return self.became.efficiency()
+
+    def recovery(self) -> Iterator[Figure]:
+        return self.became.recovery()
+
+    def _claimed_elements(self) -> Iterator[Figure]:
+        return self.became.claimed()
+
+
+def _rule_of(report: EprReport) -> Method:
+    return METHODS[report.method_version] if report.method_version else CURRENT_METHOD
 
 
 def _by_element(of: Iterable[ElementGroup]) -> list[tuple[str, list[ElementGroup]]]:

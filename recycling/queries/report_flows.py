@@ -31,12 +31,12 @@ from recycling.queries.annex import (
     Made,
     Rates,
     Step,
-    apart,
     counted_lines,
     follow,
     in_lines,
     rates,
 )
+from recycling.queries.contents import apart
 from recycling.queries.report_figure import STEP, Figure
 from recycling.queries.report_names import Names
 

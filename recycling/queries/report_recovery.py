@@ -321,7 +321,7 @@ class Recovery:
         numerator, denominator = _sum(row.kg for row in counted), _sum(row.kg for row in went_in)
         value = (HUNDRED * numerator / denominator).quantize(STEP) if denominator > 0 else None
         said = list(notes)
-        if not self._is_calendar_year:
+        if not self.report.is_calendar_year:
             said.append(_("the reference method is for calendar years"))
         pending = _sum(row.kg for row in went_in if row.became == Became.PENDING)
         if pending and denominator > 0:
@@ -376,11 +376,6 @@ class Recovery:
 
     def _is_home(self, row: Part) -> bool:
         return self.countries.get(row.facility) == self.home or row.facility in self.counting_abroad
-
-    @cached_property
-    def _is_calendar_year(self) -> bool:
-        start, end = self.report.period_start, self.report.period_end
-        return start.year == end.year and (start.month, start.day, end.month, end.day) == (1, 1, 12, 31)
 
     def _rows_with(self, element: str, fate: str = fate) -> int:
         return self.holding.get((fate, element), 0)

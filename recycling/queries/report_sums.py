@@ -71,7 +71,7 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True)
 class Kept:
-    """All that the figures of one report follow from, added up in the database (seven statements)."""
+    """All that the figures of one report follow from, added up in the database (seven statements at most)."""
 
     masses: list[MassGroup]
     elements: list[ElementGroup]
@@ -133,8 +133,8 @@ _COUNTS = """
 """
 
 
-def kept(report: EprReport) -> Kept:
-    """Add up what the report keeps."""
+def kept(report: EprReport, *, by_factors: bool) -> Kept:
+    """Add up what the report keeps; its elements only where it keeps factors of them."""
     with connection.cursor() as cursor:
 
         def rows[Row: tuple[Any, ...]](
@@ -144,8 +144,8 @@ def kept(report: EprReport) -> Kept:
             return [row(values) for values in cursor.fetchall()]
 
         masses = rows(_MASSES, MassGroup._make)
-        elements = rows(_ELEMENTS, ElementGroup._make)
-        claimed = rows(_ELEMENTS, ElementGroup._make, EprEvidence.Fate.CLAIMED_RECYCLED)
+        elements = rows(_ELEMENTS, ElementGroup._make) if by_factors else []
+        claimed = rows(_ELEMENTS, ElementGroup._make, EprEvidence.Fate.CLAIMED_RECYCLED) if by_factors else []
         placed = rows(_PLACED.format("is_counted"), PlacedGroup._make)
         across = rows(_PLACED.format("NOT is_counted"), PlacedGroup._make)
         sites = rows(_SITES, Site._make)

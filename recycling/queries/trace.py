@@ -16,7 +16,7 @@ from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import ExpressionWrapper, F, Sum, Value
+from django.db.models import ExpressionWrapper, F, Sum
 
 from collection.models import Assay, Battery, CompositionElement, Lot
 from collection.models.sight import SeenQuerySet
@@ -29,6 +29,7 @@ from recycling.queries.contents import (
     NOT_THERE,
     ByElement,
     OutputFate,
+    dry_kg,
     feeds,
     in_lot,
     inputs,
@@ -325,7 +326,7 @@ def _intensities(compositions: Iterable[int | None]) -> dict[int, Masses]:
 def _assays(lots: Iterable[int]) -> dict[int, Masses]:
     """Kilograms of each element in lots."""
     found: dict[int, Masses] = defaultdict(dict)
-    dry = F("lot__mass_kg") * (Value(Decimal(1)) - F("lot__moisture"))
+    dry = dry_kg("lot__")
     rows = Assay.objects.filter(lot__in=list(lots)).annotate(kg=ExpressionWrapper(dry * F("fraction"), EXACT_FIELD))
     for lot, element, kg in rows.values_list("lot_id", "element", "kg").order_by():
         found[lot][element] = Fraction(kg)
