@@ -15,6 +15,7 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
+from django.db import connection
 from django.db.models import Model
 
 from accounts.models import Organization
@@ -148,6 +149,9 @@ def build(s: Setting, plans: Iterable[Plan]) -> list[list[int]]:
     Lot.objects.bulk_create(rows.wholes)
     Output.objects.bulk_create(rows.rows[Output])
     Lot.objects.bulk_create(rows.parts)  # the database makes them outputs
+    with connection.cursor() as cursor:
+        # Worlds come by the hundred rows: triggers planned for empty tables would look at each pair of them.
+        cursor.execute("ANALYZE collection_lot, recycling_output, recycling_batch, recycling_charge")
     for kind in (Battery, CustodyEvent, Assay, Destination, InputAnalysis, InputShare, Charge):
         kind._default_manager.bulk_create(rows.rows[kind])
     Batch.objects.filter(pk__in=closed).update(status="closed", closed_at=at(YEAR, 12, 1))

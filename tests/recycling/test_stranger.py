@@ -90,13 +90,15 @@ def test_whatever_is_renamed_later_a_filed_report_says_what_it_said(
     report = of(world)
     reader = api(world, report.producer, "viewer")
     address = f"{API}{report.pk}"
-    behind = report.lines.filter(metric="mass_charged", breakdown="").values_list("pk", flat=True)
+    behind = report.lines.filter(metric="mass_charged", breakdown="").values_list("position", flat=True)
 
     def told() -> dict[str, str]:
         found = {kind: body(reader.get(f"{address}/download/{kind}/")) for kind in ("csv", "json", "canonical")}
         found["lines"] = reader.get(f"{address}/lines/").content.decode()
         for line in behind:
-            found["evidence"] = reader.get(f"{address}/evidence/", {"line": line}).content.decode()
+            answer = reader.get(f"{address}/evidence/", {"line": line})
+            assert answer.json()["results"]
+            found["evidence"] = answer.content.decode()
         shown = page(world, client, report.producer, f"/admin/recycling/eprreport/{report.pk}/change/", "viewer")
         (found["page"],) = re.findall(r'<div class="start mb-4">.*?(?=<form)', shown, re.DOTALL)
         return found
